@@ -1,0 +1,97 @@
+"""The chat face, `/chat` and `/stream`: a small request in, the answer's deltas out in the format that the caller asks for."""
+
+from dataclasses import replace
+from functools import partial
+
+from starlette.responses import Response
+
+from shared.auth import authorise
+from shared.chat_request import ChatRequest, Message, TextPart, parse_chat_request
+from shared.chat_translation import ChatTranslation
+from shared.edge import Arrival, debug_headers, own_error_page
+from shared.encoders import ENCODERS
+from shared.errors import AnswerError
+from shared.json_body import check_content_type
+from shared.model_names import resolve_model
+from shared.negotiation import choose_format
+from shared.open_streams import OpenStreams
+from shared.receipt import Receipt
+from shared.response import AnswerResponse, ErrorPage, Exchange
+from shared.settings import Settings
+from shared.upstream.attempts import Answer, Upstream
+from shared.upstream.call import UpstreamCall
+from shared.upstream.dialects import DIALECTS
+
+
+class ChatFace:
+    """Makes the response object of one request; the work is done when the response is called."""
+
+    def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams) -> None:
+        self._settings = settings
+        self._upstream = upstream
+        self._open_streams = open_streams
+        self._dialect = DIALECTS[settings.api]
+
+    def respond(self, arrival: Arrival, *, must_stream: bool) -> Response:
+        """The response to a POST. `must_stream`: this address has no whole answers."""
+        headers = arrival.request.headers
+        try:
+            caller = authorise(self._settings, headers)
+            check_content_type(headers.get("content-type", ""))
+            self._format(arrival, stream=None, must_stream=must_stream)  # refuses before the body is read
+        except AnswerError as error:
+            return arrival.refuse(error)
+        receipt = arrival.receipt("chat", caller)
+        exchange = Exchange(
+            prepare=partial(self._prepare, arrival, receipt, must_stream),
+            head=partial(self._head, arrival, receipt),
+            error_page=partial(self._error_page, arrival),
+            receipt=receipt,
+            on_start=arrival.started,
+        )
+        return AnswerResponse(exchange, settings=self._settings, open_streams=self._open_streams)
+
+    def _format(self, arrival: Arrival, *, stream: bool | None, must_stream: bool) -> str:
+        return choose_format(
+            asked=arrival.request.query_params.get("format"),
+            accept=arrival.request.headers.get("accept"),
+            stream=stream,
+            must_stream=must_stream,
+            streaming_enabled=self._settings.streaming_enabled,
+        )
+
+    def _prepare(self, arrival: Arrival, receipt: Receipt, must_stream: bool, body: bytes) -> Answer:  # noqa: FBT001
+        settings, dialect = self._settings, self._dialect
+        request = self._complete(parse_chat_request(body))
+        receipt.format = self._format(arrival, stream=request.stream, must_stream=must_stream)
+        receipt.model = model = resolve_model(settings, request.model)
+        call = UpstreamCall(
+            path=dialect.path,
+            model=model,
+            body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
+        )
+        new_encoder = ENCODERS[receipt.format]
+        return Answer(
+            call,
+            lambda: ChatTranslation(dialect.new_decoder(), new_encoder(), max_event_bytes=settings.max_event_bytes),
+            self._upstream,
+            receipt,
+        )
+
+    def _complete(self, request: ChatRequest) -> ChatRequest:
+        """The request under this deployment's own rules: its system prompt, its cap."""
+        settings = self._settings
+        if settings.system_prompt:
+            own = Message("system", (TextPart(settings.system_prompt),))
+            request = replace(request, messages=(own, *request.messages))
+        if settings.max_output_tokens is not None:
+            asked = request.max_output_tokens or settings.max_output_tokens
+            request = replace(request, max_output_tokens=min(asked, settings.max_output_tokens))
+        return request
+
+    def _head(self, arrival: Arrival, receipt: Receipt, _answer: Answer) -> dict[str, str]:
+        debug = debug_headers(receipt) if self._settings.debug_headers else {}
+        return {"x-request-id": arrival.id, **arrival.cors, **debug}
+
+    def _error_page(self, arrival: Arrival, error: AnswerError) -> ErrorPage:
+        return own_error_page(error, {"x-request-id": arrival.id, **arrival.cors})

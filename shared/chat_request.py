@@ -1,0 +1,201 @@
+"""Untrusted JSON -> `ChatRequest`: parsed once, at the edge. Deeper code never checks again.
+
+Every refusal is a 4xx whose message names the field, and what is allowed there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import BadRequest
+from shared.json_body import parse_object
+
+ROLES = ("system", "developer", "user", "assistant")
+REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+MAX_MESSAGES = 2048
+MAX_STOPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text in a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image in a message: an https address or a data URL."""
+
+    url: str
+    detail: str | None = None
+
+
+Part = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: str
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The message's words, without its images."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """What a caller of the chat face asks for. None: the upstream's own default."""
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    reasoning_effort: str | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    stream: bool | None = None
+
+
+def parse_chat_request(body: bytes) -> ChatRequest:
+    """Reads a request of the chat face. Raises `InvalidJson` or `BadRequest`."""
+    fields = parse_object(body)
+    unknown = sorted(fields.keys() - _FIELDS.keys() - {"input", "messages"})
+    if unknown:
+        allowed = ", ".join(["input", "messages", *_FIELDS])
+        raise _bad(unknown[0], f"Unknown field {unknown[0]!r}; allowed are {allowed}.")
+    values = {name: read(name, fields[name]) for name, read in _FIELDS.items() if fields.get(name) is not None}
+    return ChatRequest(messages=_messages(fields), **values)
+
+
+def _messages(fields: dict[str, Any]) -> tuple[Message, ...]:
+    has_input, has_messages = fields.get("input") is not None, fields.get("messages") is not None
+    if has_input == has_messages:
+        found = "Both 'input' and 'messages' are given" if has_input else "Neither 'input' nor 'messages' is given"
+        raise _bad("input", f"{found}; expected exactly one of them.")
+    if has_input:
+        return (Message("user", (TextPart(_words("input", fields["input"])),)),)
+    listed = fields["messages"]
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_MESSAGES:
+        raise _expected("messages", f"a list of 1 to {MAX_MESSAGES} messages")
+    return tuple(_message(f"messages[{index}]", entry) for index, entry in enumerate(listed))
+
+
+def _message(where: str, entry: Any) -> Message:
+    _check_keys(where, entry, {"role", "content"})
+    role = entry.get("role")
+    if role not in ROLES:
+        raise _expected(f"{where}.role", "one of " + ", ".join(ROLES))
+    content = entry.get("content")
+    if isinstance(content, str):
+        return Message(role, (TextPart(_words(f"{where}.content", content)),))
+    if not isinstance(content, list) or not content:
+        raise _expected(f"{where}.content", "text, or a list of parts that is not empty")
+    parts = tuple(_part(f"{where}.content[{index}]", part) for index, part in enumerate(content))
+    if not any(isinstance(part, ImagePart) or part.text.strip() for part in parts):
+        raise _expected(f"{where}.content", "text that is not empty")
+    return Message(role, parts)
+
+
+def _part(where: str, part: Any) -> Part:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "text":
+        _check_keys(where, part, {"type", "text"})
+        if not isinstance(part.get("text"), str):
+            raise _expected(f"{where}.text", "text")
+        return TextPart(part["text"])
+    if kind == "image_url":
+        _check_keys(where, part, {"type", "image_url"})
+        return _image(f"{where}.image_url", part.get("image_url"))
+    raise _expected(f"{where}.type", "text or image_url")
+
+
+def _image(where: str, image: Any) -> ImagePart:
+    if isinstance(image, str):
+        image = {"url": image}
+    _check_keys(where, image, {"url", "detail"})
+    url, detail = image.get("url"), image.get("detail")
+    if not isinstance(url, str) or not url.startswith(("https://", "data:image/")):
+        raise _expected(f"{where}.url", "an https address or a data:image/ URL")
+    if detail not in (None, "auto", "low", "high"):
+        raise _expected(f"{where}.detail", "auto, low or high")
+    return ImagePart(url, detail)
+
+
+def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
+    if not isinstance(value, dict):
+        raise _expected(where, "an object with " + ", ".join(sorted(allowed)))
+    unknown = sorted(value.keys() - allowed)
+    if unknown:
+        field = f"{where}.{unknown[0]}"
+        raise _bad(field, f"Unknown field {field!r}; allowed are {', '.join(sorted(allowed))}.")
+
+
+def _words(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _expected(name, "text that is not empty")
+    return value
+
+
+def _number(least: float, most: float) -> Callable[[str, Any], float]:
+    def read(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise _expected(name, f"a number from {least:g} to {most:g}")
+        return value
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str, Any], int]:
+    def read(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise _expected(name, f"a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _effort(name: str, value: Any) -> str:
+    if value not in REASONING_EFFORTS:
+        raise _expected(name, "one of " + ", ".join(REASONING_EFFORTS))
+    return str(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _expected(name, "true or false")
+    return value
+
+
+def _stops(name: str, value: Any) -> tuple[str, ...]:
+    stops = [value] if isinstance(value, str) else value
+    if not isinstance(stops, list) or not 1 <= len(stops) <= MAX_STOPS:
+        raise _expected(name, f"text, or a list of 1 to {MAX_STOPS} texts")
+    if not all(isinstance(stop, str) and stop for stop in stops):
+        raise _expected(name, "texts that are not empty")
+    return tuple(stops)
+
+
+def _expected(name: str, allowed: str) -> BadRequest:
+    return _bad(name, f"{name!r} is not valid; expected {allowed}.")
+
+
+def _bad(name: str, message: str) -> BadRequest:
+    return BadRequest(message, param=name)
+
+
+_FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "model": _words,
+    "temperature": _number(0, 2),
+    "top_p": _number(0, 1),
+    "max_output_tokens": _whole(1, 10_000_000),
+    "reasoning_effort": _effort,
+    "stop": _stops,
+    "seed": _whole(-(2**63), 2**63 - 1),
+    "stream": _flag,
+}

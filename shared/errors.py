@@ -1,0 +1,227 @@
+"""The one tree of errors: each knows its HTTP status, its stable code and whether another backend could help.
+
+Nothing here ever carries the text of an exception, a key, a token or an internal address: messages are written for the
+caller. The wire form is OpenAI's error object, https://platform.openai.com/docs/guides/error-codes.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+INVALID_REQUEST = "invalid_request_error"
+AUTHENTICATION = "authentication_error"
+RATE_LIMIT = "rate_limit_error"
+SERVER = "server_error"
+UPSTREAM = "upstream_error"
+
+
+class ErrorObject(msgspec.Struct, frozen=True):
+    """OpenAI's error object, as it stands on the wire."""
+
+    message: str
+    type: str
+    code: str | None
+    param: str | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    error: ErrorObject
+
+
+class AnswerError(Exception):
+    """A failure that the caller is told about; the base of every error that leaves the product."""
+
+    status = 500
+    code: str | None = "internal_error"
+    type = SERVER
+
+    def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers = dict(headers or {})
+
+    def error_object(self) -> ErrorObject:
+        """The error as the wire shows it."""
+        return ErrorObject(self.message, self.type, self.code, self.param)
+
+    def body(self) -> bytes:
+        """The JSON body of an answer that is nothing but this error."""
+        return msgspec.json.encode(_Envelope(self.error_object()))
+
+
+class BadRequest(AnswerError):
+    """The caller's request can't be understood; nothing was sent anywhere."""
+
+    status = 400
+    code = "invalid_request"
+    type = INVALID_REQUEST
+
+
+class InvalidJson(BadRequest):
+    """The body is not JSON in UTF-8."""
+
+    code = "invalid_json"
+
+
+class UnsupportedMediaType(BadRequest):
+    """The Content-Type is not JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class RequestTooLarge(BadRequest):
+    """The body is larger than MAX_REQUEST_BYTES."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class NotAcceptable(BadRequest):
+    """No wire format that the caller accepts exists here."""
+
+    status = 406
+    code = "not_acceptable"
+
+
+class NotFound(BadRequest):
+    """No such address."""
+
+    status = 404
+    code = "not_found"
+
+
+class ModelNotFound(BadRequest):
+    """No backend serves the model that the caller names."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class MethodNotAllowed(BadRequest):
+    """The address exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class Unauthorized(AnswerError):
+    """The caller brought no key, or a wrong one."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = AUTHENTICATION
+
+
+class Misconfigured(AnswerError):
+    """A setting is wrong: every request is answered with the sentence that says what to mend."""
+
+    status = 503
+    code = "misconfigured"
+
+
+class TooManyStreams(AnswerError):
+    """MAX_OPEN_STREAMS streams are open."""
+
+    status = 503
+    code = "too_many_streams"
+
+
+class ServerStopping(AnswerError):
+    """This instance is shutting down."""
+
+    status = 503
+    code = "server_stopping"
+
+
+class InternalError(AnswerError):
+    """Our own bug. The cause is in the log under the id that the message carries."""
+
+    @classmethod
+    def with_id(cls, request_id: str) -> "InternalError":
+        """The fixed sentence with the id under which the log tells more."""
+        return cls(f"Something went wrong in this service. The log has the cause under the id {request_id}.")
+
+
+class UpstreamFailure(AnswerError):
+    """Azure OpenAI failed; before the first content another backend may still answer."""
+
+    status = 502
+    code = "upstream_failed"
+    type = UPSTREAM
+
+
+class UpstreamUnreachable(UpstreamFailure):
+    """The connection was refused, failed, or broke before the answer began."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamTimeout(UpstreamFailure):
+    """No connection, no headers or no content in time."""
+
+    status = 504
+    code = "upstream_timeout"
+
+
+class UpstreamSilent(UpstreamFailure):
+    """The answer had begun, then nothing came for UPSTREAM_SILENCE_SECONDS."""
+
+    status = 504
+    code = "upstream_silent"
+
+
+class UpstreamCut(UpstreamFailure):
+    """The answer ended without the ending that its format requires."""
+
+    code = "upstream_cut"
+
+
+class UpstreamMalformed(UpstreamFailure):
+    """An event was not JSON."""
+
+    code = "upstream_malformed"
+
+
+class UpstreamFrameTooLarge(UpstreamFailure):
+    """An event was larger than MAX_EVENT_BYTES."""
+
+    code = "upstream_frame_too_large"
+
+
+class UpstreamIdentityRefused(UpstreamFailure):
+    """Azure OpenAI refused this app's identity (401 or 403): never the caller's fault."""
+
+    code = "upstream_identity_refused"
+
+
+class IdentityUnavailable(UpstreamFailure):
+    """No token could be had for this app's identity."""
+
+    code = "identity_unavailable"
+
+
+class UpstreamRefusal(UpstreamFailure):
+    """An HTTP status or an error event from upstream that the caller is told about as it came.
+
+    `raw_body` and `headers` are the upstream's own, for a face that relays; `retry_after` is in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        error: ErrorObject,
+        raw_body: bytes | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(error.message, param=error.param, headers=headers)
+        self.status = status
+        self.code = error.code
+        self.type = error.type
+        self.raw_body = raw_body
+        self.content_type = content_type
+        self.retry_after = retry_after

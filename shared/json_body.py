@@ -1,0 +1,68 @@
+"""The bytes of a request's body -> a JSON object, or a 4xx. Lone surrogates become U+FFFD, as in a browser's text."""
+
+import json
+from typing import Any, NoReturn
+
+import msgspec
+
+from shared.errors import InvalidJson, UnsupportedMediaType
+
+
+def check_content_type(content_type: str) -> None:
+    """Raises `UnsupportedMediaType` unless the type is JSON in UTF-8."""
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
+        raise UnsupportedMediaType("The Content-Type is not supported; expected application/json in UTF-8.")
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Reads a JSON object. Raises `InvalidJson`."""
+    if not body.strip():
+        raise InvalidJson("The body is empty; expected a JSON object.")
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise InvalidJson("The JSON is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = _second_look(body)
+    if not isinstance(value, dict):
+        raise InvalidJson('The body is JSON, but not an object; expected an object such as {"input": "hello"}.')
+    return value
+
+
+def _second_look(body: bytes) -> Any:
+    """What msgspec refuses is either no JSON, or has lone surrogates, which RFC 8259 section 8.2 allows."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidJson("The body is not valid UTF-8.") from None
+    try:
+        return _well_formed(json.loads(text, parse_constant=_no_constant))
+    except RecursionError:
+        raise InvalidJson("The JSON is nested too deeply.") from None
+    except ValueError:
+        raise InvalidJson("The body is not valid JSON.") from None
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError("not JSON")
+
+
+def well_formed(text: str) -> str:
+    """The text with every lone surrogate replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _well_formed(value: Any) -> Any:
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, list):
+        return [_well_formed(item) for item in value]
+    if isinstance(value, dict):
+        return {well_formed(key): _well_formed(item) for key, item in value.items()}
+    return value

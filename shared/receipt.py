@@ -1,0 +1,79 @@
+"""One record per answer: who, what, where, how long, how it ended. Never a prompt, an answer, a key or a token."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+
+from shared.events import Usage
+
+_log = logging.getLogger(__name__)
+LOGGER_NAME = __name__
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """One call to one backend: what came of it, and after how many seconds."""
+
+    backend: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Receipt:
+    """Filled in while the answer goes on, logged once at its end as one line of JSON."""
+
+    id: str
+    invocation_id: str
+    face: str
+    caller: str = ""
+    format: str = ""
+    model: str = ""
+    backend: str = ""
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    status: int = 0
+    chunks: int = 0
+    usage: Usage | None = None
+    ended: str = "unknown"
+    upstream_request_id: str = ""
+    _began: float = field(default_factory=time.monotonic)
+    _first_token: float | None = None
+
+    def mark_first_token(self) -> None:
+        """The first content is about to leave."""
+        self._first_token = time.monotonic() - self._began
+
+    def log(self) -> None:
+        """Writes the record. Tokens that the upstream never told are "unknown"."""
+        usage = self.usage
+        record = {
+            "event": "answer",
+            "id": self.id,
+            "invocation_id": self.invocation_id,
+            "face": self.face,
+            "caller": self.caller,
+            "format": self.format,
+            "model": self.model,
+            "backend": self.backend,
+            "attempts": [
+                {"backend": tried.backend, "outcome": tried.outcome, "seconds": round(tried.seconds, 3)}
+                for tried in self.attempts
+            ],
+            "status": self.status,
+            "time_to_first_token": None if self._first_token is None else round(self._first_token, 4),
+            "duration": round(time.monotonic() - self._began, 4),
+            "chunks": self.chunks,
+            "tokens": "unknown"
+            if usage is None
+            else {
+                "input": usage.input_tokens,
+                "output": usage.output_tokens,
+                "cached": usage.cached_tokens,
+                "reasoning": usage.reasoning_tokens,
+            },
+            "ended": self.ended,
+            "upstream_request_id": self.upstream_request_id,
+        }
+        _log.info("%s", msgspec.json.encode(record).decode())

@@ -1,0 +1,96 @@
+"""The application: made once per process, hands each request to its face. Never fails to be made.
+
+With a wrong setting it still answers every request, with the one sentence that says what to mend.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.chat_face import ChatFace
+from shared.cors import cors_headers, preflight_headers
+from shared.edge import Arrival
+from shared.errors import Misconfigured
+from shared.home import home_page
+from shared.open_streams import OpenStreams
+from shared.openai_face import OpenAIFace
+from shared.settings import Settings
+from shared.upstream.attempts import Upstream
+from shared.upstream.client import UpstreamClients
+from shared.upstream.pool import BackendPool
+from shared.worker import tune
+
+_log = logging.getLogger(__name__)
+_DEFAULT_DRAIN_SECONDS = 25.0
+
+
+class Service:
+    """One method per function of the app; each returns its response object at once."""
+
+    def __init__(self, settings: Settings | None, problem: Misconfigured | None) -> None:
+        self._settings = settings
+        self._problem = problem
+        self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
+        if settings:
+            upstream = Upstream(UpstreamClients(settings), BackendPool(settings.backends), settings)
+            self._chat = ChatFace(settings, upstream, self._open_streams)
+            self._openai = OpenAIFace(settings, upstream, self._open_streams)
+        tune(self._open_streams, settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Service":
+        """Reads the settings. A wrong one is logged, kept, and told to every caller."""
+        try:
+            settings = Settings.from_env(env)
+        except Misconfigured as problem:
+            _log.error("%s", problem.message)
+            return cls(None, problem)
+        if settings.auth_mode == "anonymous":
+            _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
+        return cls(settings, None)
+
+    @property
+    def host_checks_keys(self) -> bool:
+        """Whether the functions are to ask for the host's function key; so too while the settings are wrong."""
+        return self._settings is None or self._settings.auth_mode == "function"
+
+    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
+        """POST /chat, /stream, /chat/stream."""
+        arrival = self._arrival(request, invocation_id)
+        if self._problem is not None:
+            return arrival.refuse(self._problem)
+        return self._chat.respond(arrival, must_stream=must_stream)
+
+    def openai(self, request: Request, invocation_id: str) -> Response:
+        """Everything under /v1 and /openai."""
+        arrival = self._arrival(request, invocation_id)
+        if self._problem is not None:
+            return arrival.refuse(self._problem)
+        return self._openai.respond(arrival)
+
+    def health(self, request: Request, invocation_id: str) -> Response:
+        """GET /health: whether this instance can serve; nothing about its inside."""
+        arrival = self._arrival(request, invocation_id)
+        if self._problem is not None:
+            return arrival.plain(b'{"status":"unavailable"}', status=503, media_type="application/json")
+        return arrival.plain(b'{"status":"ok"}', media_type="application/json", cache_control="no-store")
+
+    def home(self, request: Request, invocation_id: str) -> Response:
+        """GET /."""
+        arrival = self._arrival(request, invocation_id)
+        if self._problem is not None:
+            return arrival.refuse(self._problem)
+        page = home_page(request, needs_key=self.host_checks_keys)
+        return arrival.plain(page, media_type="text/plain", x_content_type_options="nosniff")
+
+    def preflight(self, request: Request, invocation_id: str) -> Response:
+        """OPTIONS on anything that a browser may call from another origin."""
+        arrival = self._arrival(request, invocation_id)
+        extra = preflight_headers(self._settings, request.headers) if self._settings else {}
+        return arrival.plain(b"", status=204, **{name.replace("-", "_"): value for name, value in extra.items()})
+
+    def _arrival(self, request: Request, invocation_id: str) -> Arrival:
+        cors = cors_headers(self._settings, request.headers) if self._settings else {}
+        return Arrival.of(request, invocation_id, cors)

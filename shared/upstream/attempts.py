@@ -1,0 +1,249 @@
+"""One answer: asks backends until one begins to speak, then passes on what it says.
+
+Until the first content an answer may move to another backend; what the abandoned one said is dropped. After it, never.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import (
+    AnswerError,
+    ModelNotFound,
+    UpstreamCut,
+    UpstreamFailure,
+    UpstreamFrameTooLarge,
+    UpstreamIdentityRefused,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
+from shared.receipt import AttemptRecord, Receipt
+from shared.settings import Settings
+from shared.translation import Translation
+from shared.upstream.call import UpstreamCall
+from shared.upstream.client import UpstreamClients
+from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Choice
+from shared.upstream.refusals import IDENTITY_STATUSES, moves_on
+from shared.upstream.verdict import most_useful, retry_pause
+
+if TYPE_CHECKING:
+    from shared.upstream.client import UpstreamResponse
+    from shared.upstream.transport import Body
+
+_log = logging.getLogger(__name__)
+
+EXPLANATION_SECONDS = 1.0
+"""How long an announced failure waits for the event that explains it."""
+LAST_BYTES_SECONDS = 0.25
+"""How long a finished answer waits for the upstream's own end, so that the connection can be used again."""
+WHOLE_ANSWER_SECONDS = 230.0
+"""An answer in one piece says nothing until it is there; past this the platform has cut it anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What every answer shares: how to reach the backends, and what is known about them."""
+
+    clients: UpstreamClients
+    pool: BackendPool
+    settings: Settings
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An attempt that has reached its first content."""
+
+    choice: Choice
+    response: "UpstreamResponse"
+    held: bytes
+
+
+class Answer:
+    """One answer, from its first attempt to its end. `translation` is that of the attempt under way."""
+
+    def __init__(
+        self, call: UpstreamCall, new_translation: Callable[[], Translation], upstream: Upstream, receipt: Receipt
+    ) -> None:
+        self._call = call
+        self._new_translation = new_translation
+        self._upstream = upstream
+        self._receipt = receipt
+        self._began_at = asyncio.get_running_loop().time()
+        self.translation = new_translation()
+        self.upstream_status = 200
+        self.upstream_headers: Mapping[str, str] = {}
+        self.last_read = self._began_at
+        """When the upstream last said anything, on the loop's clock."""
+
+    async def blocks(self) -> AsyncGenerator[bytes]:
+        """What goes to the client, block by block, each of whole frames; one block per read at most.
+
+        Raises `AnswerError` where the answer fails, before content or after it; `translation.fail` knows its ending.
+        """
+        clock = asyncio.get_running_loop().time
+        begun = await self._first_content()
+        body, translation = begun.response.body, self.translation
+        try:
+            self.last_read = clock()
+            if begun.held:
+                yield begun.held
+            while not translation.is_ended and translation.failure is None:
+                data = await _read(body, translation)
+                self.last_read = clock()
+                block = translation.feed(data) if data else translation.end()
+                if block:
+                    yield block
+                if not data:
+                    break
+            if translation.failure is not None:
+                raise translation.failure
+            if not translation.is_ended:
+                raise UpstreamCut("The model's service ended the answer before the model did.")
+            if not body.at_end():
+                await _last_bytes(body)
+        finally:
+            body.close()
+            if translation.answer_id.startswith("resp_"):
+                self._upstream.pool.remember(translation.answer_id, begun.choice)
+
+    async def _first_content(self) -> _Begun:
+        """Raises the most useful refusal when nobody answers."""
+        pool, settings = self._upstream.pool, self._upstream.settings
+        call = self._call
+        choices = pool.knowing(call.stored_id) if call.stored_id else pool.serving(call.model)
+        if not choices:
+            raise ModelNotFound(f"The model {call.model!r} does not exist here.", param="model")
+        failures: list[UpstreamFailure] = []
+        tried: set[tuple[str, str]] = set()
+        clock = asyncio.get_running_loop().time
+        while True:
+            elapsed = clock() - self._began_at
+            choice = pool.choose(choices, tried=tried) if elapsed < settings.attempt_budget_seconds else None
+            if choice is None:
+                pause = retry_pause(failures, len(choices), elapsed, settings)
+                if pause is None:
+                    raise most_useful(failures)
+                await asyncio.sleep(pause)
+                choice = choices[0]
+            tried.add(choice.key)
+            try:
+                return await self._try(choice)
+            except UpstreamFailure as failure:
+                if not self._moves_on(failure):
+                    raise
+                failures.append(failure)
+
+    async def _try(self, choice: Choice) -> _Begun:
+        """One attempt, its report to the pool and its line in the receipt."""
+        pool, clock = self._upstream.pool, asyncio.get_running_loop().time
+        began, outcome = clock(), "client_left"
+        self._receipt.backend = choice.backend.name
+        try:
+            begun = await self._attempt(choice)
+            pool.succeeded(choice)
+            outcome = "content"
+            return begun
+        except AnswerError as failure:
+            outcome = failure.code or str(failure.status)
+            if isinstance(failure, UpstreamFailure) and self._moves_on(failure):
+                if failure.status != 404:
+                    pool.failed(choice, pause_seconds=_pause_asked(failure))
+                _log.warning("Backend %s failed before content: %s", choice.backend.name, outcome)
+            else:
+                pool.succeeded(choice)
+            raise
+        except BaseException:
+            pool.released(choice)
+            raise
+        finally:
+            self._receipt.attempts.append(AttemptRecord(choice.backend.name, outcome, clock() - began))
+
+    async def _attempt(self, choice: Choice) -> _Begun:
+        settings, call = self._upstream.settings, self._call
+        self.translation = self._new_translation()
+        limit = settings.first_content_seconds if call.streams else WHOLE_ANSWER_SECONDS
+        response = None
+        try:
+            async with asyncio.timeout(limit):
+                response = await self._upstream.clients.open(choice.backend, call, choice.deployment)
+                held = await self._hold(response)
+        except TimeoutError:
+            _close(response)
+            raise UpstreamTimeout("The model's service did not begin to answer in time.") from None
+        except UpstreamRefusal as refusal:
+            _close(response)
+            if response is None and refusal.status in IDENTITY_STATUSES:
+                raise _identity_refused(choice, refusal.status) from refusal
+            raise
+        except BaseException:
+            _close(response)
+            raise
+        self.upstream_status, self.upstream_headers = response.status, response.headers
+        self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
+        return _Begun(choice, response, held)
+
+    async def _hold(self, response: "UpstreamResponse") -> bytes:
+        """Reads up to the first content and returns everything that is to go out by then. Raises `UpstreamFailure`."""
+        translation, limit = self.translation, self._upstream.settings.max_event_bytes
+        held = bytearray()
+        data = b"-"
+        while data and not translation.has_content:
+            data = await _read(response.body, translation)
+            block = translation.feed(data) if data else translation.end()
+            if not translation.has_content and translation.failure is not None:
+                raise translation.failure
+            held += block
+            if len(held) > limit and not translation.has_content:
+                raise UpstreamFrameTooLarge("The model's service sent too much before it began to answer.")
+        if not translation.has_content:
+            raise UpstreamCut("The model's service ended the answer before it began.")
+        return bytes(held)
+
+    def _moves_on(self, failure: UpstreamFailure) -> bool:
+        return moves_on(failure.status) or (failure.status == 404 and bool(self._call.stored_id))
+
+
+def _pause_asked(failure: UpstreamFailure) -> float | None:
+    if isinstance(failure, UpstreamIdentityRefused):
+        return IDENTITY_PAUSE_SECONDS
+    return failure.retry_after if isinstance(failure, UpstreamRefusal) else None
+
+
+def _identity_refused(choice: Choice, status: int) -> UpstreamIdentityRefused:
+    _log.error(
+        "Backend %s answered %d: this app's identity needs the role Cognitive Services OpenAI User on that account.",
+        choice.backend.name,
+        status,
+    )
+    return UpstreamIdentityRefused(
+        "The model's service refused this service's own identity. This is not about your key: the operator must give "
+        "the app's managed identity the role Cognitive Services OpenAI User on the Azure OpenAI account."
+    )
+
+
+def _close(response: "UpstreamResponse | None") -> None:
+    if response is not None:
+        response.body.close()
+
+
+async def _read(body: "Body", translation: Translation) -> bytes:
+    """What arrives next; b'' at the end, and where an announced failure stays unexplained."""
+    if not translation.may_have_failed:
+        return await body.read()
+    try:
+        async with asyncio.timeout(EXPLANATION_SECONDS):
+            return await body.read()
+    except TimeoutError:
+        return b""
+
+
+async def _last_bytes(body: "Body") -> None:
+    """The answer is complete; only the connection's reuse is at stake."""
+    try:
+        async with asyncio.timeout(LAST_BYTES_SECONDS):
+            while await body.read():
+                pass
+    except (TimeoutError, UpstreamCut):
+        pass

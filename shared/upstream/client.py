@@ -1,0 +1,108 @@
+"""One openai client per backend: the only module that imports openai.
+
+Its URL rules, its authentication and its errors are used, through raw streaming; its object models are not (they cost
+several times what a relayed chunk costs). It never retries by itself: `attempts` decides.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.backend_list import Backend
+from shared.errors import UpstreamTimeout, UpstreamUnreachable
+from shared.settings import Settings
+from shared.upstream.call import UpstreamCall
+from shared.upstream.identity import TokenSource, make_credential
+from shared.upstream.refusals import refusal_from_status
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from openai import AsyncOpenAI
+
+    from shared.upstream.transport import AiohttpTransport, Body
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamResponse:
+    """A 2xx answer whose body has not been read yet."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: "Body"
+
+
+class UpstreamClients:
+    """The clients of all backends, their one connection pool and their one credential. Made at the first request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._transport: AiohttpTransport | None = None
+        self._credential: AsyncTokenCredential | None = None
+        self._tokens: dict[str, TokenSource] = {}
+        self._clients: dict[str, AsyncOpenAI] = {}
+
+    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
+        """Sends the call to the backend and returns when its headers are there.
+
+        Raises `UpstreamRefusal` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`, `IdentityUnavailable`.
+        """
+        import httpx2
+        import openai
+
+        from shared.upstream.transport import ResponseBody, WholeBody
+
+        client = self._clients.get(backend.name) or self._make(backend)
+        options: Any = {"headers": {**call.headers, "accept-encoding": "identity"}, "params": dict(call.query)}
+        # With stream=True the response comes back as soon as its head is there, its body unread.
+        unread: Any = {"cast_to": httpx2.Response, "options": options, "stream": True, "stream_cls": openai.AsyncStream}
+        try:
+            if call.method == "POST":
+                response = await client.post(call.path, content=call.body(backend, deployment), **unread)
+            elif call.method == "GET":
+                response = await client.get(call.path, **unread)
+            else:
+                response = await client.delete(call.path, cast_to=httpx2.Response, options=options)
+                return UpstreamResponse(response.status_code, response.headers, WholeBody(response.content))
+        except openai.APIStatusError as error:
+            body = error.response.content
+            raise refusal_from_status(error.status_code, error.response.headers, body) from error
+        except openai.APITimeoutError as error:
+            raise UpstreamTimeout("The model's service could not be reached in time.") from error
+        except openai.APIConnectionError as error:
+            _log.warning("Backend %s: %r", backend.name, error.__cause__)
+            raise UpstreamUnreachable("The model's service could not be reached.") from error
+        return UpstreamResponse(response.status_code, response.headers, ResponseBody(response))
+
+    def _make(self, backend: Backend) -> "AsyncOpenAI":
+        import httpx2
+        from openai import AsyncOpenAI
+
+        from shared.upstream.transport import AiohttpTransport
+
+        self._transport = self._transport or AiohttpTransport()
+        key = self._settings.api_key or (self._tokens_for(backend.scope).token if backend.is_azure else "none")
+        self._clients[backend.name] = client = AsyncOpenAI(
+            base_url=backend.base_url,
+            api_key=key,
+            max_retries=0,
+            http_client=httpx2.AsyncClient(transport=self._transport, timeout=None),
+        )
+        return client
+
+    def _tokens_for(self, scope: str) -> TokenSource:
+        if self._credential is None:
+            settings = self._settings
+            self._credential = make_credential(managed=settings.has_managed_identity, client_id=settings.client_id)
+        if scope not in self._tokens:
+            self._tokens[scope] = TokenSource(self._credential, scope)
+        return self._tokens[scope]
+
+    async def aclose(self) -> None:
+        """Closes the connections and the credential."""
+        if self._transport is not None:
+            await self._transport.aclose()
+        if self._credential is not None:
+            await self._credential.close()

@@ -1,0 +1,115 @@
+"""Which backend to ask next: priorities, weights, cooling down, one probe at a time. Per process; nothing is shared.
+
+The state is kept per backend and deployment. Pure but for the clock and the dice, which are given.
+"""
+
+import random
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from shared.backend_list import Backend
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+IDENTITY_PAUSE_SECONDS = 180.0
+"""A missing role takes minutes to appear after it is assigned."""
+
+MAX_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend, and the name of the deployment there."""
+
+    backend: Backend
+    deployment: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the state is kept under."""
+        return self.backend.name, self.deployment
+
+
+@dataclass(slots=True)
+class _Cooling:
+    until: float
+    failures: int
+    is_probed: bool = False
+
+
+class BackendPool:
+    """Chooses, and learns from how it went: every choice is to be followed by exactly one of the three reports."""
+
+    def __init__(
+        self,
+        backends: Sequence[Backend],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._backends = backends
+        self._clock = clock
+        self._dice = dice
+        self._cooling: dict[tuple[str, str], _Cooling] = {}
+        self._owners: dict[str, str] = {}
+
+    def serving(self, model: str) -> list[Choice]:
+        """Every backend that has the model."""
+        pairs = [(backend, backend.deployment(model)) for backend in self._backends]
+        return [Choice(backend, deployment) for backend, deployment in pairs if deployment is not None]
+
+    def knowing(self, stored_id: str) -> list[Choice]:
+        """Every backend, since any may have the stored response; only the one that is known to have it, if it is."""
+        name = self._owners.get(stored_id)
+        return [Choice(backend, "") for backend in self._backends if name is None or backend.name == name]
+
+    def remember(self, stored_id: str, choice: Choice) -> None:
+        """The backend has the stored response. Kept for the newest few thousand."""
+        self._owners.pop(stored_id, None)
+        self._owners[stored_id] = choice.backend.name
+        while len(self._owners) > MAX_REMEMBERED:
+            del self._owners[next(iter(self._owners))]
+
+    def choose(self, choices: Sequence[Choice], *, tried: Collection[tuple[str, str]] = ()) -> Choice | None:
+        """The next one to ask, or None when all were tried. A cooled one is taken only when no other can serve."""
+        left = [choice for choice in choices if choice.key not in tried]
+        ready = [choice for choice in left if self._is_ready(choice)]
+        if ready:
+            chosen = self._weighted(ready)
+            if cooling := self._cooling.get(chosen.key):
+                cooling.is_probed = True
+            return chosen
+        return min(left, key=lambda choice: (self._cooling[choice.key].until, choice.backend.priority), default=None)
+
+    def succeeded(self, choice: Choice) -> None:
+        """It answered, be it with a refusal that is the caller's own."""
+        self._cooling.pop(choice.key, None)
+
+    def failed(self, choice: Choice, *, pause_seconds: float | None) -> None:
+        """It did not answer. `pause_seconds`: how long it asked to be left alone, if it did."""
+        before = self._cooling.get(choice.key)
+        failures = before.failures + 1 if before else 1
+        if pause_seconds is None:
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 16), LONGEST_PAUSE_SECONDS)
+            pause_seconds = pause * (0.5 + self._dice())
+        self._cooling[choice.key] = _Cooling(self._clock() + pause_seconds, failures)
+
+    def released(self, choice: Choice) -> None:
+        """Nothing was learnt: the client left first."""
+        if cooling := self._cooling.get(choice.key):
+            cooling.is_probed = False
+
+    def _is_ready(self, choice: Choice) -> bool:
+        cooling = self._cooling.get(choice.key)
+        return cooling is None or (not cooling.is_probed and self._clock() >= cooling.until)
+
+    def _weighted(self, ready: list[Choice]) -> Choice:
+        first = min(choice.backend.priority for choice in ready)
+        equals = [choice for choice in ready if choice.backend.priority == first]
+        point = self._dice() * sum(choice.backend.weight for choice in equals)
+        for choice in equals:
+            point -= choice.backend.weight
+            if point < 0:
+                return choice
+        return equals[-1]

@@ -1,0 +1,107 @@
+"""What a refusal from upstream means: reads its body, its Retry-After, and whether another backend could help."""
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamRefusal
+
+MOVING_STATUSES = frozenset({401, 403, 408, 409, 429})
+"""Refusals below 500 that another backend may not share."""
+
+IDENTITY_STATUSES = frozenset({401, 403})
+"""Refusals of this app's identity: the caller brought no upstream key, so they are never the caller's fault."""
+
+_MAX_RETRY_AFTER_SECONDS = 3600.0
+
+_STATUS_BY_CODE = {
+    "rate_limit_exceeded": 429,
+    "too_many_requests": 429,
+    "insufficient_quota": 429,
+    "tokens": 429,
+    "requests": 429,
+    "content_filter": 400,
+    "context_length_exceeded": 400,
+    "invalid_prompt": 400,
+    "invalid_request_error": 400,
+    "responsibleaipolicyviolation": 400,
+}
+
+
+def moves_on(status: int) -> bool:
+    """Whether an answer refused with this status may be asked of another backend."""
+    return status in MOVING_STATUSES or status >= 500
+
+
+def read_error(value: Any, *, fallback: str) -> ErrorObject:
+    """An upstream's error object, in any of the shapes seen: nested, flat, or a lone text."""
+    error = value.get("error", value) if isinstance(value, dict) else value
+    if isinstance(error, str) and error:
+        return ErrorObject(error, UPSTREAM, None)
+    if not isinstance(error, dict):
+        return ErrorObject(fallback, UPSTREAM, None)
+    message, kind, code, param = (_text(error.get(name)) for name in ("message", "type", "code", "param"))
+    if kind == "error":  # the flat shape carries the event's own type there
+        kind = None
+    if code is None and kind == "too_many_requests":
+        kind, code = RATE_LIMIT, "rate_limit_exceeded"
+    return ErrorObject(message or fallback, kind or UPSTREAM, code, param)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefusal:
+    """An answer that is no 2xx."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = None
+    error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
+    return UpstreamRefusal(
+        status=status if status >= 400 else 502,  # a redirect is none of the caller's business
+        error=error,
+        raw_body=body,
+        content_type=headers.get("content-type", "application/octet-stream"),
+        headers=headers,
+        retry_after=retry_after_seconds(headers),
+    )
+
+
+def refusal_from_event(error: ErrorObject) -> UpstreamRefusal:
+    """An error event inside a 200. It carries no status: the code tells it."""
+    words = [word.lower() for word in (error.code, error.type) if word]
+    status = next((_STATUS_BY_CODE[word] for word in words if word in _STATUS_BY_CODE), None)
+    if status is None and words and words[0].isdigit() and 400 <= int(words[0]) <= 599:
+        status = int(words[0])
+    return UpstreamRefusal(status=status or 502, error=error)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """`retry-after-ms`, else `retry-after` (seconds or a date); None where neither can be read. Never below 0."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        wait = parsedate_to_datetime(text).timestamp() - time.time()
+    except ValueError:
+        return None
+    return min(max(wait, 0.0), _MAX_RETRY_AFTER_SECONDS)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return min(value, _MAX_RETRY_AFTER_SECONDS) if value >= 0 else None

@@ -1,0 +1,145 @@
+"""aiohttp under the openai client: the only module that imports aiohttp and httpx2.
+
+The openai client talks through httpx2, which takes any transport. This one hands out aiohttp's response itself (in the
+response's extensions), so that a stream is read without a layer per chunk, and closes it the moment nobody wants it.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import aiohttp
+import httpx2
+import yarl
+
+from shared.errors import UpstreamCut
+
+CONNECT_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 30.0
+MAX_ERROR_BODY_BYTES = 1024 * 1024
+_READ_BUFFER_BYTES = 32 * 1024
+_AIOHTTP = "aiohttp.response"
+
+
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """One connection pool for every backend. Made without a running loop; opens on the first request."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        # limit=0: the number of streams is bounded by MAX_OPEN_STREAMS and the platform, never by waiting in line here.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            read_bufsize=_READ_BUFFER_BYTES,
+            auto_decompress=False,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Sends one request; never follows a redirect, since the request carries this app's token."""
+        if self._session is None:
+            self._session = self._open()
+        try:
+            response = await self._session.request(
+                request.method,
+                yarl.URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=request.content or None,
+                allow_redirects=False,
+            )
+        except TimeoutError as error:
+            raise httpx2.ConnectTimeout("no connection in time", request=request) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ConnectError("no connection", request=request) from error
+        return httpx2.Response(
+            response.status,
+            headers=response.raw_headers,
+            stream=_ErrorBody(response),
+            request=request,
+            extensions={_AIOHTTP: response},
+        )
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class _ErrorBody(httpx2.AsyncByteStream):
+    """What the openai client reads by itself: the body of a refusal. Bounded; a stream is read by `ResponseBody`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_ERROR_BODY_BYTES
+        try:
+            while left > 0 and (data := await self._response.content.read(left)):
+                left -= len(data)
+                yield data
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ReadError("the body broke off") from error
+
+    async def aclose(self) -> None:
+        self._response.release() if self._response.content.at_eof() else self._response.close()
+
+
+class Body(Protocol):
+    """The body of an answer."""
+
+    async def read(self) -> bytes:
+        """Whatever has arrived, at least one byte; b'' at a clean end. Raises `UpstreamCut`."""
+
+    def at_end(self) -> bool:
+        """Whether the body is complete and read."""
+
+    def close(self) -> None:
+        """Lets go of it, finished or not, at once."""
+
+
+class WholeBody:
+    """A small body that was read already."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        """All of it, then b''."""
+        content, self._content = self._content, b""
+        return content
+
+    def at_end(self) -> bool:
+        """Whether it was read."""
+        return not self._content
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class ResponseBody:
+    """The body of an answer, read as it arrives."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response: aiohttp.ClientResponse = response.extensions[_AIOHTTP]
+        self._content = self._response.content
+
+    async def read(self) -> bytes:
+        """Whatever has arrived, at least one byte; b'' at a clean end. Raises `UpstreamCut`."""
+        try:
+            data: bytes = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamCut("The connection to the model broke off in the middle of the answer.") from error
+        return data
+
+    def at_end(self) -> bool:
+        """Whether the body is complete and read."""
+        return bool(self._content.at_eof())
+
+    def close(self) -> None:
+        """Gives a finished connection back to the pool; closes an unfinished one, at once."""
+        if self.at_end():
+            self._response.release()
+        else:
+            self._response.close()

@@ -1,0 +1,69 @@
+"""The worker process that this app runs in: what its published libraries leave open, closed from here.
+
+Each change is guarded: where a library has changed its inside, only the improvement is lost, and a line in the log says so.
+"""
+
+import asyncio
+import logging
+import sys
+from types import FrameType
+from typing import Any
+
+from shared.open_streams import OpenStreams
+
+_log = logging.getLogger(__name__)
+
+KEEP_ALIVE_SECONDS = 150
+"""Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""
+
+
+def tune(open_streams: OpenStreams, drain_seconds: float) -> None:
+    """Serves with httptools, without the access log (it prints the query, `?code=KEY` included), and drains on SIGTERM."""
+    try:
+        import uvicorn
+        from azurefunctions.extensions.http.fastapi import WebServer
+    except ImportError:
+        _log.warning("The HTTP streaming extension has changed: its server is used as it is")
+        return
+
+    class DrainingServer(uvicorn.Server):
+        """Lets the open streams finish when the process is told to stop, and ends the rest honestly."""
+
+        loop: asyncio.AbstractEventLoop
+        draining: asyncio.Task[None] | None = None
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """A signal handler: it may only ask the loop to act."""
+            self.loop.call_soon_threadsafe(self.drain)
+            super().handle_exit(sig, frame)
+
+        def drain(self) -> None:
+            """Once, however many signals come."""
+            if self.draining is None:
+                self.draining = self.loop.create_task(open_streams.drain(drain_seconds))
+
+    async def serve(self: Any) -> None:
+        config = uvicorn.Config(
+            self.web_app,
+            host=self.hostname,
+            port=self.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
+        server = DrainingServer(config)
+        server.loop = asyncio.get_running_loop()
+        await server.serve()
+
+    WebServer.serve = serve  # type: ignore[method-assign]
+
+
+def forget_invocation(invocation_id: str) -> None:
+    """Drops what the worker library would remember of every request for ever (about 2 KB)."""
+    http_v2 = sys.modules.get("azure_functions_runtime.http_v2")
+    references = getattr(getattr(http_v2, "http_coordinator", None), "_context_references", None)
+    if isinstance(references, dict):
+        references.pop(invocation_id, None)
