@@ -3,8 +3,9 @@
 Every refusal is a 4xx whose message names the field, and what is allowed there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from shared.errors import BadRequest
@@ -60,17 +61,27 @@ class ChatRequest:
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     stream: bool | None = None
+    carried: Mapping[str, Any] = MappingProxyType({})
+    """What the caller's format wants to see again in the answer, as it came."""
 
 
 def parse_chat_request(body: bytes) -> ChatRequest:
     """Reads a request of the chat face. Raises `InvalidJson` or `BadRequest`."""
-    fields = parse_object(body)
-    unknown = sorted(fields.keys() - _FIELDS.keys() - {"input", "messages"})
+    return read_chat_request(parse_object(body))
+
+
+def read_chat_request(fields: dict[str, Any]) -> ChatRequest:
+    """As `parse_chat_request`, from JSON that is parsed already."""
+    options = read_options(fields, beside=("input", "messages"))
+    return ChatRequest(messages=_messages(fields), **options)
+
+
+def read_options(fields: dict[str, Any], *, beside: tuple[str, ...]) -> dict[str, Any]:
+    """Everything but the conversation, which is in the fields `beside` the options. Raises `BadRequest`."""
+    unknown = sorted(fields.keys() - _FIELDS.keys() - set(beside))
     if unknown:
-        allowed = ", ".join(["input", "messages", *_FIELDS])
-        raise _bad(unknown[0], f"Unknown field {unknown[0]!r}; allowed are {allowed}.")
-    values = {name: read(name, fields[name]) for name, read in _FIELDS.items() if fields.get(name) is not None}
-    return ChatRequest(messages=_messages(fields), **values)
+        raise _bad(unknown[0], f"Unknown field {unknown[0]!r}; allowed are {', '.join([*beside, *_FIELDS])}.")
+    return {name: read(name, fields[name]) for name, read in _FIELDS.items() if fields.get(name) is not None}
 
 
 def _messages(fields: dict[str, Any]) -> tuple[Message, ...]:
@@ -81,24 +92,29 @@ def _messages(fields: dict[str, Any]) -> tuple[Message, ...]:
     if has_input:
         return (Message("user", (TextPart(_words("input", fields["input"])),)),)
     listed = fields["messages"]
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_MESSAGES:
-        raise _expected("messages", f"a list of 1 to {MAX_MESSAGES} messages")
+    check_message_count(listed)
     return tuple(_message(f"messages[{index}]", entry) for index, entry in enumerate(listed))
+
+
+def check_message_count(listed: Any) -> None:
+    """Raises `BadRequest` unless it is a list of as many messages as are allowed."""
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_MESSAGES:
+        raise expected("messages", f"a list of 1 to {MAX_MESSAGES} messages")
 
 
 def _message(where: str, entry: Any) -> Message:
     _check_keys(where, entry, {"role", "content"})
     role = entry.get("role")
     if role not in ROLES:
-        raise _expected(f"{where}.role", "one of " + ", ".join(ROLES))
+        raise expected(f"{where}.role", "one of " + ", ".join(ROLES))
     content = entry.get("content")
     if isinstance(content, str):
         return Message(role, (TextPart(_words(f"{where}.content", content)),))
     if not isinstance(content, list) or not content:
-        raise _expected(f"{where}.content", "text, or a list of parts that is not empty")
+        raise expected(f"{where}.content", "text, or a list of parts that is not empty")
     parts = tuple(_part(f"{where}.content[{index}]", part) for index, part in enumerate(content))
     if not any(isinstance(part, ImagePart) or part.text.strip() for part in parts):
-        raise _expected(f"{where}.content", "text that is not empty")
+        raise expected(f"{where}.content", "text that is not empty")
     return Message(role, parts)
 
 
@@ -107,12 +123,12 @@ def _part(where: str, part: Any) -> Part:
     if kind == "text":
         _check_keys(where, part, {"type", "text"})
         if not isinstance(part.get("text"), str):
-            raise _expected(f"{where}.text", "text")
+            raise expected(f"{where}.text", "text")
         return TextPart(part["text"])
     if kind == "image_url":
         _check_keys(where, part, {"type", "image_url"})
         return _image(f"{where}.image_url", part.get("image_url"))
-    raise _expected(f"{where}.type", "text or image_url")
+    raise expected(f"{where}.type", "text or image_url")
 
 
 def _image(where: str, image: Any) -> ImagePart:
@@ -120,16 +136,21 @@ def _image(where: str, image: Any) -> ImagePart:
         image = {"url": image}
     _check_keys(where, image, {"url", "detail"})
     url, detail = image.get("url"), image.get("detail")
-    if not isinstance(url, str) or not url.startswith(("https://", "data:image/")):
-        raise _expected(f"{where}.url", "an https address or a data:image/ URL")
+    check_image_url(f"{where}.url", url)
     if detail not in (None, "auto", "low", "high"):
-        raise _expected(f"{where}.detail", "auto, low or high")
+        raise expected(f"{where}.detail", "auto, low or high")
     return ImagePart(url, detail)
+
+
+def check_image_url(where: str, url: Any) -> None:
+    """Raises `BadRequest` unless the model's service may be given this address."""
+    if not isinstance(url, str) or not url.startswith(("https://", "data:image/")):
+        raise expected(where, "an https address or a data:image/ URL")
 
 
 def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
     if not isinstance(value, dict):
-        raise _expected(where, "an object with " + ", ".join(sorted(allowed)))
+        raise expected(where, "an object with " + ", ".join(sorted(allowed)))
     unknown = sorted(value.keys() - allowed)
     if unknown:
         field = f"{where}.{unknown[0]}"
@@ -138,14 +159,14 @@ def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
 
 def _words(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _expected(name, "text that is not empty")
+        raise expected(name, "text that is not empty")
     return value
 
 
 def _number(least: float, most: float) -> Callable[[str, Any], float]:
     def read(name: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise _expected(name, f"a number from {least:g} to {most:g}")
+            raise expected(name, f"a number from {least:g} to {most:g}")
         return value
 
     return read
@@ -154,7 +175,7 @@ def _number(least: float, most: float) -> Callable[[str, Any], float]:
 def _whole(least: int, most: int) -> Callable[[str, Any], int]:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise _expected(name, f"a whole number from {least} to {most}")
+            raise expected(name, f"a whole number from {least} to {most}")
         return value
 
     return read
@@ -162,26 +183,27 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
 
 def _effort(name: str, value: Any) -> str:
     if value not in REASONING_EFFORTS:
-        raise _expected(name, "one of " + ", ".join(REASONING_EFFORTS))
+        raise expected(name, "one of " + ", ".join(REASONING_EFFORTS))
     return str(value)
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _expected(name, "true or false")
+        raise expected(name, "true or false")
     return value
 
 
 def _stops(name: str, value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not 1 <= len(stops) <= MAX_STOPS:
-        raise _expected(name, f"text, or a list of 1 to {MAX_STOPS} texts")
+        raise expected(name, f"text, or a list of 1 to {MAX_STOPS} texts")
     if not all(isinstance(stop, str) and stop for stop in stops):
-        raise _expected(name, "texts that are not empty")
+        raise expected(name, "texts that are not empty")
     return tuple(stops)
 
 
-def _expected(name: str, allowed: str) -> BadRequest:
+def expected(name: str, allowed: str) -> BadRequest:
+    """The refusal that says what is allowed in a field."""
     return _bad(name, f"{name!r} is not valid; expected {allowed}.")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from shared.encoders import Encoder
 from shared.errors import AnswerError
-from shared.events import Event, Started, Usage
+from shared.events import Delta, Event, Reasoning, Started, Usage
 from shared.sse import FrameSplitter, frame_data
 from shared.upstream.dialects import Decoder
 
@@ -75,5 +75,5 @@ class ChatTranslation:
                     self.answer_id = event.id
             else:
                 self.has_content = True
-                self.chunks += 1
+                self.chunks += isinstance(event, Delta | Reasoning)
         return self._encoder.encode(events)

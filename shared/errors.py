@@ -148,7 +148,7 @@ class UpstreamFailure(AnswerError):
     """Azure OpenAI failed; before the first content another backend may still answer."""
 
     status = 502
-    code = "upstream_failed"
+    code: str | None = "upstream_failed"
     type = UPSTREAM
 
 

@@ -38,31 +38,24 @@ def _second_look(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidJson("The body is not valid UTF-8.") from None
     try:
-        return _well_formed(json.loads(text, parse_constant=_no_constant))
+        return replace_surrogates(json.loads(text, parse_constant=no_constant))
     except RecursionError:
         raise InvalidJson("The JSON is nested too deeply.") from None
     except ValueError:
         raise InvalidJson("The body is not valid JSON.") from None
 
 
-def _no_constant(_name: str) -> NoReturn:
+def no_constant(_name: str) -> NoReturn:
+    """For `json.loads`: NaN and Infinity are not JSON."""
     raise ValueError("not JSON")
 
 
-def well_formed(text: str) -> str:
-    """The text with every lone surrogate replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-def _well_formed(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
+    """The JSON value with every lone surrogate in its texts replaced by U+FFFD."""
     if isinstance(value, str):
-        return well_formed(value)
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_well_formed(item) for item in value]
+        return [replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {well_formed(key): _well_formed(item) for key, item in value.items()}
+        return {replace_surrogates(key): replace_surrogates(item) for key, item in value.items()}
     return value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from shared.errors import BadRequest, InvalidJson
+from shared.json_body import no_constant, replace_surrogates
 
 OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
     "chat/completions": ("max_completion_tokens", "max_tokens"),
@@ -90,7 +91,20 @@ def _object(raw: bytes) -> dict[str, msgspec.Raw]:
     except RecursionError:
         raise InvalidJson("The JSON is nested too deeply.") from None
     except msgspec.DecodeError:
-        raise InvalidJson("The body is not a valid JSON object.") from None
+        return _object_with_surrogates(raw)
+
+
+def _object_with_surrogates(raw: bytes) -> dict[str, msgspec.Raw]:
+    """What msgspec refuses is either no JSON object, or has lone surrogates; those go up as the escapes that they were."""
+    try:
+        fields = json.loads(raw, parse_constant=no_constant)
+    except RecursionError:
+        raise InvalidJson("The JSON is nested too deeply.") from None
+    except ValueError:
+        raise InvalidJson("The body is not valid JSON.") from None
+    if not isinstance(fields, dict):
+        raise InvalidJson("The body is JSON, but not an object.")
+    return {str(replace_surrogates(name)): msgspec.Raw(json.dumps(value).encode()) for name, value in fields.items()}
 
 
 def _value(fields: dict[str, msgspec.Raw], name: str) -> object:

@@ -11,7 +11,7 @@ from shared.upstream.dialects.frames import CompletionUsage, ResponseUsage, deco
 from shared.upstream.refusals import read_error
 
 _NO_EXPLANATION = "The model's service ended the answer without an explanation."
-_EMPTY = (b"null", b'""', b"[]", b"{}")
+_EMPTY = (b"", b"null", b'""', b"[]", b"{}")
 
 
 class Kind(Enum):
@@ -42,7 +42,7 @@ class Peek(Protocol):
 
 class _Choice(msgspec.Struct):
     delta: dict[str, msgspec.Raw] | None = None
-    text: msgspec.Raw | None = None
+    text: msgspec.Raw = msgspec.Raw()
     finish_reason: str | None = None
 
 
@@ -54,7 +54,7 @@ class _Chunk(msgspec.Struct):
 
 
 class _LaterChunk(msgspec.Struct):
-    choices: msgspec.Raw | None = None
+    choices: msgspec.Raw = msgspec.Raw()
     usage: CompletionUsage | None = None
     error: Any = None
 
@@ -78,7 +78,7 @@ class ChunkPeek:
             return Kind.TERMINAL
         if self._has_content:
             later = decode_frame(_LATER_CHUNK, data)
-            return self._usage_or_error(later.usage, later.error, has_choices=later.choices not in (None, b"[]"))
+            return self._usage_or_error(later.usage, later.error, has_choices=bytes(later.choices) not in _EMPTY)
         chunk = decode_frame(_CHUNK, data)
         self.answer_id = chunk.id or self.answer_id
         self._has_content = any(map(_says_something, chunk.choices or ()))
@@ -103,9 +103,9 @@ class ChunkPeek:
 
 
 def _says_something(choice: _Choice) -> bool:
-    if choice.finish_reason or (choice.text is not None and choice.text not in _EMPTY):
+    if choice.finish_reason or bytes(choice.text) not in _EMPTY:
         return True
-    return any(name != "role" and value not in _EMPTY for name, value in (choice.delta or {}).items())
+    return any(name != "role" and bytes(value) not in _EMPTY for name, value in (choice.delta or {}).items())
 
 
 class _Response(msgspec.Struct):

@@ -19,6 +19,8 @@ KEEP_ALIVE_SECONDS = 150
 
 def tune(open_streams: OpenStreams, drain_seconds: float) -> None:
     """Serves with httptools, without the access log (it prints the query, `?code=KEY` included), and drains on SIGTERM."""
+    for chatty in ("httpx2", "azure.identity", "azure.core"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         import uvicorn
         from azurefunctions.extensions.http.fastapi import WebServer

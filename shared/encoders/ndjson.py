@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
-
+from shared.encoders.event_json import event_json
 from shared.errors import ErrorObject
 from shared.events import Event, Failed
-
-_to_json = msgspec.json.Encoder().encode
 
 
 class NdjsonEncoder:
@@ -23,7 +20,7 @@ class NdjsonEncoder:
 
     def encode(self, events: list[Event]) -> bytes:
         """One line per event."""
-        return b"".join([_to_json(event) + b"\n" for event in events])
+        return b"".join([event_json(event) + b"\n" for event in events])
 
     def fail(self, error: ErrorObject) -> bytes:
         """A `failed` event."""

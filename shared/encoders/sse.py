@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
-
+from shared.encoders.event_json import event_json
 from shared.errors import ErrorObject
 from shared.events import Delta, Event, Failed
 from shared.sse import HEARTBEAT, write_frame
 
-_to_json = msgspec.json.Encoder().encode
 _NAMES = {kind: str(kind.__struct_config__.tag).encode() for kind in Event.__subclasses__()}
 
 
@@ -24,8 +22,8 @@ class SseEncoder:
     def encode(self, events: list[Event]) -> bytes:
         """One frame per event."""
         if len(events) == 1 and type(events[0]) is Delta:  # nearly always
-            return b"event: delta\ndata: " + _to_json(events[0]) + b"\n\n"
-        return b"".join([write_frame(_to_json(event), event=_NAMES[type(event)]) for event in events])
+            return b"event: delta\ndata: " + event_json(events[0]) + b"\n\n"
+        return b"".join([write_frame(event_json(event), event=_NAMES[type(event)]) for event in events])
 
     def fail(self, error: ErrorObject) -> bytes:
         """A `failed` event."""

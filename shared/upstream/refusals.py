@@ -64,6 +64,8 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) ->
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
     error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
+    if status == 429 and (error.code or "429") == "429":  # Azure's own code is the status over again
+        error = ErrorObject(error.message, RATE_LIMIT, "rate_limit_exceeded", error.param)
     return UpstreamRefusal(
         status=status if status >= 400 else 502,  # a redirect is none of the caller's business
         error=error,

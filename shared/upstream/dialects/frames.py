@@ -7,7 +7,7 @@ import msgspec
 
 from shared.errors import UpstreamMalformed
 from shared.events import FINISH_REASONS, Usage
-from shared.json_body import well_formed
+from shared.json_body import replace_surrogates
 
 
 def decode_frame[T](decoder: msgspec.json.Decoder[T], data: bytes) -> T:
@@ -20,15 +20,20 @@ def decode_frame[T](decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(json.loads(data), decoder.type, strict=True)
+        return decoder.decode(json.dumps(replace_surrogates(json.loads(data, parse_float=_no_float))))
     except (ValueError, RecursionError) as error:  # msgspec.ValidationError is a ValueError
         raise UpstreamMalformed("The model's service sent an event that is not valid JSON.") from error
+
+
+def _no_float(_text: str) -> float:
+    """No dialect reads a fraction, and one that Python takes for infinite could not be written again."""
+    return 0.0
 
 
 def text_of(value: Any) -> str:
     """Text, wherever a model puts it: a string, or (Mistral and others) a list of parts with `text`."""
     if isinstance(value, str):
-        return value if value.isascii() else well_formed(value)
+        return value
     if isinstance(value, list):
         return "".join(text_of(part.get("text")) for part in value if isinstance(part, dict))
     return ""

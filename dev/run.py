@@ -1,0 +1,67 @@
+"""`make run`: the app on this machine, keyless, with nothing to set up. A development tool, never deployed.
+
+Without a local.settings.json it starts the simulated Azure OpenAI as well, so that the real path is walked: a token from an
+identity endpoint, then a stream. With one, the settings there decide whom to ask.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """Starts the parts, waits for the host, ends the rest."""
+    parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
+    parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--host", choices=("dev", "func"), default="dev")
+    arguments = parser.parse_args()
+    env = dict(os.environ)
+    simulator = None
+    try:
+        if not (ROOT / "local.settings.json").exists():
+            simulator = _start_simulator(env)
+        return _serve(arguments.host, arguments.port, env)
+    finally:
+        if simulator is not None:
+            simulator.terminate()
+            simulator.wait(5)
+
+
+def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dev.simulator", "--port", "0"], stdout=subprocess.PIPE, cwd=ROOT, start_new_session=True
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline() or b"{}")
+    if not ready:
+        raise SystemExit("The simulated Azure OpenAI did not start.")
+    env.setdefault("AZURE_OPENAI_ENDPOINT", ready["backends"]["main"])
+    env.setdefault("IDENTITY_ENDPOINT", ready["identity_endpoint"])
+    env.setdefault("IDENTITY_HEADER", ready["identity_header"])
+    print(f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)")
+    return process
+
+
+def _serve(host: str, port: int, env: dict[str, str]) -> int:
+    if host == "func":
+        if shutil.which("func") is None:
+            print("HOST=func needs Azure Functions Core Tools on the PATH; without HOST the built-in host serves the app.")
+            return 2
+        command = ["func", "start", "--port", str(port)]
+    else:
+        command = [sys.executable, "-m", "dev.host", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda signum, _frame: process.send_signal(signum))
+    return process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

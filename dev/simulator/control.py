@@ -1,0 +1,168 @@
+"""Drives a simulator from a test: starts the process, sets behaviours, asks for records, stops it. Synchronous.
+
+with Simulator.start(backends=("main", "second")) as simulator:
+    simulator.behave(main={"status": 429}, second={"tokens": 3, "interval": 0})
+    …
+    simulator.wait_for(contains="Hello", ended="client_gone")
+"""
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+
+Json = dict[str, Any]
+
+
+class ControlError(RuntimeError):
+    """The control API refused: a typo in a behaviour, most of the time."""
+
+
+class NothingHappenedError(TimeoutError):
+    """The record waited for did not come."""
+
+
+class Simulator:
+    def __init__(self, ready: Json, process: "subprocess.Popen[str] | None" = None) -> None:
+        self.backends: dict[str, str] = ready["backends"]
+        """Name to address, without a path: add `/openai/v1/`."""
+        self.control: str = ready["control"]
+        self.identity_endpoint: str = ready["identity_endpoint"]
+        self.identity_header: str = ready["identity_header"]
+        self._process = process
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        backends: tuple[str, ...] = ("main",),
+        port: int = 0,
+        open: bool = False,  # noqa: A002 - named like the flag it sets
+        key: str | None = None,
+        interval: float = 0.0,
+        deployments: tuple[str, ...] | None = None,
+    ) -> Self:
+        """Starts a simulator on free ports and waits until it listens. It ends with this process at the latest."""
+        command = [sys.executable, "-m", "dev.simulator", "--stop-with-stdin", "--port", str(port)]
+        command += ["--backends", ",".join(backends), "--interval", str(interval)]
+        command += ["--open"] if open else []
+        command += ["--key", key] if key is not None else []
+        command += ["--deployments", ",".join(deployments)] if deployments is not None else []
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the simulator ended with status {process.wait()} before it listened")
+        return cls(json.loads(line), process)
+
+    @property
+    def identity_environment(self) -> dict[str, str]:
+        """What App Service sets for a process with a managed identity."""
+        return {"IDENTITY_ENDPOINT": self.identity_endpoint, "IDENTITY_HEADER": self.identity_header}
+
+    def base_url(self, backend: str = "main", *, plain: bool = False) -> str:
+        """For `OpenAI(base_url=…)`: Azure's current surface, or the plain OpenAI one."""
+        return f"{self.backends[backend]}{'/v1/' if plain else '/openai/v1/'}"
+
+    def token(self, resource: str = "https://cognitiveservices.azure.com") -> str:
+        """A token as the identity endpoint gives it; the request is not distinguishable in the records."""
+        query = urlencode({"resource": resource, "api-version": "2019-08-01"})
+        address = urlsplit(self.identity_endpoint)
+        headers = {"X-IDENTITY-HEADER": self.identity_header}
+        return str(self._ask("GET", f"{address.path}?{query}", headers=headers)["access_token"])
+
+    # Behaviours.
+
+    def behave(self, *every: Json, **by_backend: Json | list[Json]) -> None:
+        """Replaces queues: positional behaviours for every backend, or one or a list by the backend's name."""
+        wanted: dict[str, Any] = {"*": list(every)} if every else {}
+        self._ask("PUT", "/behaviours", wanted | by_backend)
+
+    def behaviours(self) -> dict[str, list[Json]]:
+        """What is still queued."""
+        return dict(self._ask("GET", "/behaviours"))
+
+    def behave_identity(self, **behaviour: Any) -> None:
+        self._ask("PUT", "/identity", behaviour)
+
+    def revoke_tokens(self) -> None:
+        self._ask("POST", "/identity/revoke")
+
+    def reset(self) -> None:
+        self._ask("POST", "/reset")
+
+    # Records.
+
+    def requests(self, **query: str) -> list[Json]:
+        """Records, oldest first; filters: contains, backend, ended, method, path."""
+        return list(self._ask("GET", f"/requests?{urlencode(query)}"))
+
+    def wait_for(self, *, timeout: float = 5.0, count: int = 1, **query: str) -> Json:
+        """The newest of at least `count` matching records, as soon as there are so many."""
+        return self._wait("/requests/wait", query, timeout, count)
+
+    def identity_requests(self, **query: str) -> list[Json]:
+        return list(self._ask("GET", f"/identity/requests?{urlencode(query)}"))
+
+    def wait_for_identity(self, *, timeout: float = 5.0, count: int = 1, **query: str) -> Json:
+        return self._wait("/identity/requests/wait", query, timeout, count)
+
+    # The process.
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait(self, path: str, query: dict[str, str], timeout: float, count: int) -> Json:
+        asked = {**query, "timeout": str(timeout), "count": str(count)}
+        return dict(self._ask("GET", f"{path}?{urlencode(asked)}", seconds=timeout + ANSWER_SECONDS))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Any:
+        connection = http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=seconds)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers or {})
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        if answer.status == 408:
+            raise NothingHappenedError(json.loads(data)["error"])
+        if answer.status >= 400:
+            raise ControlError(data.decode())
+        return json.loads(data)

@@ -1,0 +1,101 @@
+"""Delivers one answer the way its behaviour asks for: as JSON, as a stream, as raw bytes, or as a refusal."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterable
+
+import msgspec
+
+from dev.simulator.behaviour import Behaviour
+from dev.simulator.body import Body
+from dev.simulator.call import Json
+from dev.simulator.headers import headers, with_own
+from dev.simulator.play import CONNECTION_ENDS, Player, end, forever
+from dev.simulator.refusals import Refusal
+from dev.simulator.script import Dialect, Frame, script
+from dev.simulator.wire import Exchange
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+DEFAULT = Behaviour()
+
+
+class Delivery:
+    def __init__(self, exchange: Exchange, behaviour: Behaviour = DEFAULT, *, number: int = 0) -> None:
+        self._exchange = exchange
+        self._behaviour = behaviour
+        self._number = number
+        self._body = Body(exchange, cut_bytes=behaviour.cut_bytes, cut_seed=behaviour.cut_seed, gzip=behaviour.gzip)
+
+    async def begin(self) -> bool:
+        """What happens before the head; False when there will be none."""
+        behaviour = self._behaviour
+        if behaviour.sndbuf is not None:
+            self._exchange.set_send_buffer(behaviour.sndbuf)
+        if behaviour.accept_delay or behaviour.header_delay:
+            await asyncio.sleep(behaviour.accept_delay + behaviour.header_delay)
+        headless = behaviour.after == -1 and behaviour.end in CONNECTION_ENDS
+        if behaviour.never_answer or (headless and behaviour.end == "stall"):
+            await forever()
+        if headless:
+            await (self._exchange.reset() if behaviour.end == "reset" else self._exchange.close())
+        return not headless
+
+    async def stream(self, dialect: Dialect, interval: float) -> None:
+        player = await self._player()
+        for step in script(dialect, self._behaviour, interval):
+            if not await player.take(step):
+                return
+        await player.finish()
+
+    async def watched(self, frames: AsyncIterable[Frame]) -> None:
+        """A stream whose frames are made elsewhere."""
+        player = await self._player()
+        async for frame in frames:
+            if not await player.take(frame):
+                return
+        await player.finish()
+
+    async def json(self, answer: Json) -> None:
+        behaviour = self._behaviour
+        data = msgspec.json.encode(answer)
+        half = data[: len(data) // 2]
+        if behaviour.end in ("malformed", "eof"):
+            data = half
+        await self._body.head(behaviour.status or 200, self._headers(JSON), length=len(data))
+        if behaviour.end in ("reset", "cut", "stall"):
+            await self._body.write(half)
+            await end(self._body, behaviour.end)
+            return
+        await self._body.write(data)
+        await self._body.finish()
+
+    async def refuse(self, refusal: Refusal) -> None:
+        html = isinstance(refusal.body, str)
+        data = refusal.body.encode() if isinstance(refusal.body, str) else msgspec.json.encode(refusal.body)
+        found = headers("text/html" if html else JSON, number=self._number) | refusal.headers
+        await self._body.head(refusal.status, with_own(found, self._behaviour), length=len(data))
+        await self._body.write(data)
+        await self._body.finish()
+
+    async def raw(self, *, stream: bool) -> None:
+        """The behaviour's bytes and headers, and no others but the framing's."""
+        behaviour = self._behaviour
+        writes = [(0.0, behaviour.raw)] if isinstance(behaviour.raw, str) else behaviour.raw or []
+        found = with_own({"content-type": EVENT_STREAM if stream else JSON}, behaviour)
+        await self._body.head(behaviour.status or 200, found)
+        for delay, data in writes:
+            if delay:
+                await self._body.send_head()
+                await asyncio.sleep(delay)
+            await self._body.write(base64.b64decode(data))
+        await (end(self._body, behaviour.end) if behaviour.end in CONNECTION_ENDS else self._body.finish())
+
+    async def _player(self) -> Player:
+        await self._body.head(200, self._headers(EVENT_STREAM))
+        if self._behaviour.start_delay:
+            await self._body.send_head()  # also when bursts hold the opening frames back
+        return Player(self._body, self._behaviour)
+
+    def _headers(self, content_type: str) -> dict[str, str]:
+        return with_own(headers(content_type, number=self._number), self._behaviour)

@@ -1,0 +1,157 @@
+"""The control API: sets behaviours, tells what was seen, and starts over. It answers in JSON and never misbehaves."""
+
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from dev.simulator import identity
+from dev.simulator.backend import Backend
+from dev.simulator.behaviour import Behaviour, BehaviourError, behaviour
+from dev.simulator.body import Body
+from dev.simulator.identity import Identity, IdentityBehaviour, identity_behaviour
+from dev.simulator.records import Log, Record
+from dev.simulator.service import Service
+from dev.simulator.wire import Exchange
+
+EVERY_BACKEND = "*"
+USUAL_TIMEOUT_SECONDS = 5.0
+
+
+class SteeringError(ValueError):
+    """The control request is wrong; says why."""
+
+
+class NotYetError(Exception):
+    """What was waited for did not happen in time."""
+
+
+class Steering:
+    def __init__(self, services: dict[str, tuple[Service, Backend]], owner: Identity, log: Log) -> None:
+        self._services = services
+        self._identity = owner
+        self._log = log
+        self._handlers: dict[tuple[str, str], Callable[[Exchange], Awaitable[Any]]] = {
+            ("GET", "/"): self._help,
+            ("PUT", "/behaviours"): self._set_behaviours,
+            ("GET", "/behaviours"): self._behaviours,
+            ("PUT", "/identity"): self._set_identity,
+            ("POST", "/identity/revoke"): self._revoke,
+            ("GET", "/identity/requests"): self._identity_requests,
+            ("GET", "/identity/requests/wait"): self._wait_identity,
+            ("GET", "/requests"): self._requests,
+            ("GET", "/requests/wait"): self._wait,
+            ("POST", "/reset"): self._reset,
+        }
+
+    async def answer(self, exchange: Exchange) -> None:
+        if exchange.path == identity.PATH:
+            await self._identity.answer(exchange)
+            return
+        handler = self._handlers.get((exchange.method, exchange.path))
+        status, found = 200, None
+        try:
+            if handler is None:
+                status, found = 404, {"error": f"no {exchange.method} {exchange.path} here; GET / tells what is"}
+            else:
+                found = await handler(exchange)
+        except (SteeringError, BehaviourError) as error:
+            status, found = 400, {"error": str(error)}
+        except NotYetError as error:
+            status, found = 408, {"error": str(error)}
+        data = msgspec.json.encode(found)
+        body = Body(exchange, cut_bytes=None, cut_seed=None, gzip=False)
+        await body.head(status, {"content-type": "application/json"}, length=len(data))
+        await body.write(data)
+        await body.finish()
+
+    async def _help(self, _: Exchange) -> Any:
+        return {"control": [f"{method} {path}" for method, path in self._handlers], "backends": list(self._services)}
+
+    # Behaviours.
+
+    async def _set_behaviours(self, exchange: Exchange) -> Any:
+        """Replaces the queue of each backend named; `*` names all. Checked as a whole before anything changes."""
+        wanted = _json(exchange)
+        if not isinstance(wanted, dict):
+            raise SteeringError('expected {"<backend>": [behaviour, …]}')
+        queues: dict[str, deque[Behaviour]] = {}
+        for name, given in wanted.items():
+            if name != EVERY_BACKEND and name not in self._services:
+                raise SteeringError(f"no backend is called {name!r}; there are {', '.join(self._services)}")
+            parsed = [behaviour(one) for one in (given if isinstance(given, list) else [given])]
+            for backend in self._services if name == EVERY_BACKEND else [name]:
+                queues[backend] = deque(parsed)
+        for name, queue in queues.items():
+            service, backend_of = self._services[name]
+            await backend_of.open()
+            for one in queue:
+                if one.refuse_connection is not False:
+                    await backend_of.refuse(_seconds(one.refuse_connection))
+                elif one.drop_connection is not False:
+                    await backend_of.drop(_seconds(one.drop_connection))
+            service.queue = deque(
+                one for one in queue if one.refuse_connection is False and one.drop_connection is False
+            )
+        return await self._behaviours(exchange)
+
+    async def _behaviours(self, _: Exchange) -> Any:
+        return {name: list(service.queue) for name, (service, _) in self._services.items()}
+
+    async def _set_identity(self, exchange: Exchange) -> Any:
+        self._identity.behave(identity_behaviour(_json(exchange)))
+        return {}
+
+    async def _revoke(self, _: Exchange) -> Any:
+        self._identity.revoke()
+        return {}
+
+    # Records.
+
+    async def _requests(self, exchange: Exchange) -> Any:
+        return [record.public() for record in self._log.find(exchange.query)]
+
+    async def _identity_requests(self, exchange: Exchange) -> Any:
+        return [record.public() for record in self._identity.log.find(exchange.query)]
+
+    async def _wait(self, exchange: Exchange) -> Any:
+        return (await _wait(self._log, exchange.query)).public()
+
+    async def _wait_identity(self, exchange: Exchange) -> Any:
+        return (await _wait(self._identity.log, exchange.query)).public()
+
+    async def _reset(self, _: Exchange) -> Any:
+        """Forgets behaviours, records and stored responses; tokens stay valid, as clients keep them."""
+        for service, backend in self._services.values():
+            service.queue.clear()
+            await service.store.clear()
+            await backend.open()
+        self._identity.behave(IdentityBehaviour())
+        self._identity.log.clear()
+        self._log.clear()
+        return {}
+
+
+async def _wait(log: Log, query: dict[str, str]) -> Record:
+    try:
+        count, seconds = int(query.get("count", 1)), float(query.get("timeout", USUAL_TIMEOUT_SECONDS))
+    except ValueError as error:
+        raise SteeringError("`count` and `timeout` are numbers") from error
+    found = await log.wait(query, count=count, timeout=seconds)
+    if found is None:
+        raise NotYetError(f"no such record within {seconds} s: {query}")
+    return found
+
+
+def _json(exchange: Exchange) -> Any:
+    try:
+        return json.loads(exchange.body)
+    except ValueError as error:
+        raise SteeringError(f"not JSON: {error}") from error
+
+
+def _seconds(value: float) -> float | None:
+    """`true` is for ever."""
+    return None if value is True else value

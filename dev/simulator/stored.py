@@ -1,0 +1,126 @@
+"""Stored responses: those that can be asked for again, and background ones that go on while nobody watches.
+
+https://learn.microsoft.com/azure/foundry/openai/how-to/responses#background-tasks. How a stream ends whose response is
+cancelled is not documented; here it ends without a terminal event.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from dev.simulator.call import Call, Json
+from dev.simulator.play import CONNECTION_ENDS
+from dev.simulator.responses import Responses
+from dev.simulator.script import Frame, Pause, Stop, script
+
+MOST_RESPONSES = 1_000
+
+
+class Stored:
+    """One response, its events so far, and, if it runs in the background, the task that speaks."""
+
+    def __init__(self, call: Call, dialect: Responses) -> None:
+        self.call = call
+        self.dialect = dialect
+        self.frames: list[Frame] = []
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            # How the connection ends is the watcher's business: the response itself goes on.
+            behaviour = self.call.behaviour
+            if behaviour.end in CONNECTION_ENDS:
+                behaviour = msgspec.structs.replace(behaviour, end="done")
+            for step in script(self.dialect, behaviour, self.call.interval):
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                elif isinstance(step, Stop):
+                    break
+                else:
+                    self.frames.append(step)
+                    self._ring()
+        finally:
+            self._task = None
+            self._ring()
+
+    async def watch(self, *, after: int = -1) -> AsyncIterator[Frame]:
+        """The events with higher sequence numbers, those to come included."""
+        next_frame = 0
+        while True:
+            while next_frame < len(self.frames):
+                frame = self.frames[next_frame]
+                next_frame += 1
+                if frame.sequence > after:
+                    yield frame
+            if self._task is None:
+                return
+            changed = self._changed
+            await changed.wait()
+
+    async def cancel(self) -> None:
+        """Idempotent: what has ended stays as it ended."""
+        task = self._task
+        if task is not None:
+            self.dialect.object.end("cancelled")
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            self._task = None  # a task that never began has not done this itself
+            self._ring()
+
+    @property
+    def missing(self) -> bool:
+        """Whether a retrieval is still too early (a just-finished response can be a 404 for a while)."""
+        ended = self.dialect.object.ended_at
+        return ended is not None and time.time() - ended < self.call.behaviour.missing_for
+
+    def input_items(self) -> list[Json]:
+        given: Any = self.call.body.get("input") or []
+        items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+        found = []
+        for number, item in enumerate(items):
+            content = item.get("content", "")
+            if isinstance(content, str):
+                content = [{"type": "input_text", "text": content}]
+            found.append(
+                {"type": "message", "status": "completed", **item, "id": f"msg_in{number}", "content": content}
+            )
+        return found
+
+    def _ring(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Store:
+    """The responses of one backend, newest ones kept."""
+
+    def __init__(self) -> None:
+        self._responses: dict[str, Stored] = {}
+
+    def keep(self, call: Call, dialect: Responses) -> Stored:
+        stored = Stored(call, dialect)
+        self._responses[dialect.object.id] = stored
+        if len(self._responses) > MOST_RESPONSES:
+            del self._responses[next(iter(self._responses))]
+        return stored
+
+    def get(self, response_id: str) -> Stored | None:
+        stored = self._responses.get(response_id)
+        return None if stored is None or stored.missing else stored
+
+    def delete(self, response_id: str) -> bool:
+        return self._responses.pop(response_id, None) is not None
+
+    async def clear(self) -> None:
+        responses, self._responses = self._responses, {}
+        for stored in responses.values():
+            await stored.cancel()

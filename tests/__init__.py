@@ -1,0 +1,1 @@
+"""The tests: mirrors of shared/, and the app on the real worker."""

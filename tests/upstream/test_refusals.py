@@ -1,0 +1,131 @@
+"""What a refusal from upstream means, and which of several is told."""
+
+import json
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from shared.errors import ErrorObject, UpstreamIdentityRefused, UpstreamRefusal, UpstreamTimeout, UpstreamUnreachable
+from shared.settings import Settings
+from shared.upstream.refusals import moves_on, refusal_from_event, refusal_from_status, retry_after_seconds
+from shared.upstream.verdict import most_useful, retry_pause
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])
+def test_another_backend_may_not_share_these(status: int) -> None:
+    assert moves_on(status)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422])
+def test_these_are_the_callers_own(status: int) -> None:
+    assert not moves_on(status)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "9"}, 9.0),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e9"}, 3600.0),
+        ({"retry-after": "Sat, 01 Jan 2000 00:00:00 GMT"}, 0.0),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_seconds(headers) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    seconds = retry_after_seconds({"retry-after": formatdate(time.time() + 60, usegmt=True)})
+    assert seconds is not None
+    assert 55 < seconds <= 60
+
+
+def refused(status: int, body: Any, **headers: str) -> UpstreamRefusal:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return refusal_from_status(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+
+
+def test_code_param_and_body_are_kept() -> None:
+    body = {"error": {"message": "filtered", "type": None, "param": "prompt", "code": "content_filter", "status": 400}}
+    refusal = refused(400, body, content_type="application/json")
+    assert (refusal.status, refusal.code, refusal.param, refusal.message) == (
+        400,
+        "content_filter",
+        "prompt",
+        "filtered",
+    )
+    assert json.loads(refusal.raw_body or b"") == body
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"\xff", b"[1]", b'{"error": null}', b'{"error": 5}'])
+def test_a_body_that_explains_nothing_still_gives_a_sentence(body: bytes) -> None:
+    assert refused(502, body).message == "The model's service refused the request with HTTP status 502."
+
+
+def test_azures_code_429_becomes_the_code_that_clients_know() -> None:
+    refusal = refused(429, {"error": {"code": "429", "message": "busy"}})
+    assert (refusal.code, refusal.type) == ("rate_limit_exceeded", "rate_limit_error")
+
+
+def test_a_redirect_is_a_bad_gateway() -> None:
+    assert refused(307, b"").status == 502
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "status"),
+    [
+        ("rate_limit_exceeded", "too_many_requests", 429),
+        (None, "too_many_requests", 429),
+        ("content_filter", "x", 400),
+        ("503", "x", 503),
+        ("server_error", "server_error", 502),
+        (None, "upstream_error", 502),
+    ],
+)
+def test_an_error_events_code_tells_its_status(code: str | None, kind: str, status: int) -> None:
+    assert refusal_from_event(ErrorObject("m", kind, code)).status == status
+
+
+LIMIT_9 = refused(429, b"", retry_after="9")
+LIMIT_2 = refused(429, b"", retry_after_ms="2000")
+DOWN_1 = refused(503, b"", retry_after="1")
+
+
+def test_the_most_useful_refusal_is_told_with_the_soonest_retry_after() -> None:
+    told = most_useful([UpstreamUnreachable("x"), refused(429, b"", retry_after="9"), DOWN_1, UpstreamTimeout("x")])
+    assert (told.status, told.headers["retry-after"], told.headers["retry-after-ms"]) == (429, "1", "1000")
+    assert most_useful([UpstreamIdentityRefused("x"), UpstreamUnreachable("y")]).code == "upstream_unreachable"
+    assert most_useful([LIMIT_9, LIMIT_2]) is LIMIT_2
+
+
+def test_a_single_refusal_is_told_as_it_came() -> None:
+    assert most_useful([LIMIT_9]).headers == {"retry-after": "9"}
+
+
+SETTINGS = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "5"})
+
+
+@pytest.mark.parametrize(
+    ("failures", "backends", "elapsed", "pause"),
+    [
+        ([LIMIT_2], 1, 0.0, 2.0),
+        ([LIMIT_2], 1, 4.0, None),
+        ([LIMIT_9], 1, 0.0, None),
+        ([LIMIT_2], 2, 0.0, None),
+        ([LIMIT_2, LIMIT_2], 1, 0.0, None),
+        ([refused(500, b"")], 1, 0.0, None),
+        ([UpstreamUnreachable("x")], 1, 0.0, 0.1),
+    ],
+)
+def test_a_lone_backend_is_asked_once_more_where_its_retry_after_fits(
+    failures: Any, backends: int, elapsed: float, pause: float | None
+) -> None:
+    assert retry_pause(failures, backends, elapsed, SETTINGS) == pause
