@@ -6,10 +6,11 @@ from functools import partial
 from starlette.responses import Response
 
 from shared.auth import authorise
-from shared.chat_request import ChatRequest, Message, TextPart, parse_chat_request
+from shared.chat_request import ChatRequest, Message, TextPart
+from shared.chat_shapes import parse_shaped_request, shape_of_call
 from shared.chat_translation import ChatTranslation
 from shared.edge import Arrival, debug_headers, own_error_page
-from shared.encoders import ENCODERS
+from shared.encoders import encoder_factory
 from shared.errors import AnswerError
 from shared.json_body import check_content_type
 from shared.model_names import resolve_model
@@ -38,7 +39,8 @@ class ChatFace:
         try:
             caller = authorise(self._settings, headers)
             check_content_type(headers.get("content-type", ""))
-            self._format(arrival, stream=None, must_stream=must_stream)  # refuses before the body is read
+            # What can be refused is refused before the body is read.
+            self._format(arrival, _shape(arrival), stream=None, must_stream=must_stream)
         except AnswerError as error:
             return arrival.refuse(error)
         receipt = arrival.receipt("chat", caller)
@@ -51,26 +53,28 @@ class ChatFace:
         )
         return AnswerResponse(exchange, settings=self._settings, open_streams=self._open_streams)
 
-    def _format(self, arrival: Arrival, *, stream: bool | None, must_stream: bool) -> str:
+    def _format(self, arrival: Arrival, shape: str, *, stream: bool | None, must_stream: bool) -> str:
         return choose_format(
             asked=arrival.request.query_params.get("format"),
             accept=arrival.request.headers.get("accept"),
             stream=stream,
             must_stream=must_stream,
             streaming_enabled=self._settings.streaming_enabled,
+            shape=shape,
         )
 
     def _prepare(self, arrival: Arrival, receipt: Receipt, must_stream: bool, body: bytes) -> Answer:  # noqa: FBT001
         settings, dialect = self._settings, self._dialect
-        request = self._complete(parse_chat_request(body))
-        receipt.format = self._format(arrival, stream=request.stream, must_stream=must_stream)
+        shape, parsed = parse_shaped_request(body, shape_of_call=_shape(arrival))
+        request = self._complete(parsed)
+        receipt.format = self._format(arrival, shape, stream=request.stream, must_stream=must_stream)
         receipt.model = model = resolve_model(settings, request.model)
         call = UpstreamCall(
             path=dialect.path,
             model=model,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
         )
-        new_encoder = ENCODERS[receipt.format]
+        new_encoder = encoder_factory(receipt.format, request.carried, streaming_enabled=settings.streaming_enabled)
         return Answer(
             call,
             lambda: ChatTranslation(dialect.new_decoder(), new_encoder(), max_event_bytes=settings.max_event_bytes),
@@ -95,3 +99,7 @@ class ChatFace:
 
     def _error_page(self, arrival: Arrival, error: AnswerError) -> ErrorPage:
         return own_error_page(error, {"x-request-id": arrival.id, **arrival.cors})
+
+
+def _shape(arrival: Arrival) -> str:
+    return shape_of_call(arrival.request.url.path, arrival.request.headers)

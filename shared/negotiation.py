@@ -7,16 +7,29 @@ from shared.encoders import ENCODERS, MEDIA_TYPES
 from shared.errors import BadRequest, NotAcceptable
 
 _WEIGHT = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
-WHOLE = "json"
+WHOLE, WHOLE_CHAT_PROTOCOL = "json", "chat-protocol-json"
+OWN, UI_MESSAGE, CHAT_PROTOCOL = "own", "ui-message", "chat-protocol"
+OFFERS: dict[str, Mapping[str, str]] = {
+    OWN: MEDIA_TYPES,
+    UI_MESSAGE: {**MEDIA_TYPES, "text/event-stream": UI_MESSAGE},
+    CHAT_PROTOCOL: {"application/json": CHAT_PROTOCOL, "application/jsonl": CHAT_PROTOCOL},
+}
+"""What each shape of request can ask for by `Accept`: the clients that send a shape of their own read a format of their own."""
 
 
 def choose_format(
-    *, asked: str | None, accept: str | None, stream: bool | None, must_stream: bool, streaming_enabled: bool
+    *,
+    asked: str | None,
+    accept: str | None,
+    stream: bool | None,
+    must_stream: bool,
+    streaming_enabled: bool,
+    shape: str = OWN,
 ) -> str:
-    """The name of the format, a key of `ENCODERS`. Raises `BadRequest` or `NotAcceptable`.
+    """The name of the format, for `encoder_factory`. Raises `BadRequest` or `NotAcceptable`.
 
     `asked` is the query's `format`, which wins over the `Accept` header; `must_stream` is true for the addresses that
-    always stream; `stream` is the body's field.
+    always stream; `stream` is the body's field; `shape` is the body's shape, a key of `OFFERS`.
     """
     if must_stream and stream is False:
         raise BadRequest(
@@ -24,10 +37,12 @@ def choose_format(
         )
     if asked is not None and asked not in ENCODERS:
         raise BadRequest(f"'format' is not valid; expected one of {', '.join(ENCODERS)}.", param="format")
-    if not streaming_enabled or stream is False:
-        return WHOLE
-    allowed = {media: name for media, name in MEDIA_TYPES.items() if not (must_stream and name == WHOLE)}
+    allowed = {media: name for media, name in OFFERS[shape].items() if not (must_stream and name == WHOLE)}
     chosen = asked if asked is not None else best_match(accept, allowed)
+    if chosen == CHAT_PROTOCOL:
+        return chosen if must_stream or stream else WHOLE_CHAT_PROTOCOL
+    if stream is False or not (streaming_enabled or chosen == UI_MESSAGE):
+        return WHOLE
     if chosen is None or (must_stream and chosen == WHOLE):
         raise NotAcceptable("None of the accepted formats is offered here; offered are " + ", ".join(allowed) + ".")
     return chosen

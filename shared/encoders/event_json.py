@@ -1,4 +1,4 @@
-"""The JSON of one event, on one line for every reader.
+"""The JSON of one event, or of what a format makes of it, on one line for every reader.
 
 U+2028, U+2029 and U+0085 may stand in JSON as they are, but readers that split lines as Unicode does (Python's
 `str.splitlines`, and with it httpx's `iter_lines`) would cut an event in two there. So they go out escaped.
@@ -6,12 +6,10 @@ U+2028, U+2029 and U+0085 may stand in JSON as they are, but readers that split 
 
 import msgspec
 
-from shared.events import Event
-
 _encode = msgspec.json.Encoder().encode
 
 
-def event_json(event: Event) -> bytes:
+def event_json(event: object) -> bytes:
     """The bytes, without a line end."""
     data = _encode(event)
     if b"\xe2\x80" in data or b"\xc2\x85" in data:

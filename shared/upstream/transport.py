@@ -4,6 +4,7 @@ The openai client talks through httpx2, which takes any transport. This one hand
 response's extensions), so that a stream is read without a layer per chunk, and closes it the moment nobody wants it.
 """
 
+import socket
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -17,7 +18,16 @@ CONNECT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30.0
 MAX_ERROR_BODY_BYTES = 1024 * 1024
 _READ_BUFFER_BYTES = 32 * 1024
+_RECEIVE_BUFFER_BYTES = 128 * 1024
 _AIOHTTP = "aiohttp.response"
+
+
+def _bounded_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Without a bound the kernel would take megabytes of answers in advance for a client that reads slowly."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    return made
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
@@ -28,7 +38,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         # limit=0: the number of streams is bounded by MAX_OPEN_STREAMS and the platform, never by waiting in line here.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60)
+        connector = aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60, socket_factory=_bounded_socket
+        )
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

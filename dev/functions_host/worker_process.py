@@ -1,0 +1,232 @@
+"""One life of the worker process: start, index, invocations, end. Its successor is another object.
+
+It knows messages and processes; the requests themselves travel over `worker_connection`.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dev.functions_host import log_lines
+from dev.functions_host.failure import HostFailure
+from dev.functions_host.functions import FunctionTable, HttpFunction
+from dev.functions_host.invocation import Invocation
+from dev.functions_host.worker_connection import ConnectionPool
+from dev.wire import Decoder, Message, encode
+
+WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "worker.py"
+START_SECONDS = 60.0
+CONNECT_PAUSE_SECONDS = 0.02
+LAST_WORDS_SECONDS = 1.0
+"""How long what a dead worker has written is waited for: a child of its may hold the channel open."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCommand:
+    """How to start one."""
+
+    python: str
+    app: Path
+    environment: dict[str, str]
+    route_prefix: str
+    function_timeout_seconds: float | None
+    verbose: bool
+
+
+class _ChannelProtocol(asyncio.Protocol):
+    def __init__(self, receive: Callable[[Message], None]) -> None:
+        self._decoder = Decoder()
+        self._receive = receive
+        self.closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._decoder.feed(data):
+            self._receive(message)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.closed.set()
+
+
+class WorkerProcess:
+    """Made by `start`, which returns when the worker can serve."""
+
+    def __init__(self, command: WorkerCommand) -> None:
+        self._command = command
+        self._replies: dict[str, asyncio.Future[Message]] = {}
+        self._invocations: dict[str, Invocation] = {}
+        self._channel: asyncio.WriteTransport | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self.exited = asyncio.Event()
+        self.table = FunctionTable((), command.route_prefix)
+        self.pool = ConnectionPool("127.0.0.1", 0)
+
+    @classmethod
+    async def start(cls, command: WorkerCommand) -> "WorkerProcess":
+        """A worker that has indexed the app and listens; HostFailure when it does not get so far."""
+        worker = cls(command)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await worker._spawn()
+                await worker._index()
+                await worker._reach()
+        except TimeoutError:
+            worker.kill()
+            raise HostFailure(f"The worker was not ready within {START_SECONDS:.0f} s") from None
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def alive(self) -> bool:
+        return not self.exited.is_set()
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.returncode if self._process else None
+        return signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
+
+    def invoke(
+        self, function: HttpFunction, parameters: dict[str, str], about: Message, expired: Callable[[], None]
+    ) -> Invocation:
+        """Tells the worker; the request itself goes the other way."""
+        invocation = Invocation(function.name, expired)
+        self._invocations[invocation.id] = invocation
+        invocation.start_clock(self._command.function_timeout_seconds, self._overdue)
+        call = {"invocation_id": invocation.id, "function_id": function.function_id, "input": function.input}
+        self._send({"type": "invocation", "params": parameters} | call | about)
+        return invocation
+
+    def terminate(self) -> None:
+        """Asks it to end: the app's server drains first."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    async def _spawn(self) -> None:
+        here, there = socket.socketpair()
+        with there:
+            here.setblocking(False)  # noqa: FBT003 - the library's signature
+            channel = there.fileno()
+            command = [self._command.python, str(WORKER_SCRIPT), str(channel), str(self._command.app)]
+            try:
+                # Its own session: Ctrl-C in a terminal is the host's, which then ends the worker.
+                self._process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=self._command.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=2,
+                    stderr=2,
+                    pass_fds=[channel],
+                    start_new_session=True,
+                )
+            except OSError as error:
+                here.close()
+                raise HostFailure(f"Python cannot be started: {self._command.python}: {error.strerror}") from error
+        loop = asyncio.get_running_loop()
+        self._channel, protocol = await loop.create_connection(lambda: _ChannelProtocol(self._receive), sock=here)
+        self._watcher = loop.create_task(self._watch(self._process, protocol.closed))
+
+    async def _watch(self, process: asyncio.subprocess.Process, channel_closed: asyncio.Event) -> None:
+        await process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(channel_closed.wait(), LAST_WORDS_SECONDS)
+        self.exited.set()
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(self._early_end())
+        for invocation in self._invocations.values():
+            invocation.stop_clock()
+        self._invocations.clear()
+        self.pool.close()
+
+    def _early_end(self) -> HostFailure:
+        return HostFailure(f"The worker ended while it started ({self.ending})")
+
+    async def _index(self) -> None:
+        started = await self._ask({"type": "worker_init", "directory": str(self._command.app)})
+        address = started["capabilities"].get("HttpUri")
+        metadata = await self._ask({"type": "functions_metadata"})
+        self.table = FunctionTable(metadata["functions"], self._command.route_prefix)
+        for function in self.table.functions:
+            await self._ask({"type": "function_load", "function_id": function.function_id})
+        if not self.table.functions:
+            raise HostFailure("\n".join(["The app has no HTTP function", *self.table.refusals]))
+        if address is None:
+            raise HostFailure("HTTP streaming is off: the app does not import azurefunctions.extensions.http.fastapi")
+        parts = urlsplit(address)
+        self.pool = ConnectionPool(str(parts.hostname), int(parts.port or 0))
+
+    async def _reach(self) -> None:
+        """The library says that its server runs before it listens."""
+        while not await self.pool.reachable():
+            if not self.alive:
+                raise self._early_end()
+            await asyncio.sleep(CONNECT_PAUSE_SECONDS)
+
+    async def _ask(self, message: Message) -> Message:
+        if not self.alive:
+            raise self._early_end()
+        reply = self._replies[message["type"]] = asyncio.get_running_loop().create_future()
+        self._send(message)
+        answer: Message = await reply
+        if not answer["ok"]:
+            if answer["stack_trace"]:
+                log_lines.error(answer["stack_trace"])
+            raise HostFailure(_first_line(answer["error"]))
+        return answer
+
+    def _send(self, message: Message) -> None:
+        if self._channel is not None and not self._channel.is_closing():
+            self._channel.write(encode(message))
+
+    def _receive(self, message: Message) -> None:
+        match message["type"]:
+            case "log":
+                level, category, text = message["level"], message["category"], message["message"]
+                log_lines.from_worker(level, category, text, verbose=self._command.verbose)
+            case "invocation":
+                self._answered(message)
+            case kind:
+                if (reply := self._replies.pop(kind, None)) is not None and not reply.done():
+                    reply.set_result(message)
+
+    def _answered(self, message: Message) -> None:
+        invocation = self._invocations.pop(message["invocation_id"], None)
+        if invocation is None:
+            return
+        if not message["ok"]:
+            log_lines.error(
+                f"The function {invocation.function!r} failed: {message['stack_trace'] or message['error']}"
+            )
+        invocation.answered()
+
+    def _overdue(self, invocation: Invocation) -> None:
+        seconds = self._command.function_timeout_seconds or 0
+        log_lines.error(
+            f"The function {invocation.function!r} did not return within functionTimeout ({seconds:g} s): "
+            f"its worker, process {self.pid}, is killed"
+        )
+        self.kill()
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

@@ -1,0 +1,30 @@
+"""Log records go to the host as messages, from the root logger's only handler, as in production."""
+
+import logging
+
+from dev.functions_worker.channel import Channel
+from dev.functions_worker.invocation_task import current_invocation
+
+
+class HostLogHandler(logging.Handler):
+    """Never waits for the host, and never writes to the console."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        self._channel.send(
+            {
+                "type": "log",
+                "level": record.levelname,
+                "category": record.name,
+                "message": message,
+                "invocation_id": current_invocation(),
+            }
+        )

@@ -1,0 +1,61 @@
+"""The worker process from start to end, shaped like production's: uvloop, one task a message, logs to the host.
+
+It installs no signal handler: on SIGTERM the app's uvicorn drains and then lets the signal end the process, as in Azure.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+
+import uvloop
+
+from dev.functions_worker.channel import Channel
+from dev.functions_worker.invocation_task import task_factory
+from dev.functions_worker.library import answer
+from dev.functions_worker.log_handler import HostLogHandler
+from dev.wire import Message
+
+PR_SET_PDEATHSIG = 1
+
+
+def run(descriptor: int, app: str) -> None:
+    """Serves the host at the other end of the inherited socket until one of the two ends."""
+    _die_with_parent()
+    os.chdir(app)
+    # At the end, as production has it: an app cannot shadow an installed package.
+    sys.path.append(app)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_dispatch_forever(descriptor))
+
+
+async def _dispatch_forever(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(task_factory)
+    channel = Channel(
+        descriptor,
+        lambda message: loop.call_soon_threadsafe(loop.create_task, _dispatch(channel, message)),
+    )
+    _log_to(channel)
+    channel.open()
+    await loop.create_future()
+
+
+async def _dispatch(channel: Channel, message: Message) -> None:
+    channel.send(await answer(message))
+
+
+def _log_to(channel: Channel) -> None:
+    debug = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").strip().lower() in {"1", "true", "t", "yes", "y"}
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    root.addHandler(HostLogHandler(channel))
+
+
+def _die_with_parent() -> None:
+    """A second net under the channel's end; only Linux has it."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,25 @@
+"""What every wire format of the chat face can do."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from shared.errors import ErrorObject
+from shared.events import Event
+
+
+class Encoder(Protocol):
+    """Events -> bytes; one encoder per answer. Pure: no await, no clock."""
+
+    media_type: str
+    headers: Mapping[str, str]
+    """Headers that the format requires."""
+    heartbeat: bytes
+    """What says "still here" without saying anything; b'' where the format has no such form."""
+    is_whole: bool
+    """The answer goes out in one piece at its end, so until then every failure can still be an HTTP status."""
+
+    def encode(self, events: list[Event]) -> bytes:
+        """The bytes for the next events."""
+
+    def fail(self, error: ErrorObject) -> bytes | None:
+        """The error ending; None where the format has none, so that the connection must be cut instead."""

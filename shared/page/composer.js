@@ -1,0 +1,67 @@
+// @ts-check
+/** Where the question is written: Enter sends, Shift+Enter begins a new line, Escape stops the answer. */
+
+import { byId } from "./elements.js";
+
+export class Composer {
+  #form = byId("composer", HTMLFormElement);
+  #field = byId("question", HTMLTextAreaElement);
+  #send = byId("send", HTMLButtonElement);
+  #stop = byId("stop", HTMLButtonElement);
+  #streaming = byId("streaming", HTMLInputElement);
+  #isBusy = false;
+  #actions;
+
+  /** @param {{onAsk: (question: string) => void, onStop: () => void}} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#ask();
+    });
+    this.#field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#ask();
+    });
+    this.#field.addEventListener("input", () => this.#fit());
+    this.#stop.addEventListener("click", () => actions.onStop());
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#isBusy && document.querySelector("dialog[open]") === null) actions.onStop();
+    });
+    this.#fit();
+  }
+
+  get isStreaming() {
+    return this.#streaming.checked;
+  }
+
+  /** @param {boolean} isBusy whether an answer is under way */
+  set isBusy(isBusy) {
+    const hadFocus = document.activeElement === this.#stop || document.activeElement === this.#send;
+    this.#isBusy = isBusy;
+    this.#send.hidden = isBusy;
+    this.#stop.hidden = !isBusy;
+    if (hadFocus) this.focus();
+  }
+
+  focus() {
+    this.#field.focus({ preventScroll: true });
+  }
+
+  #ask() {
+    const question = this.#field.value.trim();
+    this.focus();
+    if (question === "" || this.#isBusy) return;
+    this.#field.value = "";
+    this.#fit();
+    this.#actions.onAsk(question);
+  }
+
+  #fit() {
+    this.#send.disabled = this.#field.value.trim() === "";
+    if (CSS.supports("field-sizing", "content")) return;
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight}px`;
+  }
+}

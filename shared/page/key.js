@@ -1,0 +1,94 @@
+// @ts-check
+/** The caller's key: kept in this tab, sent to this endpoint, shown nowhere. */
+
+import { announce, byId } from "./elements.js";
+
+const NAME = "streaming-endpoint-key";
+
+export class Key {
+  #value = stored();
+  #dialog = byId("key-dialog", HTMLDialogElement);
+  #field = byId("key", HTMLInputElement);
+  #problem = byId("key-problem", HTMLElement);
+  #button = byId("key-button", HTMLButtonElement);
+  #forget = byId("key-forget", HTMLButtonElement);
+  #onChange;
+
+  /** @param {() => void} onChange called when the key has been entered, changed or forgotten */
+  constructor(onChange) {
+    this.#onChange = onChange;
+    this.#button.addEventListener("click", () => this.ask());
+    byId("key-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#save();
+    });
+    byId("key-cancel", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#forget.addEventListener("click", () => this.#keep(""));
+    this.#dialog.addEventListener("close", () => {
+      this.#field.value = "";
+      byId("question", HTMLTextAreaElement).focus();
+    });
+    this.#label();
+  }
+
+  get value() {
+    return this.#value;
+  }
+
+  /**
+   * Shows the field.
+   * @param {string} [why]
+   */
+  ask(why = "Some deployments ask their callers for a key. Leave it empty where none is needed.") {
+    byId("key-why", HTMLElement).textContent = why;
+    this.#say("");
+    this.#forget.hidden = this.#value === "";
+    if (!this.#dialog.open) this.#dialog.showModal();
+    this.#field.focus();
+  }
+
+  #save() {
+    const value = this.#field.value.trim();
+    if (value === "") return this.#say("Enter a key first.");
+    if (!/^[\x21-\x7e]+$/.test(value)) return this.#say("A key has no spaces, and no letters beyond the English ones.");
+    this.#keep(value);
+  }
+
+  /** @param {string} problem */
+  #say(problem) {
+    this.#problem.textContent = problem;
+    this.#field.setAttribute("aria-invalid", String(problem !== ""));
+    if (problem !== "") this.#field.focus();
+  }
+
+  /** @param {string} value */
+  #keep(value) {
+    this.#value = value;
+    try {
+      if (value === "") sessionStorage.removeItem(NAME);
+      else sessionStorage.setItem(NAME, value);
+    } catch {
+      // The browser keeps nothing for this page; then the key lasts until it is reloaded.
+    }
+    this.#label();
+    this.#dialog.close();
+    announce(value === "" ? "The key is forgotten." : "The key is kept in this tab.");
+    this.#onChange();
+  }
+
+  #label() {
+    const label = this.#value === "" ? "Access key" : "Access key (set)";
+    this.#button.setAttribute("aria-label", label);
+    this.#button.title = label;
+    this.#button.classList.toggle("is-set", this.#value !== "");
+  }
+}
+
+/** @returns {string} */
+function stored() {
+  try {
+    return sessionStorage.getItem(NAME) ?? "";
+  } catch {
+    return "";
+  }
+}

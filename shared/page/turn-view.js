@@ -1,0 +1,209 @@
+// @ts-check
+/** One question and its answer on the screen: text, reasoning, steps, how it ended, what it took. */
+
+import { copyButton } from "./copy.js";
+import { icon, make, quietButton } from "./elements.js";
+import { MarkdownView } from "./markdown-view.js";
+import { Reveal } from "./reveal.js";
+
+/** @typedef {import("./failures.js").Failure} Failure */
+/** @typedef {{firstMs: number | null, totalMs: number, isWhole: boolean, model: string, usage: import("./ask.js").Usage | null}} Measure */
+
+/** A wait longer than this is counted aloud. */
+const LONG_WAIT_MS = 3000;
+
+export class TurnView {
+  element;
+  #answer = make("section", { class: "answer", "aria-busy": "true" });
+  #text = make("div", { class: "text prose" });
+  #progress = make("p", { class: "progress" });
+  #steps = make("p", { class: "steps", hidden: "" });
+  #foot = make("div", { class: "foot" });
+  #reveal;
+  /** @type {Reasoning | null} */
+  #reasoning = null;
+  /** @type {Map<string, string>} */
+  #stepStates = new Map();
+  #began = performance.now();
+  #clock = 0;
+
+  /**
+   * @param {string} question
+   * @param {() => void} onGrown called whenever the view has grown
+   */
+  constructor(question, onGrown) {
+    const title = make("h2", { class: "visually-hidden" }, "Answer");
+    this.#answer.append(title, this.#progress, this.#steps, this.#text, this.#foot);
+    this.element = make(
+      "article",
+      { class: "turn" },
+      make("section", { class: "question" }, make("h2", { class: "visually-hidden" }, "Question"), make("p", {}, question)),
+      this.#answer,
+    );
+    const markdown = new MarkdownView(this.#text);
+    this.#reveal = new Reveal((text, options) => {
+      markdown.show(text, options);
+      onGrown();
+    });
+  }
+
+  /**
+   * Says what is being waited for, and for how long already.
+   * @param {string} what
+   */
+  wait(what) {
+    clearInterval(this.#clock);
+    const words = make("span", {}, what);
+    this.#progress.replaceChildren(make("span", { class: "pulse", "aria-hidden": "true" }), words);
+    this.#clock = window.setInterval(() => {
+      const ms = performance.now() - this.#began;
+      if (ms > LONG_WAIT_MS) words.textContent = `${what}, ${Math.round(ms / 1000)} s`;
+    }, 1000);
+  }
+
+  /** @param {string} piece of the answer */
+  addText(piece) {
+    if (this.#text.childElementCount === 0) this.wait("Writing");
+    this.#reasoning?.end();
+    this.#reveal.add(piece);
+  }
+
+  /** @param {string} piece of the model's reasoning */
+  addReasoning(piece) {
+    if (this.#reasoning === null) {
+      this.#reasoning = new Reasoning();
+      this.#text.before(this.#reasoning.element);
+      this.wait("Thinking");
+    }
+    this.#reasoning.add(piece);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} status
+   */
+  addStep(name, status) {
+    this.#stepStates.set(name, status);
+    const said = [...this.#stepStates].map(([step, state]) => `${words(step)}: ${words(state)}`);
+    this.#steps.hidden = false;
+    this.#steps.replaceChildren(icon("step"), make("span", {}, said.join(" · ")));
+  }
+
+  /**
+   * The answer has ended, in whatever way.
+   * @param {{measure: Measure, note?: string, failure?: Failure | null, atOnce: boolean, onRetry: () => void, text: string}} ending
+   */
+  async end({ measure, note = "", failure = null, atOnce, onRetry, text }) {
+    this.#reasoning?.end();
+    await this.#reveal.end({ atOnce });
+    clearInterval(this.#clock);
+    this.#progress.remove();
+    if (note !== "") this.#foot.append(make("p", { class: "note" }, icon("info"), make("span", {}, note)));
+    if (failure !== null) this.#foot.append(failureBox(failure, text !== ""));
+    const actions = make("div", { class: "actions" });
+    if (text !== "") actions.append(copyButton("Copy answer", () => text));
+    const retry = quietButton("retry", failure === null ? "Ask again" : "Retry", onRetry);
+    retry.classList.add("retry");
+    actions.append(retry);
+    this.#foot.append(make("div", { class: "end" }, actions, make("p", { class: "measure" }, ...measureWords(measure))));
+    this.#answer.removeAttribute("aria-busy");
+  }
+
+  /** Shows at once what has arrived. */
+  hurry() {
+    this.#reveal.hurry();
+  }
+
+  /** @returns {string} the answer as a screen reader is to say it */
+  spokenText() {
+    return this.#text.innerText;
+  }
+
+  /** Another question follows: only the last one can be asked again. */
+  noLongerLast() {
+    this.#foot.querySelector(".retry")?.remove();
+  }
+}
+
+/** The model's reasoning, folded; its text is only rendered while it is open. */
+class Reasoning {
+  #summary = make("summary", {}, "Thinking");
+  #body = make("div", { class: "prose" });
+  element = make("details", { class: "reasoning" }, this.#summary, this.#body);
+  #text = "";
+  #began = performance.now();
+  #hasEnded = false;
+  #isPlanned = false;
+
+  constructor() {
+    this.element.addEventListener("toggle", () => this.#plan());
+  }
+
+  /** @param {string} piece */
+  add(piece) {
+    this.#text += piece;
+    this.#plan();
+  }
+
+  end() {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const seconds = (performance.now() - this.#began) / 1000;
+    this.#summary.textContent = seconds < 1 ? "Reasoning" : `Reasoning, ${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+    this.#plan();
+  }
+
+  #plan() {
+    if (!this.element.open || this.#isPlanned) return;
+    this.#isPlanned = true;
+    setTimeout(() => {
+      this.#isPlanned = false;
+      this.#body.replaceChildren();
+      new MarkdownView(this.#body).show(this.#text, { isWhole: this.#hasEnded });
+    }, 150);
+  }
+}
+
+/**
+ * @param {Failure} failure
+ * @param {boolean} hasText whether a part of the answer is above
+ * @returns {HTMLElement}
+ */
+function failureBox({ title, advice, message, detail }, hasText) {
+  const box = make("div", { class: "failure" }, icon("alert"));
+  const says = make("div", {}, make("h3", {}, title), make("p", {}, hasText ? `The answer above is incomplete. ${advice}` : advice));
+  if (message !== "") says.append(make("p", { class: "told" }, message));
+  if (detail !== "") says.append(make("p", { class: "detail" }, detail));
+  box.append(says);
+  return box;
+}
+
+/**
+ * @param {Measure} measure
+ * @returns {HTMLElement[]}
+ */
+function measureWords({ firstMs, totalMs, isWhole, model, usage }) {
+  const parts = model === "" ? [] : [model];
+  if (firstMs !== null && !isWhole) parts.push(`first word after ${seconds(firstMs)}`);
+  parts.push(isWhole ? `whole answer after ${seconds(totalMs)}` : `${seconds(totalMs)} in all`);
+  if (usage !== null) {
+    parts.push(`${number(usage.input)} tokens in${usage.cached > 0 ? ` (${number(usage.cached)} cached)` : ""}`);
+    parts.push(`${number(usage.output)} out${usage.reasoning > 0 ? ` (${number(usage.reasoning)} reasoning)` : ""}`);
+  }
+  return parts.map((part) => make("span", {}, part));
+}
+
+/** @param {number} ms */
+function seconds(ms) {
+  return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+}
+
+/** @param {number} count */
+function number(count) {
+  return count.toLocaleString("en");
+}
+
+/** @param {string} name such as web_search */
+function words(name) {
+  return name.replaceAll("_", " ");
+}

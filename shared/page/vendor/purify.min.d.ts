@@ -1,0 +1,8 @@
+/** What this page uses of DOMPurify, which sets a global. */
+export {};
+declare global {
+  var DOMPurify: {
+    sanitize(html: string, config: Record<string, unknown> & { RETURN_DOM_FRAGMENT: true }): DocumentFragment;
+    addHook(point: "afterSanitizeAttributes", hook: (element: Element) => void): void;
+  };
+}

@@ -1,0 +1,129 @@
+"""The app on the real worker library behind the development host, as a process that tests can ask and stop."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dev.simulator.control import Simulator
+from dev.simulator.probe import Probe, Seen, ask
+
+ROOT = Path(__file__).resolve().parents[1]
+READY = "Listening on "
+START_SECONDS = 30.0
+JSON = {"content-type": "application/json"}
+
+QUICK = {
+    "AUTH_MODE": "anonymous",
+    "AZURE_OPENAI_DEPLOYMENT": "gpt",
+    "DEBUG_HEADERS": "true",
+    "COMMIT_SECONDS": "1",
+    "HEARTBEAT_SECONDS": "0.5",
+    "FIRST_CONTENT_SECONDS": "3",
+    "ATTEMPT_BUDGET_SECONDS": "8",
+    "UPSTREAM_SILENCE_SECONDS": "2",
+    "DRAIN_SECONDS": "2",
+}
+"""Settings under which every deadline is near."""
+
+
+class App:
+    """A running app. `log` is what host and worker have written so far."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log_file: Any) -> None:
+        self._process = process
+        self._log_file = log_file
+        self.url = ""
+
+    @classmethod
+    def start(cls, simulator: Simulator | None = None, *, arguments: tuple[str, ...] = (), **settings: str) -> Self:
+        """Starts it on a free port and waits until it listens. Settings that are not given are those of `QUICK`."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "OPENAI_"))}
+        if simulator is not None:
+            env |= simulator.identity_environment | {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
+        env |= QUICK | settings
+        log_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - lives as long as the app
+        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log_file, text=True)
+        app = cls(process, log_file)
+        app.url = app._wait_until_ready()
+        return app
+
+    def _wait_until_ready(self) -> str:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            line = self._process.stdout.readline()
+            if line.startswith(READY):
+                return line.removeprefix(READY).strip()
+            if not line:
+                break
+        self.stop()
+        raise RuntimeError(f"the app did not start:\n{self.log}")
+
+    @property
+    def log(self) -> str:
+        """Everything on the standard error of host and worker."""
+        with open(f"/proc/self/fd/{self._log_file.fileno()}", encoding="utf-8", errors="replace") as log:  # noqa: PTH123
+            return log.read()
+
+    def receipts(self, *, count: int = 1, seconds: float = 5.0, **fields: Any) -> list[dict[str, Any]]:
+        """The receipts with these fields, once there are `count` of them."""
+        deadline = time.monotonic() + seconds
+        while True:
+            lines = [
+                line[line.index('{"event":"answer"') :] for line in self.log.splitlines() if '{"event":"answer"' in line
+            ]
+            found = [receipt for receipt in map(json.loads, lines) if receipt.items() >= fields.items()]
+            if len(found) >= count or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)
+
+    def chat(self, body: Any, path: str = "/chat", **headers: str) -> Seen:
+        """One request, and all that came back."""
+        return ask(self.url + path, body if isinstance(body, bytes | dict) else {"input": body}, headers=JSON | headers)
+
+    def probe(self, body: Any, path: str = "/chat", *, receive_buffer: int | None = None, **headers: str) -> Probe:
+        """One request under way."""
+        body = body if isinstance(body, bytes | dict) else {"input": body}
+        return Probe(self.url + path, body, headers=JSON | headers, receive_buffer=receive_buffer)
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that runs the app's code."""
+        return int(ask(self.url + "/admin/host/status").json["workerPid"])
+
+    def signal(self, signum: signal.Signals) -> None:
+        """To the host, as the platform does."""
+        self._process.send_signal(signum)
+
+    def wait(self, seconds: float) -> int:
+        """Until the host has ended; its exit status."""
+        return self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """Ends it, and everything that belongs to it."""
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,163 @@
+"""The HTTP edge on the real worker: odd verbs, foreign paths, keys, origins, wrong settings."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from dev.simulator.probe import ask
+from tests.app_process import App
+from tests.worker.sim import sim
+
+ROUTES = ["/", "/chat", "/stream", "/chat/stream", "/health", "/v1/chat/completions", "/openai/models"]
+SHORT = {"tokens": 2, "interval": 0}
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "PUT", "PATCH"])
+def test_an_odd_verb_never_reaches_the_worker(app: App, path: str, method: str) -> None:
+    assert ask(app.url + path, method=method).status in (404, 204)  # the host answers 204 at the root
+    assert ask(app.url + "/health").status == 200
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/admin", "/runtime"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_the_frameworks_own_pages_are_out_of_reach(app: App, path: str, method: str) -> None:
+    assert ask(app.url + path, method=method).status in (404, 204)
+    assert ask(app.url + "/health").status == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/chat/completions/"])
+def test_an_unknown_path_of_the_openai_face_is_a_404_in_its_shape(app: App, path: str) -> None:
+    seen = app.chat({}, path)
+    assert (seen.status, seen.json["error"]["type"]) == (404, "invalid_request_error")
+
+
+def test_a_wrong_method_of_the_openai_face_names_the_right_one(app: App) -> None:
+    seen = ask(app.url + "/v1/chat/completions")
+    assert (seen.status, seen.headers["allow"], seen.json["error"]["code"]) == (405, "POST", "method_not_allowed")
+
+
+KEY = "secret-key-of-alice"
+
+
+@pytest.fixture(scope="module")
+def keyed(simulator_process: Simulator) -> Iterator[App]:
+    entry = f"alice=sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    with App.start(simulator_process, AUTH_MODE="keys", CALLER_KEYS=entry) as app:
+        yield app
+
+
+@pytest.mark.parametrize(
+    "path", ["/chat", "/stream", "/v1/chat/completions", "/openai/deployments/gpt/chat/completions"]
+)
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"x-ms-client-principal-id": "forged"}])
+def test_without_a_key_of_ours_it_is_a_401_in_the_openai_shape(
+    keyed: App, simulator: Simulator, path: str, headers: dict[str, str]
+) -> None:
+    seen = keyed.chat("hi", path, **headers)
+    assert (seen.status, seen.json["error"]["code"]) == (401, "invalid_api_key")
+    assert seen.headers["www-authenticate"] == "Bearer"
+    assert simulator.requests() == []
+
+
+@pytest.mark.parametrize("headers", [{"authorization": f"Bearer {KEY}"}, {"api-key": KEY}, {"x-functions-key": KEY}])
+def test_the_key_opens_in_each_header_and_goes_no_further(
+    keyed: App, simulator: Simulator, headers: dict[str, str]
+) -> None:
+    noise = {"cookie": "session=1", "x-ms-client-principal": "forged", "x-forwarded-for": "6.6.6.6", "x-custom": "1"}
+    body = {"model": "gpt", "messages": [{"role": "user", "content": sim(**SHORT)}]}
+    assert keyed.chat(body, "/v1/chat/completions?code=hostkey", **headers, **noise).status == 200
+    assert keyed.chat(sim(**SHORT), "/chat?code=hostkey", **headers, **noise).status == 200
+    for request in simulator.requests():
+        everything = json.dumps(request)
+        assert not [
+            word for word in (KEY, "hostkey", "session=1", "forged", "6.6.6.6", "x-custom") if word in everything
+        ]
+    assert {receipt["caller"] for receipt in keyed.receipts()} == {"alice"}
+
+
+def test_health_and_home_are_open(keyed: App) -> None:
+    assert ask(keyed.url + "/health").status == ask(keyed.url + "/").status == 200
+
+
+def test_the_hosts_function_key_guards_by_default(simulator: Simulator) -> None:
+    with App.start(simulator, arguments=("--keys", "host-key"), AUTH_MODE="function") as app:
+        refused = app.chat("hi")
+        assert (refused.status, refused.body) == (401, b"")
+        assert app.chat(sim(**SHORT), **{"x-functions-key": "host-key"}).status == 200
+        assert app.chat(sim(**SHORT), "/chat?code=host-key").status == 200
+        assert app.chat({}, "/v1/chat/completions").status == 401
+        assert ask(app.url + "/health").status == ask(app.url + "/").status == 200
+        assert "host-key" not in app.log.replace("Function key: host-key", "")
+
+
+def test_behind_easy_auth_the_principal_is_the_caller(simulator: Simulator) -> None:
+    with App.start(simulator, AUTH_MODE="entra", WEBSITE_AUTH_ENABLED="True") as app:
+        assert app.chat("hi").status == 401
+        assert app.chat(sim(**SHORT), **{"x-ms-client-principal-id": "user-7"}).status == 200
+        assert app.receipts(caller="user-7")
+
+
+def test_an_open_deployment_says_so_at_its_start(app: App) -> None:
+    assert "AUTH_MODE is 'anonymous'" in app.log
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"AZURE_OPENAI_ENDPOINT": ""}, "AZURE_OPENAI_ENDPOINT is not set"),
+        ({"AUTH_MODE": "open"}, "AUTH_MODE is 'open'; expected one of function, keys, entra, anonymous."),
+        ({"AZURE_OPENAI_API_KEY": "k", "WEBSITE_SITE_NAME": "app"}, "it is for development only"),
+    ],
+)
+def test_with_a_wrong_setting_every_request_is_answered_with_the_one_sentence(
+    simulator: Simulator, settings: dict[str, str], sentence: str
+) -> None:
+    with App.start(simulator, **settings) as app:
+        for path in ("/chat", "/stream", "/v1/chat/completions", "/openai/deployments/d/completions"):
+            seen = app.chat("hi", path)
+            assert (seen.status, seen.json["error"]["code"]) == (503, "misconfigured")
+            assert sentence in seen.json["error"]["message"]
+        assert sentence in ask(app.url + "/").json["error"]["message"]
+        assert ask(app.url + "/health").status == 503
+        assert sentence in app.log
+
+
+@pytest.fixture(scope="module")
+def crossed(simulator_process: Simulator) -> Iterator[App]:
+    with App.start(simulator_process, ALLOWED_ORIGINS="https://app.example.com, http://localhost:3000") as app:
+        yield app
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions", "/openai/v1/responses"])
+def test_a_preflight_of_an_allowed_origin_is_answered(crossed: App, path: str) -> None:
+    asked = {"origin": "https://app.example.com", "access-control-request-headers": "authorization,content-type"}
+    seen = ask(crossed.url + path, method="OPTIONS", headers=asked | {"access-control-request-method": "POST"})
+    assert seen.status == 204
+    assert seen.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert seen.headers["access-control-allow-headers"] == "authorization,content-type"
+    assert "POST" in seen.headers["access-control-allow-methods"]
+
+
+@pytest.mark.parametrize(("path", "body"), [("/chat", sim(**SHORT)), ("/chat", ""), ("/v1/nothing", {})])
+def test_answers_and_errors_can_be_read_by_an_allowed_origin_only(crossed: App, path: str, body: Any) -> None:
+    ours = crossed.chat(body, path, origin="http://localhost:3000")
+    assert ours.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert ours.headers["vary"] == "origin"
+    theirs = crossed.chat(body, path, origin="https://evil.example")
+    assert "access-control-allow-origin" not in theirs.headers
+
+
+def test_cors_is_off_by_default(app: App) -> None:
+    seen = ask(app.url + "/chat", method="OPTIONS", headers={"origin": "https://app.example.com"})
+    assert not [name for name in seen.headers if name.startswith("access-control")]
+
+
+def test_keys_in_the_query_are_not_in_the_log(app: App) -> None:
+    app.chat(sim(**SHORT), "/chat?code=top-secret-key")
+    assert app.receipts()
+    assert "top-secret-key" not in app.log
