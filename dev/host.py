@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 13)
+LAST_PORT = 65535
 DEFAULT_GRACE_SECONDS = 30.0
 DEFAULT_IDLE_SECONDS = 240.0
 
@@ -59,10 +60,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _port(text: str) -> int:
+    if not (text.isdigit() and int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dev.host", description=__doc__)
     add = parser.add_argument
-    add("--port", type=int, help="default: LocalHttpPort of the settings file, else 7071; 0 picks a free one")
+    add("--port", type=_port, help="default: LocalHttpPort of the settings file, else 7071; 0 picks a free one")
     add("--bind", default="127.0.0.1", help="the address to listen at")
     add("--app", type=Path, default=Path(), help="the app's folder; default: the current one")
     add("--settings", type=Path, help="default: local.settings.json, else its example, in the app's folder")

@@ -6,6 +6,7 @@ The bytes of a frame are kept as they came, so that a relay can pass them on unc
 """
 
 import re
+from collections.abc import Iterable, Iterator
 
 from shared.errors import UpstreamFrameTooLarge
 
@@ -18,7 +19,7 @@ _BOM = b"\xef\xbb\xbf"
 class FrameSplitter:
     """Cuts a stream of bytes into whole frames, however the network cut it.
 
-    At most `max_frame_bytes` are ever held; a longer frame raises `UpstreamFrameTooLarge`.
+    At most `max_frame_bytes` are ever held; a longer frame raises `UpstreamFrameTooLarge`, after those before it.
     """
 
     def __init__(self, max_frame_bytes: int) -> None:
@@ -26,8 +27,8 @@ class FrameSplitter:
         self._held = b""
         self._at_start = True
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Takes the next bytes and returns the frames that are whole now, each with its blank line."""
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        """Takes the next bytes and gives the frames that are whole now, each with its blank line."""
         if self._held:
             data = self._held + data
         if self._at_start:
@@ -39,8 +40,15 @@ class FrameSplitter:
         frames = _cut_lf(data) if b"\r" not in data else _cut_any(data)
         self._held = frames.pop()
         if len(data) > self._max and max(map(len, (self._held, *frames))) > self._max:
-            raise UpstreamFrameTooLarge("The upstream sent an event that is larger than this service accepts.")
+            return self._up_to_the_bound(frames)
         return frames
+
+    def _up_to_the_bound(self, frames: list[bytes]) -> Iterator[bytes]:
+        for frame in (*frames, self._held):
+            if len(frame) > self._max:
+                raise UpstreamFrameTooLarge("The upstream sent an event that is larger than this service accepts.")
+            if frame is not self._held:
+                yield frame
 
     def flush(self) -> bytes:
         """What is left when the stream ends: the start of a frame whose blank line never came."""

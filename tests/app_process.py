@@ -98,7 +98,7 @@ class App:
     @property
     def worker_pid(self) -> int:
         """The process that runs the app's code."""
-        return int(ask(self.url + "/admin/host/status").json["workerPid"])
+        return int(ask(self.url + "/admin/host/status").json["worker_pid"])
 
     def signal(self, signum: signal.Signals) -> None:
         """To the host, as the platform does."""

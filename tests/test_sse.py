@@ -61,11 +61,18 @@ def test_an_unfinished_frame_is_held_back_and_handed_over_at_the_end() -> None:
 @pytest.mark.parametrize("stream", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\n"])
 def test_a_frame_beyond_the_bound_is_an_error(stream: bytes) -> None:
     with pytest.raises(UpstreamFrameTooLarge):
-        FrameSplitter(64).feed(stream)
+        list(FrameSplitter(64).feed(stream))
+
+
+def test_the_frames_before_one_beyond_the_bound_are_not_lost() -> None:
+    frames = iter(FrameSplitter(64).feed(b"data: 1\n\ndata: " + b"x" * 100))
+    assert next(frames) == b"data: 1\n\n"
+    with pytest.raises(UpstreamFrameTooLarge):
+        next(frames)
 
 
 def test_many_small_frames_in_one_read_may_exceed_the_bound_together() -> None:
-    assert len(FrameSplitter(64).feed(b"data: 1\n\n" * 100)) == 100
+    assert len(list(FrameSplitter(64).feed(b"data: 1\n\n" * 100))) == 100
 
 
 _LINE = st.sampled_from([b'data: {"a": 1}', b"data:x", b"data", b": c", b"event: e", b"id: 1", "data: é😀".encode()])

@@ -2,13 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dev.functions_host.functions import RESERVED
 from dev.functions_host.request import Request
-
-if TYPE_CHECKING:
-    from dev.functions_host.server import Server
+from dev.functions_host.state import HostState
 
 HOME_PAGE = b"""<!doctype html>
 <meta charset="utf-8">
@@ -26,23 +23,23 @@ class Answer:
     content_type: bytes = b"text/plain"
 
 
-async def own_answer(server: "Server", request: Request) -> Answer | None:
+async def own_answer(host: HostState, request: Request) -> Answer | None:
     """None when it is for the functions."""
     path = request.path
-    if server.stopping:
+    if host.stopping:
         return Answer(503)
     if path == "/":
-        return await _home(server, request)
+        return await _home(host, request)
     if path.lower() == STATUS_PATH and request.method == "GET":
-        return Answer(200, json.dumps(server.status(), indent=2).encode() + b"\n", b"application/json")
+        return Answer(200, json.dumps(host.status(), indent=2).encode() + b"\n", b"application/json")
     if path.lower().lstrip("/").partition("/")[0] in RESERVED:
         return Answer(404)
     return None
 
 
-async def _home(server: "Server", request: Request) -> Answer | None:
-    if server.settings.homepage:
+async def _home(host: HostState, request: Request) -> Answer | None:
+    if host.settings.homepage:
         return Answer(200, HOME_PAGE, b"text/html")
-    worker = await server.supervisor.worker()
+    worker = await host.supervisor.worker()
     taken = worker is None or worker.table.find(request.method, "/") is not None
     return None if taken else Answer(204)

@@ -43,6 +43,7 @@ class ClientConnection(asyncio.Protocol):
         self._current: tuple[Request, RequestHandler] | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._retired = False
         self.slow = False
         """Whether the client has not taken what was written for it."""
 
@@ -90,6 +91,13 @@ class ClientConnection(asyncio.Protocol):
         else:
             # Its framing shows that something is missing; what there is still arrives.
             self._transport.close()
+
+    def retire(self) -> None:
+        """No request after the current one."""
+        self._retired = True
+        self._waiting.clear()
+        if not self.busy:
+            self._close()
 
     def abort(self) -> None:
         """At once, whatever is still to be written."""
@@ -182,7 +190,7 @@ class ClientConnection(asyncio.Protocol):
         handler.begin()
 
     def _stays_open(self, request: Request) -> bool:
-        return request.keep_alive and request.body.complete
+        return request.keep_alive and request.body.complete and not self._retired
 
     def _refuse(self) -> None:
         if self._current is not None:

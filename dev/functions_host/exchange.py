@@ -7,19 +7,16 @@ does not end cleanly is never ended cleanly for the client.
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from dev.functions_host import answers, heads, keys, log_lines
 from dev.functions_host.client_connection import ClientConnection
 from dev.functions_host.functions import HttpFunction
 from dev.functions_host.invocation import Invocation
 from dev.functions_host.request import BodyTooLarge, Headers, Request
+from dev.functions_host.state import HostState
 from dev.functions_host.trigger_metadata import trigger_metadata
 from dev.functions_host.worker_connection import WorkerConnection
 from dev.functions_host.worker_process import WorkerProcess
-
-if TYPE_CHECKING:
-    from dev.functions_host.server import Server
 
 CONNECT_ATTEMPTS = 10
 CONNECT_PAUSE_SECONDS = 0.05
@@ -29,8 +26,8 @@ MOST_PAUSE_SECONDS = 0.25
 class Exchange:
     """Made for a request; begun when it is the connection's turn."""
 
-    def __init__(self, server: "Server", client: ClientConnection, request: Request) -> None:
-        self._server, self._client, self._request = server, client, request
+    def __init__(self, host: HostState, client: ClientConnection, request: Request) -> None:
+        self._host, self._client, self._request = host, client, request
         self._task: asyncio.Task[None] | None = None
         self._connection: WorkerConnection | None = None
         self._invocation: Invocation | None = None
@@ -68,7 +65,7 @@ class Exchange:
 
     async def _run(self) -> None:
         try:
-            own = await answers.own_answer(self._server, self._request)
+            own = await answers.own_answer(self._host, self._request)
             if own is not None:
                 self._client.answer(own.status, own.body, own.content_type)
                 return
@@ -82,19 +79,19 @@ class Exchange:
             self._fail(500)
 
     async def _forward(self) -> None:
-        worker = await self._server.supervisor.worker()
+        worker = await self._host.supervisor.worker()
         match = worker.table.find(self._request.method, self._request.path) if worker else None
         if worker is None:
             self._fail(503)
         elif match is None:
             self._fail(404)
-        elif not keys.permitted(self._server.key, match.function, self._request):
+        elif not keys.permitted(self._host.key, match.function, self._request):
             self._fail(401)
         else:
             await self._send(worker, match.function, match.parameters)
 
     async def _send(self, worker: WorkerProcess, function: HttpFunction, parameters: dict[str, str]) -> None:
-        limit = self._server.settings.body_limit_bytes
+        limit = self._host.settings.body_limit_bytes
         if (self._request.content_length or 0) > limit:
             raise BodyTooLarge
         body = b"" if self._request.chunked else await self._request.body.whole(limit)
@@ -239,11 +236,11 @@ class Exchange:
 
     def _watch_idleness(self) -> None:
         self._touch()
-        self._idle_timer = asyncio.get_running_loop().call_later(self._server.idle_seconds, self._check_idleness)
+        self._idle_timer = asyncio.get_running_loop().call_later(self._host.idle_seconds, self._check_idleness)
 
     def _check_idleness(self) -> None:
         loop = asyncio.get_running_loop()
-        deadline = self._last_activity + self._server.idle_seconds
+        deadline = self._last_activity + self._host.idle_seconds
         if loop.time() >= deadline:
             self._fail(500)
         else:

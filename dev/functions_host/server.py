@@ -14,6 +14,7 @@ from dev.functions_host.exchange import Exchange
 from dev.functions_host.failure import HostFailure
 from dev.functions_host.request import Request
 from dev.functions_host.settings import HostSettings
+from dev.functions_host.state import HostState
 from dev.functions_host.supervisor import Supervisor
 from dev.functions_host.worker_process import WorkerCommand, WorkerProcess
 
@@ -40,12 +41,10 @@ class Server:
     """`run` is the whole of it."""
 
     def __init__(self, options: HostOptions, settings: HostSettings) -> None:
-        self.options, self.settings = options, settings
-        self.key = options.key
-        self.idle_seconds = options.idle_seconds
-        self.stopping = False
-        self.supervisor = Supervisor(self._command(), self._report_refusals)
-        self._connections: set[ClientConnection] = set()
+        self._options, self._settings = options, settings
+        self._supervisor = Supervisor(self._command(), _report_refusals)
+        self._state = HostState(settings, self._supervisor, options.key, options.idle_seconds)
+        self._connections = self._state.connections
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._address = ""
 
@@ -56,7 +55,7 @@ class Server:
             loop.add_signal_handler(number, self._signals.put_nowait, number)
         listener = self._bound()
         try:
-            first = await self._first_of(self.supervisor.start())
+            first = await self._first_of(self._supervisor.start())
             if first is None:
                 server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
                 self._print_start()
@@ -64,52 +63,39 @@ class Server:
                 server.close()
             await self._stop(first)
         finally:
-            self.supervisor.kill()
+            self._supervisor.kill()
             listener.close()
-
-    def status(self) -> dict[str, object]:
-        """For tests and tools on this machine; the real host has this path too, behind its master key."""
-        worker = self.supervisor.current
-        return {
-            "state": "Stopping" if self.stopping else "Running" if worker else "Starting",
-            "version": "development",
-            "worker_pid": worker.pid if worker else None,
-            "worker_address": f"http://{worker.pool.address}" if worker else None,
-            "restarts": self.supervisor.restarts,
-            "open_requests": sum(one.busy for one in self._connections) - 1,
-            "functions": [one.name for one in worker.table.functions] if worker else [],
-        }
 
     def _command(self) -> WorkerCommand:
         return WorkerCommand(
-            python=self.options.python,
-            app=self.settings.app,
-            environment=dict(self.settings.environment),
-            route_prefix=self.settings.route_prefix,
-            function_timeout_seconds=self.settings.function_timeout_seconds,
-            verbose=self.options.verbose,
+            python=self._options.python,
+            app=self._settings.app,
+            environment=dict(self._settings.environment),
+            route_prefix=self._settings.route_prefix,
+            function_timeout_seconds=self._settings.function_timeout_seconds,
+            verbose=self._options.verbose,
         )
 
     def _connection(self) -> ClientConnection:
         return ClientConnection(self._exchange, self._connections)
 
     def _exchange(self, client: ClientConnection, request: Request) -> Exchange:
-        return Exchange(self, client, request)
+        return Exchange(self._state, client, request)
 
     def _bound(self) -> socket.socket:
         """Before anything is started: a busy port is the commonest mistake."""
-        listener = socket.socket(socket.AF_INET6 if ":" in self.options.bind else socket.AF_INET)
+        listener = socket.socket(socket.AF_INET6 if ":" in self._options.bind else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((self.options.bind, self.options.port))
+            listener.bind((self._options.bind, self._options.port))
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             raise HostFailure(
-                f"Port {self.options.port} of {self.options.bind} cannot be used ({error.strerror}): choose another by --port"
+                f"Port {self._options.port} of {self._options.bind} cannot be used ({error.strerror}): choose another by --port"
             ) from error
         listener.setblocking(False)  # noqa: FBT003 - the library's signature
-        shown = "127.0.0.1" if self.options.bind == "0.0.0.0" else self.options.bind
+        shown = "127.0.0.1" if self._options.bind == "0.0.0.0" else self._options.bind
         self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
         return listener
 
@@ -129,37 +115,35 @@ class Server:
 
     def _print_start(self) -> None:
         lines = ["", "Functions:", ""]
-        worker = self.supervisor.current
+        worker = self._supervisor.current
         functions = worker.table.functions if worker else []
         lines += [one.line(self._address) for one in functions]
-        if self.key is not None:
-            lines += ["", f"Key: {self.key}"]
+        if self._options.key is not None:
+            lines += ["", f"Key: {self._options.key}"]
         lines += ["", f"Listening on {self._address}"]
         chat = next((one for one in functions if one.route == CHAT_ROUTE), None)
-        if chat is not None and not self.options.quiet:
-            key = f" -H 'x-functions-key: {self.key}'" if self.key is not None else ""
+        if chat is not None and not self._options.quiet:
+            key = f" -H 'x-functions-key: {self._options.key}'" if self._options.key is not None else ""
             example = '{"input":"hi"}'
             call = f"curl -N -H 'content-type: application/json'{key} -d '{example}'"
             lines += ["", f"{call} {self._address}/{chat.template.text}"]
         print("\n".join(lines), flush=True)
 
-    def _report_refusals(self, worker: WorkerProcess) -> None:
-        for refusal in worker.table.refusals:
-            log_lines.error(refusal)
-
     async def _stop(self, first: signal.Signals) -> None:
-        self.stopping = True
-        grace = self.options.grace_seconds
+        self._state.stopping = True
+        grace = self._options.grace_seconds
         if first is not signal.SIGTERM:
             grace = INTERRUPT_GRACE_SECONDS
             self._abort_all()
         else:
             log_lines.info(f"Stopping: open streams have {grace:g} s")
-        ending = asyncio.get_running_loop().create_task(self.supervisor.stop(grace))
+            for one in list(self._connections):
+                one.retire()
+        ending = asyncio.get_running_loop().create_task(self._supervisor.stop(grace))
         second = asyncio.get_running_loop().create_task(self._signals.get())
         await asyncio.wait({ending, second}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
-            self.supervisor.kill()
+            self._supervisor.kill()
         second.cancel()
         await ending
         # What the worker wrote last may still be on its way to the clients.
@@ -176,3 +160,8 @@ class Server:
     def _abort_all(self) -> None:
         for one in list(self._connections):
             one.abort()
+
+
+def _report_refusals(worker: WorkerProcess) -> None:
+    for refusal in worker.table.refusals:
+        log_lines.error(refusal)

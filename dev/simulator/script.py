@@ -91,7 +91,8 @@ def script(dialect: Dialect, behaviour: Behaviour, interval: float) -> Iterator[
                 yield from dialect.error(error)
                 yield Stop()
                 return
-            yield from silence(dialect, behaviour, interval)
+            if behaviour.keepalive is None:
+                yield from silence(dialect, behaviour, interval)
             if sent == fault_at:
                 yield from _fault(dialect, behaviour)
             if sent == 0 and behaviour.surrogate:
@@ -103,6 +104,9 @@ def script(dialect: Dialect, behaviour: Behaviour, interval: float) -> Iterator[
                         yield odd
             sent += 1
         yield frame
+        # A keepalive uses up a sequence number, so it has to come before the next frame is made.
+        if frame.tokens and behaviour.keepalive is not None and sent < dialect.size():
+            yield from silence(dialect, behaviour, interval)
     if error is not None:
         yield from dialect.error(error)
         yield Stop()

@@ -183,4 +183,5 @@ for (const example of welcome.querySelectorAll("button[data-example]")) {
     if (underWay === null) void answer(conversation.begin(example.textContent?.trim() ?? ""));
   });
 }
+if (matchMedia("(hover: hover)").matches) composer.focus(); // elsewhere a keyboard would open over the page
 void loadModels();

@@ -33,7 +33,7 @@ export class TurnView {
    */
   constructor(question, onGrown) {
     const title = make("h2", { class: "visually-hidden" }, "Answer");
-    this.#answer.append(title, this.#progress, this.#steps, this.#text, this.#foot);
+    this.#answer.append(title, this.#steps, this.#text, this.#progress, this.#foot);
     this.element = make(
       "article",
       { class: "turn" },
@@ -171,7 +171,8 @@ class Reasoning {
  */
 function failureBox({ title, advice, message, detail }, hasText) {
   const box = make("div", { class: "failure" }, icon("alert"));
-  const says = make("div", {}, make("h3", {}, title), make("p", {}, hasText ? `The answer above is incomplete. ${advice}` : advice));
+  const lead = hasText && !title.includes("incomplete") ? "The answer above is incomplete. " : "";
+  const says = make("div", {}, make("h3", {}, title), make("p", {}, lead + advice));
   if (message !== "") says.append(make("p", { class: "told" }, message));
   if (detail !== "") says.append(make("p", { class: "detail" }, detail));
   box.append(says);
@@ -195,6 +196,7 @@ function measureWords({ firstMs, totalMs, isWhole, model, usage }) {
 
 /** @param {number} ms */
 function seconds(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }
 

@@ -89,16 +89,15 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """`retry-after-ms`, else `retry-after` (seconds or a date); None where neither can be read. Never below 0."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return milliseconds / 1000
+        return min(milliseconds / 1000, _MAX_RETRY_AFTER_SECONDS)
     text = headers.get("retry-after")
     seconds = _number(text)
-    if seconds is not None or not text:
-        return seconds
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - time.time()
-    except ValueError:
-        return None
-    return min(max(wait, 0.0), _MAX_RETRY_AFTER_SECONDS)
+    if seconds is None and text:
+        try:
+            seconds = max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+        except ValueError:
+            return None
+    return None if seconds is None else min(seconds, _MAX_RETRY_AFTER_SECONDS)
 
 
 def _number(text: str | None) -> float | None:
@@ -106,4 +105,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return min(value, _MAX_RETRY_AFTER_SECONDS) if value >= 0 else None
+    return value if value >= 0 else None

@@ -1,0 +1,83 @@
+"""How the terminal client shows an answer."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from client.formats import Event
+from client.screens import EventLines, LiveText, PlainText, Screen, harmless, new_screen, settle
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def delta(text: str) -> Event:
+    return {"type": "delta", "text": text}
+
+
+def shown(screen: Screen, *events: Event) -> None:
+    with screen:
+        for event in events:
+            screen.show(event)
+
+
+def test_a_pipe_gets_plain_text_a_terminal_live_text_and_a_script_events() -> None:
+    assert isinstance(new_screen(prints_events=False, out=io.StringIO()), PlainText)
+    assert isinstance(new_screen(prints_events=False, out=Terminal()), LiveText)
+    assert isinstance(new_screen(prints_events=True, out=Terminal()), EventLines)
+
+
+def test_plain_text_is_the_words_and_a_last_line_end() -> None:
+    out = io.StringIO()
+    shown(PlainText(out), {"type": "reasoning", "text": "hm"}, delta("Hello,"), delta(""), delta(" *world*"))
+    assert out.getvalue() == "Hello, *world*\n"
+    out = io.StringIO()
+    shown(PlainText(out), delta("Hello\n"))
+    assert out.getvalue() == "Hello\n"
+
+
+def test_event_lines_are_one_json_value_each() -> None:
+    out = io.StringIO()
+    shown(EventLines(out), delta("a\u2028\n"), {"type": "finished", "finish_reason": "stop"})
+    assert [json.loads(line)["type"] for line in out.getvalue().splitlines()] == ["delta", "finished"]
+
+
+def test_a_terminal_shows_markdown_reasoning_and_steps() -> None:
+    out = Terminal()
+    console = Console(file=out, width=40, force_terminal=True, color_system=None)
+    shown(
+        LiveText(console),
+        {"type": "started", "id": "a", "model": "m"},
+        {"type": "step", "name": "web_search", "status": "searching"},
+        {"type": "reasoning", "text": "Let me think."},
+        delta("First **block**.\n\nSecond"),
+        delta(" block: [here](http://evil.example)\x1b]0;owned\x07"),
+    )
+    text = out.getvalue()
+    assert "Let me think." in text
+    assert "First block." in text
+    assert "http://evil.example" in text
+    assert "\x1b]" not in text
+
+
+def test_a_model_s_words_cannot_steer_the_terminal() -> None:
+    assert harmless("a\x1b[2J\x9b1mb\x07\n\tü😀\r") == "a[2J1mb\n\tü😀"
+
+
+@pytest.mark.parametrize(
+    ("text", "settled", "rest"),
+    [
+        ("one", "", "one"),
+        ("one\n\ntwo", "one", "two"),
+        ("one\n\ntwo\n\n", "one\n\ntwo", ""),
+        ("```\ncode\n\nmore", "", "```\ncode\n\nmore"),
+        ("```\ncode\n\nmore\n```\n\nrest", "```\ncode\n\nmore\n```", "rest"),
+        ("~~~\n```\n\n", "", "~~~\n```\n\n"),
+    ],
+)
+def test_what_can_t_change_any_more_is_settled(text: str, settled: str, rest: str) -> None:
+    assert settle(text) == (settled, rest)

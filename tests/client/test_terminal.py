@@ -1,0 +1,242 @@
+"""The terminal client as a process, against the app on the real worker."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from client.failures import (
+    EXIT_STATUSES,
+    FAILED,
+    FINISHED,
+    INCOMPLETE,
+    INTERRUPTED,
+    READER_LEFT,
+    UNAUTHORISED,
+    UNREACHABLE,
+    USAGE,
+)
+from dev.simulator.control import Simulator
+from shared.caller_keys import make_caller_key
+from tests.app_process import ROOT, App
+
+COMMAND = [sys.executable, "-m", "client"]
+ENDLESS: dict[str, Any] = {"tokens": 1000, "interval": 0.05}
+
+
+def sim(**behaviour: Any) -> str:
+    return f"hi [[sim {json.dumps(behaviour)}]]"
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"STREAM_URL": url} | more
+
+
+def run(url: str, *arguments: str, said: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(url, **env),
+        input=said,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+
+
+def events(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_a_question_as_an_argument_is_answered(app: App) -> None:
+    done = run(app.url, sim(tokens=["Grüße", ", ", "Welt 😀"]))
+    assert (done.returncode, done.stdout, done.stderr) == (FINISHED, "Grüße, Welt 😀\n", "")
+
+
+def test_a_question_on_standard_input_is_answered(app: App, simulator: Simulator) -> None:
+    done = run(app.url, said="What is a queue?\n")
+    assert done.returncode == FINISHED
+    assert json.loads(simulator.requests()[0]["body"])["messages"][-1]["content"] == "What is a queue?\n"
+
+
+@pytest.mark.parametrize(
+    "options", [["--format", "sse"], ["--format", "ndjson"], ["--format", "json"], ["--no-stream"]]
+)
+def test_scripts_get_the_same_events_from_every_format(app: App, options: list[str]) -> None:
+    said = events(run(app.url, sim(tokens=["one ", "two"]), "--json", *options).stdout)
+    assert "".join(event["text"] for event in said if event["type"] == "delta") == "one two"
+    assert said[0]["type"] == "started"
+    assert said[-2]["output_tokens"] == 2
+    assert said[-1] == {"type": "finished", "finish_reason": "stop"}
+
+
+def test_the_text_format_gives_the_words(app: App) -> None:
+    assert run(app.url, sim(tokens=["one ", "two"]), "--format", "text").stdout == "one two\n"
+
+
+def test_model_and_system_reach_the_model(app: App, simulator: Simulator) -> None:
+    run(app.url, "hi", "--model", "other", "--system", "Be brief.")
+    body = json.loads(simulator.requests()[0]["body"])
+    assert body["model"] == "other"
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
+    done = run(app.url, sim(tokens=3, interval=0.02), "--verbose")
+    assert re.search(r"first token \d+\.\d\d s, total \d+\.\d\d s, \d+\.\d tokens/s, tokens \d+ in, 3 out", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("question", "arguments", "status", "told"),
+    [
+        (sim(status=400, error="bad_thing"), [], FAILED, "bad_thing"),
+        (sim(tokens=4, end="cut", after=2), [], FAILED, "upstream_cut"),
+        (sim(tokens=4, end="cut", after=2), ["--format", "text"], INCOMPLETE, "broke off"),
+        (sim(tokens=4, finish_reason="length"), [], INCOMPLETE, "token limit"),
+        (sim(tokens=4, finish_reason="content_filter"), ["--no-stream"], INCOMPLETE, "content filter"),
+        ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "Nothing answers"),
+        ("hi", ["--url", "127.0.0.1"], USAGE, "--url"),
+        ("hi", ["--no-stream", "--format", "sse"], USAGE, "not allowed with"),
+        (" ", [], USAGE, "empty"),
+    ],
+)
+def test_the_exit_status_tells_a_script_how_it_went(
+    app: App, question: str, arguments: list[str], status: int, told: str
+) -> None:
+    done = run(app.url, question, *arguments)
+    assert done.returncode == status
+    assert told in done.stderr
+    assert f"\n  {status} " in EXIT_STATUSES
+
+
+def test_no_question_at_all_is_wrong_use(app: App) -> None:
+    assert run(app.url, said="\n").returncode == USAGE
+
+
+@pytest.mark.parametrize("question", [sim(status=429, headers={"retry-after": "7"}), sim(tokens=4, end="cut", after=2)])
+def test_a_failure_is_the_last_event_too(app: App, question: str) -> None:
+    said = events(run(app.url, question, "--json").stdout)
+    assert [event["type"] for event in said].count("failed") == 1
+    assert said[-1]["error"]["message"]
+
+
+def test_a_key_is_sent_and_a_wrong_one_is_told(simulator: Simulator) -> None:
+    key, entry = make_caller_key("me")
+    with App.start(simulator, AUTH_MODE="keys", CALLER_KEYS=entry) as app:
+        assert run(app.url, "hi", "--key", key).returncode == FINISHED
+        assert run(app.url, "hi", STREAM_KEY=key).returncode == FINISHED
+        assert run(app.url, "hi", "--key", "wrong").returncode == UNAUTHORISED
+        assert run(app.url, "hi").returncode == UNAUTHORISED
+
+
+def test_ctrl_c_stops_the_answer_and_the_upstream(app: App, simulator: Simulator) -> None:
+    process = subprocess.Popen([*COMMAND, sim(**ENDLESS)], cwd=ROOT, env=environment(app.url), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.read(5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == INTERRUPTED
+    assert simulator.wait_for(ended="client_gone")["tokens_sent"] < ENDLESS["tokens"]
+
+
+def test_a_reader_that_leaves_stops_the_upstream(app: App, simulator: Simulator) -> None:
+    process = subprocess.Popen([*COMMAND, sim(**ENDLESS)], cwd=ROOT, env=environment(app.url), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read(5)
+    process.stdout.close()
+    assert process.wait(10) == READER_LEFT
+    simulator.wait_for(ended="client_gone")
+
+
+class Conversation:
+    """The client on a terminal of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._terminal, side = pty.openpty()
+        env = environment(url, TERM="xterm", COLUMNS="80", LINES="24")
+        self._process = subprocess.Popen(
+            COMMAND, cwd=ROOT, env=env, stdin=side, stdout=side, stderr=side, start_new_session=True
+        )
+        os.close(side)
+        self.seen = ""
+
+    def wait_for(self, text: str, seconds: float = 15.0) -> None:
+        """Reads until the text has come since the last call, and forgets everything up to it."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            if select.select([self._terminal], [], [], 0.1)[0]:
+                self.seen += os.read(self._terminal, 65536).decode(errors="replace")
+        self.seen = self.seen.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        """As fingers do."""
+        os.write(self._terminal, text.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C: the terminal has no controlling process here, so the signal is sent as it would send it."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        """The exit status, once it has ended by itself."""
+        return self._process.wait(10)
+
+    def close(self) -> None:
+        """Ends it, if it has not ended."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._terminal)
+
+
+@pytest.fixture
+def conversation(app: App) -> Iterator[Conversation]:
+    started = Conversation(app.url)
+    try:
+        started.wait_for("> ")
+        yield started
+    finally:
+        started.close()
+
+
+def test_a_conversation_remembers_what_was_said(conversation: Conversation, simulator: Simulator) -> None:
+    conversation.type(sim(tokens=["My name", " is Ada."]) + "\n")
+    conversation.wait_for("is Ada.")
+    conversation.wait_for("> ")
+    conversation.type("What is it?\n")
+    conversation.wait_for("> ")
+    conversation.type("/new\n")
+    conversation.wait_for("> ")
+    conversation.type("And now?\n")
+    conversation.wait_for("> ")
+    conversation.type("\x04")
+    assert conversation.end() == FINISHED
+    turns = [[m["content"] for m in json.loads(request["body"])["messages"]] for request in simulator.requests()]
+    assert [len(turn) for turn in turns] == [1, 3, 1]
+    assert turns[1][1] == "My name is Ada."
+
+
+def test_ctrl_c_in_a_conversation_stops_the_answer_and_asks_again(
+    conversation: Conversation, simulator: Simulator
+) -> None:
+    conversation.type(sim(tokens=["stopped ", *["here "] * 500], interval=0.05) + "\n")
+    conversation.wait_for("stopped here")
+    conversation.interrupt()
+    conversation.wait_for("> ")
+    simulator.wait_for(ended="client_gone")
+    conversation.type(sim(tokens=["second answer"]) + "\n")
+    conversation.wait_for("second answer")
+    conversation.wait_for("> ")
+    conversation.type("/exit\n")
+    assert conversation.end() == FINISHED
+    assert json.loads(simulator.requests()[1]["body"])["messages"][1]["content"].startswith("stopped here")

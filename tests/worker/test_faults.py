@@ -1,0 +1,286 @@
+"""The fault matrix: every fault, every phase, one to three backends, both faces, every format.
+
+Each row says what the client must see, what each backend must have seen, and how long it may take at most.
+"""
+
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from dev.simulator.probe import ask
+from tests.app_process import App
+from tests.worker.ways import STREAMS, WAYS, Outcome, Way
+
+NAMES = ("main", "second", "third")
+GOOD: dict[str, Any] = {"tokens": ["Hello", " you"], "interval": 0, "repeat": True}
+MODELS = map("model-{}".format, itertools.count())
+"""A new model for every row: a backend's cooling down is kept per deployment, so that rows don't disturb each other."""
+MAX_SECONDS = 5.0
+LIMIT = 65536
+
+
+@pytest.fixture(scope="module")
+def apps(simulator_process: Simulator) -> Iterator[dict[int, App]]:
+    """The app before one, two and three backends."""
+    started = {}
+    for number in (1, 2, 3):
+        backends = [
+            {"name": name, "endpoint": simulator_process.backends[name], "priority": priority}
+            for priority, name in enumerate(NAMES[:number])
+        ]
+        settings = {"AZURE_OPENAI_BACKENDS": json.dumps(backends), "MAX_EVENT_BYTES": str(LIMIT)}
+        started[number] = App.start(simulator_process, **settings)
+    yield started
+    for app in started.values():
+        app.stop()
+
+
+def run(
+    apps: dict[int, App], simulator: Simulator, way: Way, backends: int, **behaviours: dict[str, Any]
+) -> tuple[Outcome, dict[str, int], Any]:
+    """One row: the outcome, how often each backend was asked, and the whole of what the client saw."""
+    simulator.behave(**{name: {**behaviour, "repeat": True} for name, behaviour in behaviours.items()})
+    began = time.monotonic()
+    seen, outcome = way.ask(apps[backends], next(MODELS))
+    assert time.monotonic() - began < MAX_SECONDS
+    asked = Counter(record["backend"] for record in simulator.requests())
+    assert not simulator.requests(ended="open"), "an upstream is still open"
+    return outcome, dict(asked), seen
+
+
+FINISHED = Outcome("finished", words="Hello you")
+REFUSED = "refused"
+
+# Name, the faulty backend's behaviour, and the status and code that the caller gets when nobody else serves.
+BEFORE_CONTENT: list[tuple[str, dict[str, Any], int, str]] = [
+    ("408", {"status": 408}, 408, ""),
+    ("409", {"status": 409}, 409, ""),
+    ("429", {"status": 429}, 429, ""),
+    ("500", {"status": 500}, 500, ""),
+    ("502", {"status": 502, "error": {"message": "bad", "code": "bad_gateway"}}, 502, "bad_gateway"),
+    ("503", {"status": 503}, 503, ""),
+    ("504", {"status": 504}, 504, ""),
+    ("401", {"status": 401}, 502, "upstream_identity_refused"),
+    ("403", {"status": 403}, 502, "upstream_identity_refused"),
+    ("reset before the head", {"end": "reset", "after": -1}, 502, "upstream_unreachable"),
+    ("closed before the head", {"end": "eof", "after": -1}, 502, "upstream_unreachable"),
+    ("refused connection", {"refuse_connection": True}, 502, "upstream_unreachable"),
+]
+# The same, for streams only: the 200 has come, the content has not.
+BEFORE_CONTENT_IN_STREAM: list[tuple[str, dict[str, Any], int, str]] = [
+    ("reset", {"end": "reset", "after": 0}, 502, "upstream_cut"),
+    ("cut", {"end": "cut", "after": 0}, 502, "upstream_cut"),
+    ("clean end", {"end": "eof", "after": 0}, 502, "upstream_cut"),
+    ("malformed", {"end": "malformed", "after": 0}, 502, "upstream_malformed"),
+    ("huge frame", {"end": "huge_frame", "after": 0, "huge_bytes": 3 * LIMIT}, 502, "upstream_frame_too_large"),
+]
+AFTER_CONTENT: list[tuple[str, dict[str, Any], str]] = [
+    ("reset", {"end": "reset", "after": 2}, "upstream_cut"),
+    ("cut", {"end": "cut", "after": 2}, "upstream_cut"),
+    ("clean end", {"end": "eof", "after": 2}, "upstream_cut"),
+    ("malformed", {"end": "malformed", "after": 2}, "upstream_malformed"),
+    ("huge frame", {"end": "huge_frame", "after": 2, "huge_bytes": 3 * LIMIT}, "upstream_frame_too_large"),
+    ("error event", {"in_stream_error": {"at": 2, "code": "server_error", "order": "error_only"}}, "server_error"),
+]
+RESPONSES_ERRORS = [
+    {"shape": shape, "order": order}
+    for shape in ("nested", "flat")
+    for order in ("failed_first", "error_first", "error_only", "failed_only")
+]
+
+
+def asked_alone(name: str) -> int:
+    """A lone backend is asked again where the connection failed before anything was said."""
+    return 2 if "before the head" in name else 0 if name == "refused connection" else 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("name", "fault", "status", "code"), BEFORE_CONTENT, ids=[row[0] for row in BEFORE_CONTENT])
+def test_a_lone_backends_failure_before_content_is_a_status(
+    apps: dict[int, App], simulator: Simulator, way: str, name: str, fault: dict[str, Any], status: int, code: str
+) -> None:
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 1, main=fault)
+    assert (outcome.kind, outcome.status) == (REFUSED, status)
+    assert not code or outcome.code == code
+    assert asked.get("main", 0) == asked_alone(name)
+
+
+@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
+@pytest.mark.parametrize(
+    ("name", "fault", "status", "code"), BEFORE_CONTENT_IN_STREAM, ids=[row[0] for row in BEFORE_CONTENT_IN_STREAM]
+)
+def test_a_lone_backends_stream_that_breaks_before_content_is_a_status(
+    apps: dict[int, App], simulator: Simulator, way: str, name: str, fault: dict[str, Any], status: int, code: str
+) -> None:
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 1, main=fault)
+    assert (outcome.kind, outcome.status, outcome.code) == (REFUSED, status, code)
+    assert asked == {"main": 1}
+
+
+@pytest.mark.parametrize("backends", [2, 3])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fault", [row[1] for row in BEFORE_CONTENT], ids=[row[0] for row in BEFORE_CONTENT])
+def test_until_the_first_content_the_answer_moves_on(
+    apps: dict[int, App], simulator: Simulator, way: str, fault: dict[str, Any], backends: int
+) -> None:
+    faulty = dict.fromkeys(NAMES[: backends - 1], fault)
+    outcome, asked, seen = run(apps, simulator, WAYS[way], backends, **faulty, **{NAMES[backends - 1]: GOOD})
+    assert outcome == FINISHED
+    assert asked[NAMES[backends - 1]] == 1
+    assert (seen.headers["x-backend"], seen.headers["x-attempts"]) == (NAMES[backends - 1], str(backends))
+
+
+@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
+@pytest.mark.parametrize(
+    "fault", [row[1] for row in BEFORE_CONTENT_IN_STREAM], ids=[row[0] for row in BEFORE_CONTENT_IN_STREAM]
+)
+def test_a_stream_that_breaks_before_content_moves_on_and_leaves_no_trace(
+    apps: dict[int, App], simulator: Simulator, way: str, fault: dict[str, Any]
+) -> None:
+    outcome, asked, seen = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
+    assert outcome == FINISHED
+    assert asked == {"main": 1, "second": 1}
+    assert seen.body.count(b'"type":"started"') <= 1
+    assert seen.body.count(b"response.created") <= 2  # its event line and its data
+
+
+@pytest.mark.parametrize("way", STREAMS)
+@pytest.mark.parametrize("backends", [1, 2])
+@pytest.mark.parametrize(("name", "fault", "code"), AFTER_CONTENT, ids=[row[0] for row in AFTER_CONTENT])
+def test_after_content_a_failure_is_an_honest_end_and_nobody_else_is_asked(
+    apps: dict[int, App], simulator: Simulator, way: str, name: str, fault: dict[str, Any], code: str, backends: int
+) -> None:
+    fault = {"tokens": ["Hello", " you", " and", " me"], "interval": 0, **fault}
+    outcome, asked, _ = run(apps, simulator, WAYS[way], backends, main=fault, second=GOOD)
+    if way == "chat text":
+        assert outcome == Outcome("cut", words="Hello you")
+    else:
+        assert outcome == Outcome("failed", code, words="Hello you")
+    assert asked == {"main": 1}
+
+
+@pytest.mark.parametrize(("name", "fault", "code"), AFTER_CONTENT, ids=[row[0] for row in AFTER_CONTENT])
+def test_a_whole_answer_that_breaks_is_a_status(
+    apps: dict[int, App], simulator: Simulator, name: str, fault: dict[str, Any], code: str
+) -> None:
+    fault = {"tokens": ["Hello", " you", " and", " me"], "interval": 0, **fault}
+    outcome, asked, _ = run(apps, simulator, WAYS["chat json"], 2, main=fault, second=GOOD)
+    assert (outcome.kind, outcome.code, asked) == (REFUSED, code, {"main": 1})
+
+
+@pytest.mark.parametrize("error", RESPONSES_ERRORS, ids=[f"{e['shape']} {e['order']}" for e in RESPONSES_ERRORS])
+@pytest.mark.parametrize("backends", [1, 2])
+def test_a_429_inside_a_200_counts_as_one(
+    apps: dict[int, App], simulator: Simulator, error: dict[str, Any], backends: int
+) -> None:
+    outcome, asked, _ = run(apps, simulator, WAYS["responses"], backends, main={"in_stream_error": error}, second=GOOD)
+    if backends == 2:
+        assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
+    else:
+        assert outcome == Outcome(REFUSED, "rate_limit_exceeded", 429)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_what_is_the_callers_own_moves_nothing(
+    apps: dict[int, App], simulator: Simulator, way: str, status: int
+) -> None:
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main={"status": status}, second=GOOD)
+    assert (outcome.kind, outcome.status, asked) == (REFUSED, status, {"main": 1})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_content_filter_moves_nothing(apps: dict[int, App], simulator: Simulator, way: str) -> None:
+    fault = {"status": 400, "error": "content_filter"}
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
+    assert (outcome, asked) == (Outcome(REFUSED, "content_filter", 400), {"main": 1})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_backend_that_never_answers_is_left(apps: dict[int, App], simulator: Simulator, way: str) -> None:
+    if way == "openai whole":
+        pytest.skip("an answer in one piece may take as long as the platform lets it")
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main={"never_answer": True}, second=GOOD)
+    assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
+
+
+@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
+def test_a_backend_that_begins_and_stays_silent_is_left(apps: dict[int, App], simulator: Simulator, way: str) -> None:
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main={"end": "stall", "after": 0}, second=GOOD)
+    assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
+
+
+@pytest.mark.parametrize("way", STREAMS)
+def test_silence_after_content_ends_honestly(apps: dict[int, App], simulator: Simulator, way: str) -> None:
+    fault = {"tokens": ["Hello", " you"], "interval": 0, "end": "stall", "after": 2}
+    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
+    expected = (
+        Outcome("cut", words="Hello you")
+        if way == "chat text"
+        else Outcome("failed", "upstream_silent", words="Hello you")
+    )
+    assert (outcome, asked) == (expected, {"main": 1})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_when_all_refuse_the_most_useful_refusal_is_told_with_the_soonest_retry_after(
+    apps: dict[int, App], simulator: Simulator, way: str
+) -> None:
+    limit: dict[str, Any] = {"status": 429, "headers": {"Retry-After": "40", "retry-after-ms": None}}
+    sooner = {"status": 503, "headers": {"retry-after-ms": "7000"}}
+    outcome, asked, seen = run(apps, simulator, WAYS[way], 3, main={"status": 401}, second=limit, third=sooner)
+    assert (outcome.status, asked) == (429, {"main": 1, "second": 1, "third": 1})
+    assert (seen.headers["retry-after"], seen.headers["retry-after-ms"]) == ("7", "7000")
+
+
+def test_a_missing_role_is_logged_as_an_error_that_names_it(apps: dict[int, App], simulator: Simulator) -> None:
+    outcome, _, seen = run(apps, simulator, WAYS["openai chat"], 1, main={"status": 403})
+    assert outcome == Outcome(REFUSED, "upstream_identity_refused", 502)
+    assert "managed identity the role Cognitive Services OpenAI User" in seen.json["error"]["message"]
+    assert any("ERROR" in line and "Cognitive Services OpenAI User" in line for line in apps[1].log.splitlines())
+
+
+def test_a_cooled_backend_is_left_alone_while_another_serves(apps: dict[int, App], simulator: Simulator) -> None:
+    way, model = WAYS["openai chat"], next(MODELS)
+    simulator.behave(main={"status": 429, "headers": {"retry-after-ms": "60000"}, "repeat": True}, second=GOOD)
+    for _ in range(5):
+        assert way.ask(apps[2], model)[1] == FINISHED
+    assert Counter(record["backend"] for record in simulator.requests()) == {"main": 1, "second": 5}
+
+
+def test_a_lone_backend_is_asked_once_more_where_its_retry_after_fits(
+    apps: dict[int, App], simulator: Simulator
+) -> None:
+    way, model = WAYS["chat sse"], next(MODELS)
+    simulator.behave(main=[{"status": 429, "headers": {"retry-after-ms": "300"}}, GOOD])
+    assert way.ask(apps[1], model)[1] == FINISHED
+    assert len(simulator.requests()) == 2
+
+
+def test_a_model_is_asked_only_where_it_is_deployed(simulator: Simulator) -> None:
+    backends = [
+        {"name": "main", "endpoint": simulator.backends["main"], "deployments": {"gpt": "gpt-east"}},
+        {"name": "second", "endpoint": simulator.backends["second"], "deployments": {"mini": "mini-west"}},
+    ]
+    with App.start(simulator, AZURE_OPENAI_BACKENDS=json.dumps(backends)) as app:
+        simulator.behave(main=GOOD, second=GOOD)
+        assert WAYS["openai chat"].ask(app, "mini")[1] == FINISHED
+        assert json.loads(simulator.requests()[0]["body"])["model"] == "mini-west"
+        assert WAYS["openai chat"].ask(app, "other")[1] == Outcome(REFUSED, "model_not_found", 404)
+        assert {record["backend"] for record in simulator.requests()} == {"second"}
+
+
+def test_a_stored_response_is_found_on_whichever_backend_has_it(apps: dict[int, App], simulator: Simulator) -> None:
+    simulator.behave(main={"status": 503, "repeat": True}, second=GOOD)
+    seen, _ = WAYS["responses"].ask(apps[2], next(MODELS))
+    response_id = seen.events[0]["response"]["id"]
+    for app in (apps[2], apps[3]):  # the one remembers the owner, the other asks in order
+        assert ask(f"{app.url}/v1/responses/{response_id}").json["id"] == response_id
+    unknown = ask(f"{apps[3].url}/v1/responses/resp_unknown")
+    assert (unknown.status, unknown.json["error"]["type"]) == (404, "invalid_request_error")

@@ -1,0 +1,240 @@
+"""The life of a stream on the real worker: commit, heartbeats, receipts, bounds, and how it ends with its process."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from dev.simulator.probe import Probe, ask
+from tests.app_process import App
+from tests.worker.sim import ended, sim
+from tests.worker.ways import STREAMS, WAYS, Outcome
+
+HEARTBEATS = {
+    "chat sse": b": heartbeat\n",
+    "chat ndjson": b'{"type":"heartbeat"}\n',
+    "openai chat": b": heartbeat\n",
+    "completions": b": heartbeat\n",
+    "responses": b": heartbeat\n",
+}
+
+
+@pytest.mark.parametrize("way", HEARTBEATS)
+def test_from_the_commit_deadline_on_silence_carries_heartbeats(app: App, way: str) -> None:
+    seen, outcome = WAYS[way].ask(app, "gpt", sim(tokens=["Hello", " you"], interval=0, start_delay=2.2))
+    assert outcome == Outcome("finished", words="Hello you")
+    before, _, _ = seen.body.partition(b"Hello")
+    assert before.count(HEARTBEATS[way]) >= 2
+    assert before.startswith(HEARTBEATS[way])
+
+
+@pytest.mark.parametrize("way", HEARTBEATS)
+def test_silence_between_deltas_carries_heartbeats(app: App, way: str) -> None:
+    seen, outcome = WAYS[way].ask(app, "gpt", sim(tokens=["Hello", " you"], interval=1.4))
+    assert outcome == Outcome("finished", words="Hello you")
+    assert seen.body.count(HEARTBEATS[way]) >= 1
+
+
+def test_a_heartbeat_on_an_openai_stream_has_no_id_no_retry_and_no_blank_line(app: App) -> None:
+    seen, _ = WAYS["openai chat"].ask(app, "gpt", sim(tokens=["Hello"], interval=0, start_delay=1.7))
+    assert b": heartbeat\n\n" not in seen.body
+    assert not re.search(rb"^(id|retry):", seen.body, re.MULTILINE)
+
+
+def test_plain_text_has_no_heartbeat_and_keeps_its_status_until_the_first_word(app: App) -> None:
+    seen, outcome = WAYS["chat text"].ask(app, "gpt", sim(start_delay=1.5, end="reset", after=0))
+    assert (outcome.kind, seen.status) == ("refused", 502)
+
+
+@pytest.mark.parametrize("way", HEARTBEATS)
+def test_after_the_commit_a_failure_is_an_error_ending_even_before_content(app: App, way: str) -> None:
+    seen, outcome = WAYS[way].ask(app, "gpt", sim(start_delay=1.5, end="reset", after=0))
+    assert (seen.status, outcome.kind, outcome.code) == (200, "failed", "upstream_cut")
+
+
+@pytest.mark.parametrize("way", HEARTBEATS)
+def test_after_the_commit_the_answer_may_still_move(simulator: Simulator, way: str, two: App) -> None:
+    simulator.behave(main={"start_delay": 1.5, "end": "reset", "after": 0}, second={"tokens": ["Hello"], "interval": 0})
+    seen, outcome = WAYS[way].ask(two, f"model {way}")
+    assert outcome == Outcome("finished", words="Hello")
+    assert seen.body.startswith(HEARTBEATS[way])
+
+
+@pytest.fixture(scope="module")
+def two(simulator_process: Simulator) -> Any:
+    backends = [
+        {"name": name, "endpoint": simulator_process.backends[name], "priority": number}
+        for number, name in enumerate(("main", "second"))
+    ]
+    with App.start(simulator_process, AZURE_OPENAI_BACKENDS=json.dumps(backends)) as app:
+        yield app
+
+
+def test_the_upstreams_own_keepalives_pass_and_count_as_life(app: App) -> None:
+    seen, outcome = WAYS["responses"].ask(app, "gpt", sim(tokens=["Hello", " you"], interval=2.5, keepalive=0.4))
+    assert outcome == Outcome("finished", words="Hello you")
+    assert sum(event["type"] == "keepalive" for event in seen.events) >= 3
+    numbers = [event["sequence_number"] for event in seen.events]
+    assert numbers == sorted(numbers)
+
+
+def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
+    seen = app.chat(sim("receipt", tokens=3, interval=0.02))
+    (receipt,) = app.receipts(id=seen.headers["x-request-id"])
+    assert receipt.keys() == {
+        "event", "id", "invocation_id", "face", "caller", "format", "model", "backend", "attempts", "status",
+        "time_to_first_token", "duration", "chunks", "tokens", "ended", "upstream_request_id",
+    }  # fmt: skip
+    assert (receipt["face"], receipt["format"], receipt["model"], receipt["backend"]) == (
+        "chat",
+        "sse",
+        "gpt",
+        "default",
+    )
+    assert (receipt["status"], receipt["chunks"], receipt["ended"]) == (200, 3, "finished")
+    assert receipt["tokens"]["output"] == 3
+    assert 0 < receipt["time_to_first_token"] <= receipt["duration"]
+    assert receipt["attempts"][0]["outcome"] == "content"
+    assert receipt["invocation_id"]
+
+
+def test_the_id_that_a_relayed_answer_shows_is_the_receipts(app: App) -> None:
+    seen, _ = WAYS["openai chat"].ask(app, "gpt", sim(tokens=2, interval=0))
+    (receipt,) = app.receipts(id=seen.headers["x-request-id"])
+    assert (receipt["face"], receipt["ended"], receipt["tokens"]["output"]) == ("openai", "finished", 2)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "how"),
+    [
+        ({"status": 429, "headers": {"retry-after-ms": "9000"}}, "rate_limit_exceeded"),
+        ({"tokens": 3, "interval": 0, "end": "reset", "after": 1}, "upstream_cut"),
+        ({"tokens": 3, "interval": 0, "end": "stall", "after": 1}, "upstream_silent"),
+    ],
+)
+def test_a_receipt_tells_how_it_ended(app: App, behaviour: dict[str, Any], how: str) -> None:
+    seen = app.chat(sim(**behaviour))
+    (receipt,) = app.receipts(id=seen.headers["x-request-id"])
+    assert (receipt["ended"], receipt["tokens"]) == (how, "unknown")
+
+
+def test_a_client_that_left_is_on_its_receipt(app: App, simulator: Simulator) -> None:
+    with app.probe(sim("left", tokens=100, interval=0.05)) as probe:
+        probe.read_until(b"delta")
+    ended(simulator, "client_gone")
+    assert app.receipts(ended="client_left", status=200)
+
+
+def test_no_prompt_answer_key_or_token_is_in_the_logs(simulator: Simulator) -> None:
+    key = "caller-key-PLANTED"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    with App.start(
+        simulator, AUTH_MODE="keys", CALLER_KEYS=f"alice=sha256:{digest}", SYSTEM_PROMPT="system-PLANTED"
+    ) as app:
+        for way in WAYS.values():
+            for fault in (
+                {},
+                {"end": "reset", "after": 1},
+                {"end": "malformed", "after": 1},
+                {"status": 400},
+                {"status": 401},
+            ):
+                behaviour = {"text": "answer-PLANTED and more", "tokens": 3, "interval": 0, **fault}
+                prompt = f"prompt-PLANTED [[sim {json.dumps(behaviour)}]]"
+                Probe(
+                    app.url + way.path,
+                    way.body("gpt", prompt),
+                    headers={
+                        "content-type": "application/json",
+                        "accept": way.accept,
+                        "authorization": f"Bearer {key}",
+                    },
+                ).read_all()
+        app.chat(b'{"input": "broken-PLANTED', authorization=f"Bearer {key}")
+        app.chat("wrong key", authorization="Bearer wrong-PLANTED")
+        assert len(app.receipts(count=40)) >= 40
+        tokens = {record["headers"].get("authorization", "")[7:] for record in simulator.requests()}
+        assert tokens
+        assert "PLANTED" not in app.log
+        assert not [token for token in tokens if token in app.log]
+
+
+def test_a_cap_on_open_streams_is_a_503_with_retry_after(simulator: Simulator) -> None:
+    with App.start(simulator, MAX_OPEN_STREAMS="2") as app:
+        open_ones = [app.probe(sim(tokens=["first", *["x"] * 50], interval=0.1)) for _ in range(2)]
+        for probe in open_ones:
+            probe.read_until(b"first")
+        seen = app.chat("hi")
+        assert (seen.status, seen.json["error"]["code"], seen.headers["retry-after"]) == (503, "too_many_streams", "1")
+        for probe in open_ones:
+            probe.close()
+        simulator.wait_for(ended="client_gone", count=2)
+        time.sleep(0.2)
+        assert app.chat(sim(tokens=1, interval=0)).status == 200
+
+
+@pytest.mark.parametrize("way", ["chat sse", "openai chat"])
+def test_a_stopping_process_lets_streams_finish(simulator: Simulator, way: str) -> None:
+    with App.start(simulator, DRAIN_SECONDS="10") as app:
+        with WAYS[way].begin(app, "gpt", sim(tokens=["Hello", *[" you"] * 10], interval=0.1)) as probe:
+            probe.read_until(b"Hello")
+            app.signal(signal.SIGTERM)
+            seen = probe.read_all()
+        assert WAYS[way].outcome(seen).kind == "finished"
+        app.wait(10)
+
+
+def test_a_stopping_process_ends_the_rest_honestly(simulator: Simulator) -> None:
+    with App.start(simulator, DRAIN_SECONDS="0.5") as app:
+        ways = [WAYS[name] for name in STREAMS]
+        probes = [way.begin(app, "gpt", sim(tokens=["Hello", *[" you"] * 100], interval=0.2)) for way in ways]
+        for probe in probes:
+            probe.read_until(b"Hello")
+        waiting = WAYS["chat json"].begin(app, "gpt", sim(start_delay=30))
+        simulator.wait_for(count=len(probes) + 1)
+        app.signal(signal.SIGTERM)
+        for way, probe in zip(ways, probes, strict=True):
+            outcome = way.outcome(probe.read_all())
+            assert outcome.kind == ("cut" if way.name == "chat text" else "failed")
+            assert outcome.code == (None if way.name == "chat text" else "server_stopping")
+        assert WAYS["chat json"].outcome(waiting.read_all()) == Outcome("refused", "server_stopping", 503)
+        app.wait(10)
+        assert not simulator.requests(ended="open")
+
+
+def test_a_killed_worker_is_a_cut_and_the_next_request_is_served(simulator: Simulator) -> None:
+    with App.start(simulator) as app:
+        with app.probe(sim(tokens=["Hello", *["x"] * 100], interval=0.1)) as probe:
+            probe.read_until(b"Hello")
+            os.kill(app.worker_pid, signal.SIGKILL)
+            assert probe.read_all().ending != "complete"
+        ended(simulator, "client_gone", seconds=3)
+        deadline = time.monotonic() + 15
+        while ask(app.url + "/health").status != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert app.chat(sim(tokens=1, interval=0)).events[-1]["type"] == "finished"
+
+
+def test_a_token_is_fetched_once_for_all_and_renewed_in_time(simulator: Simulator) -> None:
+    with App.start(simulator) as app:
+        simulator.behave_identity(delay=0.5)
+        probes = [app.probe(sim(tokens=1, interval=0), accept="text/plain") for _ in range(20)]
+        assert {probe.read_all().ending for probe in probes} == {"complete"}
+        assert len(simulator.identity_requests()) == 1
+
+
+def test_an_identity_endpoint_that_fails_is_the_operators_business(simulator: Simulator) -> None:
+    with App.start(simulator, FIRST_CONTENT_SECONDS="30") as app:
+        simulator.behave_identity(status=400)
+        seen = app.chat("hi")
+        assert (seen.status, seen.json["error"]["code"]) == (502, "identity_unavailable")
+        assert "No token for" in app.log
+        simulator.behave_identity()
+        assert app.chat(sim(tokens=1, interval=0)).status == 200

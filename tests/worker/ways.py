@@ -1,0 +1,128 @@
+"""The ways to ask for an answer, each with how to tell what became of it: both faces, every format, streamed and whole."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dev.simulator.probe import Probe, Seen
+from tests.app_process import App
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the client saw: "finished", "failed" (an error ending), "cut" (no clean end) or "refused" (an HTTP status)."""
+
+    kind: str
+    code: str | None = None
+    status: int = 200
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to ask."""
+
+    name: str
+    path: str
+    body: Callable[[str, str], dict[str, Any]]
+    read: Callable[[Seen], Outcome]
+    accept: str = "*/*"
+    is_whole: bool = False
+    """Nothing is sent before all is there."""
+
+    def ask(self, app: App, model: str, prompt: str = "hi") -> tuple[Seen, Outcome]:
+        """Asks, and waits for the end."""
+        with self.begin(app, model, prompt) as probe:
+            seen = probe.read_all()
+        return seen, self.outcome(seen)
+
+    def begin(self, app: App, model: str, prompt: str = "hi", *, receive_buffer: int | None = None) -> Probe:
+        """Asks."""
+        return app.probe(self.body(model, prompt), self.path, accept=self.accept, receive_buffer=receive_buffer)
+
+    def outcome(self, seen: Seen) -> Outcome:
+        """What became of it."""
+        if seen.status >= 400:
+            return Outcome("refused", seen.json["error"]["code"], seen.status)
+        return self.read(seen)
+
+
+def _events(values: list[dict[str, Any]], seen: Seen) -> Outcome:
+    words = "".join(value["text"] for value in values if value["type"] == "delta")
+    last = values[-1] if values else {"type": "nothing"}
+    if last["type"] == "finished" and seen.ending == "complete":
+        return Outcome("finished", words=words)
+    if last["type"] == "failed" and seen.ending == "complete":
+        return Outcome("failed", last["error"]["code"], words=words)
+    return Outcome("cut", words=words)
+
+
+def _sse(seen: Seen) -> Outcome:
+    return _events(seen.events, seen)
+
+
+def _ndjson(seen: Seen) -> Outcome:
+    return _events([json.loads(line) for line in seen.body.decode().split("\n") if line], seen)
+
+
+def _text(seen: Seen) -> Outcome:
+    return Outcome("finished" if seen.ending == "complete" else "cut", words=seen.body.decode())
+
+
+def _json(seen: Seen) -> Outcome:
+    return Outcome("finished", words=seen.json["text"]) if seen.ending == "complete" else Outcome("cut")
+
+
+def _chunks(seen: Seen) -> Outcome:
+    words = "".join(
+        (choice.get("delta") or {}).get("content") or choice.get("text") or ""
+        for event in seen.events
+        for choice in event.get("choices") or []
+    )
+    if errors := [event["error"] for event in seen.events if "error" in event]:
+        is_last = "error" in seen.events[-1] and seen.ending == "complete" and "[DONE]" not in seen.data
+        return Outcome("failed" if is_last else "dishonest", errors[-1]["code"], words=words)
+    return Outcome("finished" if seen.data[-1:] == ["[DONE]"] and seen.ending == "complete" else "cut", words=words)
+
+
+def _responses(seen: Seen) -> Outcome:
+    words = "".join(event["delta"] for event in seen.events if event["type"] == "response.output_text.delta")
+    last = seen.events[-1] if seen.events else {"type": "nothing"}
+    if seen.ending != "complete":
+        return Outcome("cut", words=words)
+    if last["type"] == "error":
+        return Outcome("failed", (last.get("error") or last)["code"], words=words)
+    if last["type"] == "response.failed":
+        return Outcome("failed", "response.failed", words=words)
+    return Outcome("finished" if last["type"] == "response.completed" else "cut", words=words)
+
+
+def _whole(seen: Seen) -> Outcome:
+    if seen.ending != "complete":
+        return Outcome("cut")
+    return Outcome("finished", words=seen.json["choices"][0]["message"]["content"])
+
+
+def _chat_body(model: str, prompt: str) -> dict[str, Any]:
+    return {"model": model, "input": prompt}
+
+
+def _openai_body(model: str, prompt: str) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": prompt}]}
+
+
+WAYS = {
+    way.name: way
+    for way in (
+        Way("chat sse", "/chat", _chat_body, _sse),
+        Way("chat ndjson", "/chat", _chat_body, _ndjson, accept="application/x-ndjson"),
+        Way("chat text", "/chat", _chat_body, _text, accept="text/plain"),
+        Way("chat json", "/chat", _chat_body, _json, accept="application/json", is_whole=True),
+        Way("openai chat", "/v1/chat/completions", lambda m, p: _openai_body(m, p) | {"stream": True}, _chunks),
+        Way("openai whole", "/v1/chat/completions", _openai_body, _whole, is_whole=True),
+        Way("completions", "/v1/completions", lambda m, p: {"model": m, "prompt": p, "stream": True}, _chunks),
+        Way("responses", "/v1/responses", lambda m, p: {"model": m, "input": p, "stream": True}, _responses),
+    )
+}
+STREAMS = {name: way for name, way in WAYS.items() if not way.is_whole}
