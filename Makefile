@@ -33,6 +33,10 @@ run: $(READY) ## Serve the app on this machine, with a simulated Azure OpenAI un
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
 	@$(PYTHON) -m pytest $(TESTS)
 
+.PHONY: storm
+storm: $(READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)
+	@$(PYTHON) -m tests.storm --streams $(or $(STREAMS),5000) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: $(READY) ## Format, lint, types, imports
 	@$(VENV)/bin/ruff format --check -q .

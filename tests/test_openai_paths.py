@@ -12,7 +12,7 @@ ANSWERS = ["chat/completions", "completions", "responses", "embeddings"]
 def test_answers_are_at_openais_own_addresses(prefix: str, path: str) -> None:
     address = find_address(prefix + path)
     assert address is not None
-    assert (address.kind, address.path, address.methods, address.is_azure) == ("answer", path, {"POST"}, False)
+    assert (address.kind, address.path, set(address.methods), address.is_azure) == ("answer", path, {"POST"}, False)
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings"])
@@ -38,7 +38,7 @@ def test_azures_older_addresses_name_the_deployment(path: str) -> None:
 def test_models_and_stored_responses_have_addresses(path: str, kind: str, methods: set[str], upstream: str) -> None:
     address = find_address(path)
     assert address is not None
-    assert (address.kind, address.methods, address.path) == (kind, methods, upstream)
+    assert (address.kind, set(address.methods), address.path) == (kind, methods, upstream)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Settings: read once, and every way to get one wrong has a sentence that names it."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -11,7 +12,7 @@ ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
 KEY = "alice=sha256:" + "a" * 64
 
 
-def backends(*entries: dict[str, object]) -> dict[str, str]:
+def backends(*entries: Mapping[str, object]) -> dict[str, str]:
     return {"AZURE_OPENAI_BACKENDS": json.dumps(entries)}
 
 

@@ -11,6 +11,6 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
     return f"{word} [[sim {json.dumps(behaviour)}]]"
 
 
-def ended(simulator: Simulator, how: str, *, seconds: float = 1.5, **query: str) -> dict[str, Any]:
+def ended(simulator: Simulator, how: str, *, seconds: float = 1.5, **query: Any) -> dict[str, Any]:
     """Waits until the upstream has seen a request end so: a second, and a little for this machine."""
     return simulator.wait_for(ended=how, timeout=seconds, **query)

@@ -13,7 +13,7 @@ from tests.app_process import App
 from tests.worker.sim import sim
 
 ROUTES = ["/", "/chat", "/stream", "/chat/stream", "/health", "/v1/chat/completions", "/openai/models"]
-SHORT = {"tokens": 2, "interval": 0}
+SHORT: dict[str, Any] = {"tokens": 2, "interval": 0}
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -115,7 +115,7 @@ def test_an_open_deployment_says_so_at_its_start(app: App) -> None:
     ],
 )
 def test_with_a_wrong_setting_every_request_is_answered_with_the_one_sentence(
-    simulator: Simulator, settings: dict[str, str], sentence: str
+    simulator: Simulator, settings: dict[str, Any], sentence: str
 ) -> None:
     with App.start(simulator, **settings) as app:
         for path in ("/chat", "/stream", "/v1/chat/completions", "/openai/deployments/d/completions"):

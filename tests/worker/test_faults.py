@@ -34,7 +34,7 @@ def apps(simulator_process: Simulator) -> Iterator[dict[int, App]]:
             {"name": name, "endpoint": simulator_process.backends[name], "priority": priority}
             for priority, name in enumerate(NAMES[:number])
         ]
-        settings = {"AZURE_OPENAI_BACKENDS": json.dumps(backends), "MAX_EVENT_BYTES": str(LIMIT)}
+        settings: dict[str, Any] = {"AZURE_OPENAI_BACKENDS": json.dumps(backends), "MAX_EVENT_BYTES": str(LIMIT)}
         started[number] = App.start(simulator_process, **settings)
     yield started
     for app in started.values():

@@ -40,13 +40,9 @@ def ask(request: pytest.FixtureRequest, app: App) -> Any:
     return begin
 
 
-def wait_for_request(simulator: Simulator, **query: str) -> None:
-    simulator.wait_for(timeout=5, **query)
-
-
 def test_before_the_upstreams_headers(ask: Any, simulator: Simulator) -> None:
     with ask(sim(header_delay=20)):
-        wait_for_request(simulator, ended="open")
+        simulator.wait_for(ended="open")
     assert ended(simulator, "client_gone")["phase"] == "before_headers"
 
 
@@ -54,7 +50,7 @@ def test_before_the_first_content(ask: Any, simulator: Simulator) -> None:
     if ask.kind.endswith("whole"):
         pytest.skip("an answer in one piece has no such phase")
     with ask(sim(start_delay=20)):
-        wait_for_request(simulator, ended="open")
+        simulator.wait_for(ended="open")
         time.sleep(0.2)
     ended(simulator, "client_gone")
 
@@ -70,7 +66,7 @@ def test_between_deltas(ask: Any, simulator: Simulator) -> None:
         pytest.skip("an answer in one piece has no such phase")
     with ask(sim(tokens=["first", *["x"] * 200], interval=0.1)) as probe:
         if ask.kind == "chat json":
-            wait_for_request(simulator, ended="open")
+            simulator.wait_for(ended="open")
             time.sleep(0.3)
         else:
             probe.read_until(b"first")

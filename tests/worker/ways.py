@@ -50,7 +50,7 @@ class Way:
 
 def _events(values: list[dict[str, Any]], seen: Seen) -> Outcome:
     words = "".join(value["text"] for value in values if value["type"] == "delta")
-    last = values[-1] if values else {"type": "nothing"}
+    last: dict[str, Any] = values[-1] if values else {"type": "nothing"}
     if last["type"] == "finished" and seen.ending == "complete":
         return Outcome("finished", words=words)
     if last["type"] == "failed" and seen.ending == "complete":
@@ -88,7 +88,7 @@ def _chunks(seen: Seen) -> Outcome:
 
 def _responses(seen: Seen) -> Outcome:
     words = "".join(event["delta"] for event in seen.events if event["type"] == "response.output_text.delta")
-    last = seen.events[-1] if seen.events else {"type": "nothing"}
+    last: dict[str, Any] = seen.events[-1] if seen.events else {"type": "nothing"}
     if seen.ending != "complete":
         return Outcome("cut", words=words)
     if last["type"] == "error":

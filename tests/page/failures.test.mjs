@@ -1,0 +1,73 @@
+/** What the page says about failures and endings. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { finishNote, retryAfter, toldFailure } from "../../shared/page/failures.js";
+import { Conversation } from "../../shared/page/conversation.js";
+
+const UNKNOWN = toldFailure({}).title;
+
+test("every code of the endpoint's own error table has a sentence of its own, or its status has", () => {
+  const source = readFileSync(new URL("../../shared/errors.py", import.meta.url), "utf8");
+  const classes = source.split(/^class /m).slice(1);
+  let seen = 0;
+  for (const text of classes) {
+    const code = /^ {4}code(?:: str \| None)? = "(\w+)"/m.exec(text)?.[1];
+    if (code === undefined) continue;
+    seen += 1;
+    const status = Number(/^ {4}status = (\d+)/m.exec(text)?.[1] ?? (/\((?:BadRequest|NotFound)\)/.test(text) ? 400 : 502));
+    const { title, advice } = toldFailure({ status, error: { code, message: "m" } });
+    assert.notEqual(title, "The endpoint failed", code);
+    assert.ok(advice.length > 5, code);
+  }
+  assert.ok(seen > 20, `${seen} codes found`);
+});
+
+test("the endpoint's own sentence, its code and the request id are passed on", () => {
+  const failure = toldFailure({ status: 429, error: { message: "Slow down.", code: "rate_limit_exceeded" }, retryAfterSeconds: 12, requestId: "req_1" });
+  assert.equal(failure.title, "Too many requests");
+  assert.match(failure.advice, /wait 12 seconds/);
+  assert.equal(failure.message, "Slow down.");
+  assert.equal(failure.detail, "HTTP 429 · rate_limit_exceeded · req_1");
+});
+
+test("a 401 without a body asks for a key, and an error that is no object does no harm", () => {
+  assert.equal(toldFailure({ status: 401 }).needsKey, true);
+  for (const error of [null, undefined, "text", 7, [], { message: {}, code: 5 }, { code: "constructor" }]) assert.equal(toldFailure({ error }).title, UNKNOWN);
+});
+
+test("the wait is read from milliseconds, seconds or a date, and nothing else", () => {
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  const wait = (headers) => retryAfter(new Headers(headers), now);
+  assert.equal(wait({ "retry-after-ms": "1500", "retry-after": "9" }), 1.5);
+  assert.equal(wait({ "retry-after": "9" }), 9);
+  assert.equal(wait({ "retry-after": "Thu, 01 Jan 2026 00:01:00 GMT" }), 60);
+  assert.equal(wait({ "retry-after": "Wed, 31 Dec 2025 00:00:00 GMT" }), 0);
+  assert.equal(wait({ "retry-after": "soon" }), null);
+  assert.equal(wait({}), null);
+});
+
+test("every ending but the usual one is explained", () => {
+  assert.equal(finishNote("stop"), "");
+  assert.match(finishNote("length"), /token limit/);
+  assert.match(finishNote("content_filter"), /content filter/);
+  assert.match(finishNote("tool_calls"), /tool/);
+  assert.match(finishNote("toString"), /toString/);
+});
+
+test("the model is told of what was said, and not of turns that brought nothing or met the content filter", () => {
+  const conversation = new Conversation();
+  const turn = (question, answer, isUsable) => Object.assign(conversation.begin(question), { answer, isUsable });
+  turn("one", "1", true);
+  turn("failed", "", true);
+  turn("blocked", "half", false);
+  const last = conversation.begin("two");
+  assert.deepEqual(conversation.messagesFor(last), [
+    { role: "user", content: "one" },
+    { role: "assistant", content: "1" },
+    { role: "user", content: "two" },
+  ]);
+  conversation.clear();
+  assert.equal(conversation.last, undefined);
+});

@@ -1,0 +1,240 @@
+"""`make storm`: thousands of streams against faulty backends, clients leaving at random; then a look at what is left.
+
+Everything random comes from one printed seed, so that a failing storm replays:
+`make storm SEED=…`. Afterwards there must be: no dishonest end, no error that the client saw where a healthy backend was
+reachable before content, no open upstream, no task and no memory left behind.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from dev.simulator.control import Simulator
+from tests.app_process import App
+
+PAGE_BYTES = 4096
+WORDS = ["Hello", " you", " and", " all", " the", " others"]
+
+BEFORE_CONTENT: list[dict[str, Any]] = [
+    {"status": 429, "headers": {"retry-after-ms": "20"}},
+    {"status": 500},
+    {"status": 503},
+    {"status": 401},
+    {"end": "reset", "after": -1},
+    {"end": "reset", "after": 0},
+    {"end": "eof", "after": 0},
+    {"end": "malformed", "after": 0},
+]
+AFTER_CONTENT: list[dict[str, Any]] = [
+    {"end": "reset", "after": 3},
+    {"end": "cut", "after": 3},
+    {"end": "eof", "after": 3},
+    {"end": "malformed", "after": 3},
+]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the clients saw."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One stream: how it is asked for, what happens to it, and when its client leaves (None: it stays)."""
+
+    number: int
+    face: str
+    behaviour: dict[str, Any]
+    leaves_after: float | None
+    last_is_healthy: bool
+    breaks_after_content: bool
+
+
+def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float) -> Plan:
+    """Two backends may fail before content, the third is always healthy; a break after content is nobody's to mend."""
+    speed = {"tokens": WORDS, "interval": dice.choice([0, 0, 0.005, 0.02])}
+    by_backend: dict[str, Any] = {}
+    for name in ("main", "second"):
+        by_backend[name] = {**speed, **(dice.choice(BEFORE_CONTENT) if dice.random() < faulty else {})}
+    by_backend["third"] = speed
+    breaks = dice.random() < faulty / 4
+    if breaks:
+        fault = dice.choice(AFTER_CONTENT)
+        by_backend = {name: {**speed, **fault} for name in by_backend}
+    leaves = dice.random() * 0.08 if dice.random() < leaving else None
+    face = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses"])
+    return Plan(number, face, {"backends": by_backend}, leaves, not breaks, breaks)
+
+
+def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """The address, the body and the headers."""
+    prompt = f"storm {plan.number} [[sim {json.dumps(plan.behaviour)}]]"
+    # Many models: a backend that fails for one keeps serving the others.
+    model = f"model-{plan.number % 17}"
+    if plan.face == "openai":
+        return (
+            "/v1/chat/completions",
+            {"model": model, "stream": True, "messages": [{"role": "user", "content": prompt}]},
+            {},
+        )
+    if plan.face == "responses":
+        return "/v1/responses", {"model": model, "stream": True, "input": prompt}, {}
+    accepts = {
+        "sse": "text/event-stream",
+        "ndjson": "application/x-ndjson",
+        "text": "text/plain",
+        "json": "application/json",
+    }
+    return "/chat", {"model": model, "input": prompt}, {"accept": accepts[plan.face]}
+
+
+def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
+    """ "finished", "failed", "cut", "refused", or "dishonest" for an end that looks finished and is not."""
+    if status != 200:
+        return "refused"
+    marks: dict[str, Callable[[], tuple[bool, bool]]] = {
+        "sse": lambda: (b"event: finished" in body, b"event: failed" in body),
+        "ndjson": lambda: (b'"type":"finished"' in body, b'"type":"failed"' in body),
+        "text": lambda: (body.decode() == "".join(WORDS), is_cut),
+        "json": lambda: (b'"finish_reason"' in body, False),
+        "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body),
+        "responses": lambda: (b"response.completed" in body, b"event: error" in body),
+    }
+    finished, failed = marks[plan.face]()
+    if finished and not failed and not is_cut:
+        return "finished"
+    if failed and not finished:
+        return "failed"
+    return "cut" if is_cut else "dishonest"
+
+
+async def run_one(session: aiohttp.ClientSession, url: str, plan: Plan, tally: Tally) -> None:
+    """Asks, reads or leaves, and judges."""
+    path, body, headers = request_of(plan)
+    try:
+        async with asyncio.timeout(plan.leaves_after), session.post(url + path, json=body, headers=headers) as response:
+            received, is_cut = bytearray(), False
+            try:
+                async for data in response.content.iter_any():
+                    received += data
+            except aiohttp.ClientError:
+                is_cut = True
+            outcome = verdict(plan, response.status, bytes(received), is_cut=is_cut)
+    except TimeoutError:
+        tally.outcomes["left"] += 1
+        return
+    except aiohttp.ClientError as error:
+        outcome = f"unreachable: {error!r}"
+    tally.outcomes[outcome] += 1
+    expected = (
+        {"finished"} if plan.last_is_healthy else {"failed", "refused"} | ({"cut"} if plan.face == "text" else set())
+    )
+    if outcome not in expected:
+        tally.wrong.append(
+            f"stream {plan.number} ({plan.face}): {outcome}, expected {' or '.join(sorted(expected))}: {plan}"
+        )
+
+
+async def blow(url: str, plans: list[Plan], parallel: int) -> Tally:
+    """All streams, so many at a time."""
+    tally, waiting = Tally(), iter(plans)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(60)
+    ) as session:
+
+        async def worker() -> None:
+            for plan in waiting:
+                await run_one(session, url, plan, tally)
+
+        await asyncio.gather(*(worker() for _ in range(parallel)))
+    return tally
+
+
+def private_bytes(pid: int) -> int:
+    """The memory that a process has for itself."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def wait_until_nothing_is_open(simulator: Simulator, seconds: float = 5.0) -> int:
+    """How many upstream requests are still open after so long."""
+    deadline = time.monotonic() + seconds
+    while (left := len(simulator.requests(ended="open"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+def storm(url: str, worker_pid: int, simulator: Simulator, *, streams: int, parallel: int, seed: int) -> list[str]:
+    """Blows, looks at what is left, and returns what is wrong."""
+    dice = random.Random(seed)
+    plans = [make_plan(number, dice, faulty=0.2, leaving=0.15) for number in range(streams)]
+    rounds = [plans[: streams // 2], plans[streams // 2 :]]
+    wrong: list[str] = []
+    outcomes: Counter[str] = Counter()
+    sizes = []
+    for half in rounds:
+        tally = asyncio.run(blow(url, half, parallel))
+        wrong += tally.wrong
+        outcomes += tally.outcomes
+        if left := wait_until_nothing_is_open(simulator):
+            wrong.append(f"{left} upstream requests are still open")
+        simulator.reset()
+        sizes.append(private_bytes(worker_pid))
+    growth = (sizes[1] - sizes[0]) / max(len(rounds[1]), 1)
+    print(
+        f"storm: seed {seed}, {streams} streams, {dict(outcomes)}, growth {growth:.0f} bytes a stream in the second half"
+    )
+    if growth > PAGE_BYTES:
+        wrong.append(f"the worker grew by {growth:.0f} bytes a stream")
+    return wrong
+
+
+def main() -> int:
+    """Starts what is needed, blows, and tells."""
+    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser.add_argument("--streams", type=int, default=5000)
+    parser.add_argument("--parallel", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    arguments = parser.parse_args()
+    print(f"storm: replay with SEED={arguments.seed}", flush=True)
+    with Simulator.start(backends=("main", "second", "third")) as simulator, start_app(simulator) as app:
+        wrong = storm(
+            app.url,
+            app.worker_pid,
+            simulator,
+            streams=arguments.streams,
+            parallel=arguments.parallel,
+            seed=arguments.seed,
+        )
+    for line in wrong[:20]:
+        print(line)
+    print("storm: nothing wrong" if not wrong else f"storm: {len(wrong)} things wrong")
+    return 1 if wrong else 0
+
+
+def start_app(simulator: Simulator) -> App:
+    """The app before three backends in order of priority; the last one is always healthy."""
+    backends = [
+        {"name": name, "endpoint": address, "priority": number}
+        for number, (name, address) in enumerate(simulator.backends.items())
+    ]
+    return App.start(simulator, AZURE_OPENAI_BACKENDS=json.dumps(backends), ATTEMPT_BUDGET_SECONDS="30")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
