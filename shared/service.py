@@ -4,7 +4,7 @@ With a wrong setting it still answers every request, with the one sentence that 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,11 +33,14 @@ class Service:
         self._settings = settings
         self._problem = problem
         self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
+        warm_up: Callable[[], Awaitable[None]] = _nothing
         if settings:
-            upstream = Upstream(UpstreamClients(settings), BackendPool(settings.backends), settings)
+            clients = UpstreamClients(settings)
+            warm_up = clients.load
+            upstream = Upstream(clients, BackendPool(settings.backends), settings)
             self._chat = ChatFace(settings, upstream, self._open_streams)
             self._openai = OpenAIFace(settings, upstream, self._open_streams)
-        tune(self._open_streams, settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS)
+        tune(self._open_streams, settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS, warm_up)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Service":
@@ -94,3 +97,7 @@ class Service:
     def _arrival(self, request: Request, invocation_id: str) -> Arrival:
         cors = cors_headers(self._settings, request.headers) if self._settings else {}
         return Arrival.of(request, invocation_id, cors)
+
+
+async def _nothing() -> None:
+    """There is nothing to warm up."""

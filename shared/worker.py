@@ -6,6 +6,7 @@ Each change is guarded: where a library has changed its inside, only the improve
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -17,7 +18,7 @@ KEEP_ALIVE_SECONDS = 150
 """Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""
 
 
-def tune(open_streams: OpenStreams, drain_seconds: float) -> None:
+def tune(open_streams: OpenStreams, drain_seconds: float, warm_up: Callable[[], Awaitable[None]]) -> None:
     """Serves with httptools, without the access log (it prints the query, `?code=KEY` included), and drains on SIGTERM."""
     for chatty in ("httpx2", "azure.identity", "azure.core"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -58,7 +59,11 @@ def tune(open_streams: OpenStreams, drain_seconds: float) -> None:
         )
         server = DrainingServer(config)
         server.loop = asyncio.get_running_loop()
-        await server.serve()
+        warming = asyncio.ensure_future(warm_up())
+        try:
+            await server.serve()
+        finally:
+            warming.cancel()
 
     WebServer.serve = serve  # type: ignore[method-assign]
 

@@ -4,6 +4,7 @@ Its URL rules, its authentication and its errors are used, through raw streaming
 several times what a relayed chunk costs). It never retries by itself: `attempts` decides.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from shared.backend_list import Backend
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
 from shared.settings import Settings
 from shared.upstream.call import UpstreamCall
-from shared.upstream.identity import TokenSource, make_credential
+from shared.upstream.identity import TokenSource, load_managed_identity, make_credential
 from shared.upstream.refusals import refusal_from_status
 
 if TYPE_CHECKING:
@@ -43,12 +44,24 @@ class UpstreamClients:
         self._credential: AsyncTokenCredential | None = None
         self._tokens: dict[str, TokenSource] = {}
         self._clients: dict[str, AsyncOpenAI] = {}
+        self._loading: asyncio.Task[None] | None = None
+        self._is_loaded = False
+
+    async def load(self) -> None:
+        """Imports what is slow to import, once, in a thread: meanwhile the loop serves, and sees who leaves."""
+        if self._loading is None:
+            managed = self._settings.has_managed_identity and not self._settings.api_key
+            self._loading = asyncio.create_task(asyncio.to_thread(_import_all, managed=managed))
+        await asyncio.shield(self._loading)
+        self._is_loaded = True
 
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         """Sends the call to the backend and returns when its headers are there.
 
         Raises `UpstreamRefusal` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`, `IdentityUnavailable`.
         """
+        if not self._is_loaded:
+            await self.load()
         import httpx2
         import openai
 
@@ -106,3 +119,13 @@ class UpstreamClients:
             await self._transport.aclose()
         if self._credential is not None:
             await self._credential.close()
+
+
+def _import_all(*, managed: bool) -> None:
+    import httpx2  # noqa: F401
+    import openai  # noqa: F401
+
+    import shared.upstream.transport  # noqa: F401
+
+    if managed:
+        load_managed_identity()

@@ -32,6 +32,11 @@ def make_credential(*, managed: bool, client_id: str) -> "AsyncTokenCredential":
     return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
 
 
+def load_managed_identity() -> None:
+    """Imports what `make_credential` needs in Azure."""
+    import azure.identity.aio  # noqa: F401
+
+
 class TokenSource:
     """One scope's token: fetched once for all who wait, renewed in time, and not fetched for nobody.
 

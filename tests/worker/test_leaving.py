@@ -46,9 +46,8 @@ def test_before_the_upstreams_headers(ask: Any, simulator: Simulator) -> None:
     assert ended(simulator, "client_gone")["phase"] == "before_headers"
 
 
+@pytest.mark.parametrize("ask", STREAMED_UPSTREAM, indirect=True)
 def test_before_the_first_content(ask: Any, simulator: Simulator) -> None:
-    if ask.kind.endswith("whole"):
-        pytest.skip("an answer in one piece has no such phase")
     with ask(sim(start_delay=20)):
         simulator.wait_for(ended="open")
         time.sleep(0.2)
@@ -61,9 +60,8 @@ def test_after_the_commit_and_before_the_first_content(app: App, simulator: Simu
     ended(simulator, "client_gone")
 
 
+@pytest.mark.parametrize("ask", STREAMED_UPSTREAM, indirect=True)
 def test_between_deltas(ask: Any, simulator: Simulator) -> None:
-    if ask.kind.endswith("whole"):
-        pytest.skip("an answer in one piece has no such phase")
     with ask(sim(tokens=["first", *["x"] * 200], interval=0.1)) as probe:
         if ask.kind == "chat json":
             simulator.wait_for(ended="open")
@@ -74,9 +72,8 @@ def test_between_deltas(ask: Any, simulator: Simulator) -> None:
     assert record["tokens_sent"] < 50
 
 
+@pytest.mark.parametrize("ask", STREAMED_DOWN, indirect=True)
 def test_while_the_client_reads_slowly(ask: Any, simulator: Simulator) -> None:
-    if ask.kind in ("openai whole", "chat json"):
-        pytest.skip("nothing is sent until all is there")
     simulator.behave({"tokens": ["x" * 10_000] * 2000, "interval": 0, "sndbuf": 65536})
     with ask("hi", receive_buffer=SLOW_READER_BYTES) as probe:
         probe.read_until(b"xxxx")

@@ -1,0 +1,98 @@
+"""The README's own commands, run as a newcomer runs them, and its tables, held against the code."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import errors
+from shared.encoders import ENCODERS
+from shared.settings import SETTING_NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[str]:
+    """`make run`, ended by Ctrl-C; nothing may be left running."""
+    if (ROOT / "local.settings.json").exists():
+        pytest.skip("local.settings.json would be used instead of the simulated Azure OpenAI")
+    port = free_port()
+    process = subprocess.Popen(
+        ["make", "run", f"PORT={port}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Listening on "):
+            break
+    yield f"http://127.0.0.1:{port}"
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(15)
+    process.stdout.close()
+    deadline = time.monotonic() + 5
+    while (left := listening(port)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, "Ctrl-C left something running"
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_first_screens_curl_prints_what_it_shows(running: str) -> None:
+    command = re.search(r"^\$ (curl .*)$", README, re.MULTILINE)
+    assert command is not None
+    line = command[1].replace("http://127.0.0.1:7071", running)
+    printed = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True).stdout
+    names = re.findall(r"^event: (\w+)$", printed, re.MULTILINE)
+    assert names[0] == "started"
+    assert names.count("delta") > 3
+    assert names[-2:] == ["usage", "finished"]
+    shown = re.findall(r"^event: (\w+)$", README, re.MULTILINE)
+    assert shown == ["started", "delta", "delta", "usage", "finished"]
+
+
+def test_every_setting_has_its_row(running: str) -> None:
+    table = README.partition("## Settings")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == list(SETTING_NAMES)
+
+
+def test_every_format_and_every_error_code_has_its_row() -> None:
+    assert set(
+        re.findall(r"\| `([a-z-]+)` \|", README.partition("## Ask and receive")[2].partition("\n## ")[0])
+    ) >= set(ENCODERS)
+    table = README.partition("## Error codes")[2].partition("\n## ")[0]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AnswerError)]
+    for kind in kinds:
+        if kind is not errors.UpstreamRefusal:
+            assert f"`{kind.code}`" in table, kind
+            assert f"| {kind.status} |" in table, kind
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in target]
+    assert [target for target in targets if not (ROOT / target).exists()] == []
