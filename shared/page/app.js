@@ -5,7 +5,7 @@ import { ask } from "./ask.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { announce, byId } from "./elements.js";
-import { AnswerFailed, finishNote } from "./failures.js";
+import { AnswerFailed, PAGE_FAILED, finishNote } from "./failures.js";
 import { Follow } from "./follow.js";
 import { Key } from "./key.js";
 import { Models } from "./models.js";
@@ -51,12 +51,12 @@ async function answer(turn) {
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
   turn.isUsable = reason !== "content_filter";
   const note = isStopped ? "Stopped. What the model had said until then is above." : finishNote(reason);
-  await view.end({ measure, note, failure, atOnce: isStopped || measure.isWhole, onRetry: () => answer(turn), text: turn.answer });
+  await view.end({ measure, note, failure, atOnce: isStopped || measure.isWhole, onRetry: () => retry(turn), text: turn.answer });
   if (underWay !== aborter) return; // a new chat has begun meanwhile
   underWay = null;
   composer.isBusy = false;
   follow.keepUp();
-  announceEnd(turn, note, failure);
+  announceEnd(note, failure);
   if (failure?.needsKey) {
     waitsForKey = true;
     key.ask(key.value === "" ? "This deployment asks for a key." : "The key was not accepted. Check it, or enter another one.");
@@ -109,7 +109,10 @@ async function receive(turn, view, signal) {
     }
   } catch (error) {
     if (error instanceof AnswerFailed) failure = error.failure;
-    else if (!signal.aborted) throw error;
+    else if (!signal.aborted) {
+      reportError(error);
+      failure = PAGE_FAILED;
+    }
   }
   measure.totalMs = performance.now() - began;
   return { measure, reason, failure, isStopped: signal.aborted };
@@ -133,6 +136,12 @@ function show(turn) {
   return view;
 }
 
+/** @param {Turn} turn */
+function retry(turn) {
+  composer.focus(); // the button goes with the answer that is replaced
+  void answer(turn);
+}
+
 /** Closes the connection, which stops the model; what has arrived stays, and is shown at once. */
 function stop() {
   underWay?.abort();
@@ -140,11 +149,10 @@ function stop() {
 }
 
 /**
- * @param {Turn} turn
  * @param {string} note
  * @param {Failure | null} failure
  */
-function announceEnd(turn, note, failure) {
+function announceEnd(note, failure) {
   if (failure !== null) return announce(`${failure.title}. ${failure.advice} ${failure.message}`);
   const text = lastView?.spokenText() ?? "";
   const said = text.length > MOST_ANNOUNCED ? "The answer is finished. It is long, and stands at the end of the page." : `Answer: ${text}`;
@@ -183,5 +191,5 @@ for (const example of welcome.querySelectorAll("button[data-example]")) {
     if (underWay === null) void answer(conversation.begin(example.textContent?.trim() ?? ""));
   });
 }
-if (matchMedia("(hover: hover)").matches) composer.focus(); // elsewhere a keyboard would open over the page
+composer.focus();
 void loadModels();

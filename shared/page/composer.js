@@ -3,6 +3,8 @@
 
 import { byId } from "./elements.js";
 
+const canHover = matchMedia("(hover: hover)");
+
 export class Composer {
   #form = byId("composer", HTMLFormElement);
   #field = byId("question", HTMLTextAreaElement);
@@ -45,8 +47,10 @@ export class Composer {
     if (hadFocus) this.focus();
   }
 
+  /** Where the typing goes; but a touch screen's keyboard comes only when the reader asks for it. */
   focus() {
-    this.#field.focus({ preventScroll: true });
+    const button = this.#isBusy ? this.#stop : this.#send;
+    (canHover.matches ? this.#field : button).focus({ preventScroll: true });
   }
 
   #ask() {

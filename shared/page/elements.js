@@ -64,5 +64,11 @@ export function quietButton(name, label, onClick) {
  * @param {string} text
  */
 export function announce(text) {
-  byId("announcer", HTMLElement).replaceChildren(make("p", {}, text));
+  const announcer = byId("announcer", HTMLElement);
+  announcer.replaceChildren(make("p", {}, text));
+  clearTimeout(silencing);
+  silencing = window.setTimeout(() => announcer.replaceChildren(), ANNOUNCED_MS); // who reads on finds it only once
 }
+
+const ANNOUNCED_MS = 5000;
+let silencing = 0;

@@ -76,7 +76,7 @@ const BY_STATUS = {
 export function toldFailure({ status, error, retryAfterSeconds = null, requestId = "" }) {
   const { message, code } = readError(error);
   /** @type {[string, string]} */
-  const fallback = [status === undefined ? "The answer failed" : "The endpoint failed", "Try again."];
+  const fallback = [status === undefined ? "The answer failed" : status < 500 ? "The request was refused" : "The endpoint failed", "Try again."];
   const byCode = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;
   const [title, advice] = byCode ?? BY_STATUS[status ?? 0] ?? fallback;
   const wait = retryAfterSeconds === null ? "" : ` The service asks to wait ${seconds(retryAfterSeconds)}.`;
@@ -106,6 +106,15 @@ export const INCOMPLETE = {
 export const MALFORMED = {
   title: "The answer is incomplete",
   advice: "Something between this page and the endpoint has damaged the stream. Try again.",
+  message: "",
+  detail: "",
+  needsKey: false,
+};
+
+/** Our own bug. @type {Failure} */
+export const PAGE_FAILED = {
+  title: "Something went wrong in this page",
+  advice: "Try again; if it stays, reload the page. The browser's console has the cause.",
   message: "",
   detail: "",
   needsKey: false,

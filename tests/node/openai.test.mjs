@@ -59,14 +59,11 @@ const CASES = {
     client.chat.completions
       .stream({ model, messages: user(sim(callsWeather)), tools: [weather] })
       .finalChatCompletion(),
-  "a tool that the helper runs": (client) =>
-    client.chat.completions
-      .runTools({
-        model,
-        messages: user(sim(callsWeather)),
-        tools: [{ ...weather, function: { ...weather.function, parse: JSON.parse, function: ({ city }) => `${city}: rain` } }],
-      })
-      .finalContent(),
+  "an answer that has a tool's result to build on": (client) => {
+    const calls = [{ id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Köln"}' } }];
+    const said = [{ role: "assistant", tool_calls: calls }, { role: "tool", tool_call_id: "call_1", content: "rain" }];
+    return client.chat.completions.create({ model, messages: [...user("The weather?"), ...said], tools: [weather] });
+  },
   "an answer parsed by a schema": async (client) => {
     const schema = zodResponseFormat(z.object({ city: z.string(), sunny: z.boolean() }), "weather");
     const parsed = await client.chat.completions.parse({ ...hello, response_format: schema });

@@ -14,9 +14,12 @@ from tests.worker.sim import ended, sim
 SLOW_READER_BYTES = 4096
 
 
-@pytest.fixture(
-    params=["chat sse", "chat ndjson", "chat text", "chat json", "openai stream", "openai whole", "responses"]
-)
+ALL = ["chat sse", "chat ndjson", "chat text", "chat json", "openai stream", "openai whole", "responses"]
+STREAMED_UPSTREAM = [kind for kind in ALL if kind != "openai whole"]
+STREAMED_DOWN = [kind for kind in STREAMED_UPSTREAM if kind != "chat json"]
+
+
+@pytest.fixture(params=ALL)
 def ask(request: pytest.FixtureRequest, app: App) -> Any:
     """Begins a request in one of the ways that there are; the prompt carries the behaviour."""
     kind: str = request.param

@@ -9,7 +9,7 @@ from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.worker.sim import ended, sim
 
-TWO = {"tokens": ["one ", "two"], "interval": 0}
+TWO: dict[str, Any] = {"tokens": ["one ", "two"], "interval": 0}
 PROTOCOL_CALL = {"accept": "application/json"}
 
 
