@@ -54,7 +54,6 @@ class _Chunk(msgspec.Struct):
 
 
 class _LaterChunk(msgspec.Struct):
-    choices: msgspec.Raw = msgspec.Raw()
     usage: CompletionUsage | None = None
     error: Any = None
 
@@ -78,10 +77,11 @@ class ChunkPeek:
             return Kind.TERMINAL
         if self._has_content:
             later = decode_frame(_LATER_CHUNK, data)
-            return self._usage_or_error(later.usage, later.error, has_choices=bytes(later.choices) not in _EMPTY)
+            if later.usage is None and later.error is None:
+                return Kind.CONTENT
         chunk = decode_frame(_CHUNK, data)
         self.answer_id = chunk.id or self.answer_id
-        self._has_content = any(map(_says_something, chunk.choices or ()))
+        self._has_content = self._has_content or any(map(_says_something, chunk.choices or ()))
         if self._has_content and chunk.error is None and chunk.usage is None:
             return Kind.CONTENT
         kind = self._usage_or_error(chunk.usage, chunk.error, has_choices=bool(chunk.choices))

@@ -20,6 +20,7 @@ from shared.request_body import ClientLeft, read_body
 from shared.settings import Settings
 from shared.stream_clock import StreamClock
 from shared.upstream.attempts import Answer
+from shared.worker import direct_send
 
 _log = logging.getLogger(__name__)
 
@@ -69,9 +70,9 @@ class AnswerResponse(Response):
         self.is_writing = False
         self.last_write = 0.0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole life of the answer. Returns without completing the response where it must be cut."""
-        self._send = send
+        self._send = direct_send(scope, send)
         self._exchange.on_start()
         try:
             with self._open_streams.place(self):

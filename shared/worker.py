@@ -10,9 +10,13 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
+from starlette.types import Receive, Scope, Send
+
 from shared.open_streams import OpenStreams
 
 _log = logging.getLogger(__name__)
+
+_DIRECT_SEND = "shared.worker.direct_send"
 
 KEEP_ALIVE_SECONDS = 150
 """Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""
@@ -46,8 +50,15 @@ def tune(open_streams: OpenStreams, drain_seconds: float, warm_up: Callable[[], 
                 self.draining = self.loop.create_task(open_streams.drain(drain_seconds))
 
     async def serve(self: Any) -> None:
+        web_app = self.web_app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            # A stream's blocks need none of the framework's layers around `send`: see `direct_send`.
+            scope[_DIRECT_SEND] = send
+            await web_app(scope, receive, send)
+
         config = uvicorn.Config(
-            self.web_app,
+            app,
             host=self.hostname,
             port=self.port,
             log_config=None,
@@ -66,6 +77,12 @@ def tune(open_streams: OpenStreams, drain_seconds: float, warm_up: Callable[[], 
             warming.cancel()
 
     WebServer.serve = serve  # type: ignore[method-assign]
+
+
+def direct_send(scope: Scope, send: Send) -> Send:
+    """The server's own `send`, for the many small blocks of a stream; the framework's where the server is not ours."""
+    direct: Send = scope.get(_DIRECT_SEND, send)
+    return direct
 
 
 def forget_invocation(invocation_id: str) -> None:

@@ -106,7 +106,7 @@ def test_a_connection_that_breaks_off_is_cut(wire_format: str) -> None:
         events_of(stream_of(BODIES[wire_format][:20], wire_format, error=error), wire_format)
 
 
-@pytest.mark.parametrize("body", ["data: {nonsense\n\n", 'data: {"kind":"delta"}\n\n'])
+@pytest.mark.parametrize("body", ["data: {nonsense\n\n", 'data: {"kind":"delta"}\n\n', "data: [1]\n\n"])
 def test_what_is_no_event_is_told_and_not_raised_as_a_bug(body: str) -> None:
     with pytest.raises(Cut, match="no event"):
         events_of(stream_of(body))

@@ -107,6 +107,8 @@ def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
         (sim(tokens=4, finish_reason="content_filter"), ["--no-stream"], INCOMPLETE, "content filter"),
         ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "Nothing answers"),
         ("hi", ["--url", "127.0.0.1"], USAGE, "--url"),
+        ("hi", ["--url", "http://"], USAGE, "--url"),
+        ("hi", ["--key", "Schlüssel"], USAGE, "--key"),
         ("hi", ["--no-stream", "--format", "sse"], USAGE, "not allowed with"),
         (" ", [], USAGE, "empty"),
     ],

@@ -165,7 +165,7 @@ test("an alias asks the upstream for its deployment", async () => {
   assert.equal(JSON.parse((await ended("complete", words)).body).model, "gpt-5");
 });
 
-test("a rate limit is a RateLimitError, and the client's own retry succeeds", async () => {
+test("a rate limit is a RateLimitError that says when to come back", async () => {
   const error = await rejection(
     app.chat.completions.create({ model, messages: user(sim({ status: 429, headers: { "retry-after": "7" } })) }),
   );
