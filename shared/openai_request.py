@@ -28,7 +28,10 @@ _TRUE = msgspec.Raw(b"true")
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRequest:
-    """A body of the OpenAI face. `wants_usage`: the caller asked for the usage chunk of its stream."""
+    """A body of the OpenAI face. `model`: None where none is named, which is how Azure's classes name a deployment.
+
+    `wants_usage`: the caller asked for the usage chunk of its stream.
+    """
 
     raw: bytes
     fields: dict[str, msgspec.Raw]
@@ -42,14 +45,14 @@ def parse_openai_request(raw: bytes) -> OpenAIRequest:
     """Raises `InvalidJson` or `BadRequest`."""
     fields = _object(raw)
     model = _value(fields, "model")
-    if model is not None and not (isinstance(model, str) and model):
+    if model is not None and not isinstance(model, str):
         raise BadRequest("'model' is not valid; expected the name of a model.", param="model")
     stream = _value(fields, "stream")
     if stream is not None and not isinstance(stream, bool):
         raise BadRequest("'stream' is not valid; expected true or false.", param="stream")
     options = _value(fields, "stream_options")
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    return OpenAIRequest(raw, fields, model, bool(stream), _value(fields, "background") is True, wants_usage)
+    return OpenAIRequest(raw, fields, model or None, bool(stream), _value(fields, "background") is True, wants_usage)
 
 
 def upstream_body(request: OpenAIRequest, path: str, deployment: str, *, max_output_tokens: int | None) -> bytes:

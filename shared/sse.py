@@ -31,7 +31,7 @@ class FrameSplitter:
         """Takes the next bytes and gives the frames that are whole now, each with its blank line."""
         if self._held:
             data = self._held + data
-        elif not self._at_start and data.find(b"\n\n") == len(data) - 2 <= self._max and b"\r" not in data:
+        elif not self._at_start and 0 <= data.find(b"\n\n") == len(data) - 2 <= self._max and b"\r" not in data:
             return (data,)  # nearly always: one read, one frame
         if self._at_start:
             if len(data) < len(_BOM) and _BOM.startswith(data):

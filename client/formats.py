@@ -1,0 +1,61 @@
+"""From the bytes of each wire format to the same events: dicts with a `type`, as the service's documentation has them."""
+
+import json
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource
+
+Event = dict[str, Any]
+
+
+async def read_sse(response: httpx.Response) -> AsyncGenerator[Event]:
+    """Server-sent events, https://html.spec.whatwg.org/multipage/server-sent-events.html; heartbeats are comments."""
+    async for frame in EventSource(response).aiter_sse():
+        if frame.data:
+            yield frame.json()
+
+
+async def read_ndjson(response: httpx.Response) -> AsyncGenerator[Event]:
+    """One event a line; a heartbeat is an event of its own."""
+    held = b""
+    async for data in response.aiter_bytes():
+        *lines, held = (held + data).split(b"\n")  # not `aiter_lines`: that splits at U+2028 and others too
+        for line in lines:
+            event = json.loads(line)
+            if event["type"] != "heartbeat":
+                yield event
+
+
+async def read_text(response: httpx.Response) -> AsyncGenerator[Event]:
+    """Words only. An end of the connection that is not clean is httpx's to notice."""
+    async for text in response.aiter_text():
+        yield {"type": "delta", "text": text}
+    yield {"type": "finished", "finish_reason": None}
+
+
+async def read_json(response: httpx.Response) -> AsyncGenerator[Event]:
+    """The whole answer at once, told as the events that it would have been."""
+    answer = json.loads(await response.aread())
+    yield {"type": "started", "id": answer["id"], "model": answer["model"]}
+    if "reasoning" in answer:
+        yield {"type": "reasoning", "text": answer["reasoning"]}
+    yield {"type": "delta", "text": answer["text"]}
+    if "usage" in answer:
+        yield {"type": "usage", **answer["usage"]}
+    yield {"type": "finished", "finish_reason": answer["finish_reason"]}
+
+
+MEDIA_TYPES = {
+    "sse": "text/event-stream",
+    "ndjson": "application/x-ndjson",
+    "text": "text/plain",
+    "json": "application/json",
+}
+READERS: dict[str, Callable[[httpx.Response], AsyncGenerator[Event]]] = {
+    "sse": read_sse,
+    "ndjson": read_ndjson,
+    "text": read_text,
+    "json": read_json,
+}

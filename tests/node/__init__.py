@@ -1,0 +1,1 @@
+"""The published clients for Node, each in a file of its own; `package.json` pins them."""

@@ -1,0 +1,60 @@
+"""Published clients for Node against the app on the real worker, and where two answers are compared, the upstream itself."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from dev.simulator.control import Simulator
+from shared.caller_keys import make_caller_key
+from tests.app_process import App
+from tests.node.toolchain import HERE, MISSING, Node, find_node
+
+pytestmark = pytest.mark.node
+FILES = sorted(path.name for path in HERE.glob("*.test.mjs"))
+UPSTREAM_KEY = "upstream-key"
+SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def node() -> Node:
+    found = find_node()
+    if found is None:
+        pytest.skip(MISSING)
+    found.install()
+    return found
+
+
+@pytest.fixture(scope="module")
+def addresses(node: Node) -> Iterator[dict[str, str]]:
+    """The environment that `support.mjs` reads: an app for everyone, one that asks for keys, and their upstream."""
+    key, entry = make_caller_key("node")
+    models = "fast=gpt-5-mini,smart=gpt-5"
+    with (
+        Simulator.start(key=UPSTREAM_KEY) as upstream,
+        App.start(upstream) as app,
+        App.start(upstream, AUTH_MODE="keys", CALLER_KEYS=entry, AZURE_OPENAI_MODELS=models) as keyed_app,
+    ):
+        yield {
+            "APP_URL": app.url,
+            "KEYS_URL": keyed_app.url,
+            "CALLER_KEY": key,
+            "UPSTREAM_URL": upstream.backends["main"],
+            "UPSTREAM_KEY": UPSTREAM_KEY,
+            "CONTROL_URL": upstream.control,
+        }
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_published_client_is_content(node: Node, addresses: dict[str, str], file: str) -> None:
+    done = subprocess.run(
+        [node.node, "--test", "--test-reporter=spec", file],
+        cwd=HERE,
+        env=node.environment(**addresses),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
