@@ -16,6 +16,7 @@ import { TurnView } from "./turn-view.js";
 /** @typedef {import("./turn-view.js").Measure} Measure */
 /** @typedef {{measure: Measure, reason: string, failure: Failure | null, isStopped: boolean}} Ending */
 
+const STOPPED = "Stopped: the answer is not complete.";
 /** More than this is not read out by itself; the reader can go through it at will. */
 const MOST_ANNOUNCED = 2000;
 
@@ -50,7 +51,7 @@ async function answer(turn) {
   announce("The model is answering.");
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
   turn.isUsable = reason !== "content_filter";
-  const note = isStopped ? "Stopped. What the model had said until then is above." : finishNote(reason);
+  const note = isStopped ? STOPPED : finishNote(reason);
   await view.end({ measure, note, failure, atOnce: isStopped || measure.isWhole, onRetry: () => retry(turn), text: turn.answer });
   if (underWay !== aborter) return; // a new chat has begun meanwhile
   underWay = null;
@@ -173,8 +174,8 @@ function startOver() {
 }
 
 async function loadModels() {
-  const needsKey = await models.load(key.value);
-  keyNotice.hidden = !needsKey;
+  keyNotice.hidden = !(await models.load(key.value));
+  if (document.activeElement === document.body) composer.focus(); // the notice's button had it
 }
 
 function keyChanged() {

@@ -55,8 +55,8 @@ export class Composer {
 
   #ask() {
     const question = this.#field.value.trim();
-    this.focus();
     if (question === "" || this.#isBusy) return;
+    this.focus();
     this.#field.value = "";
     this.#fit();
     this.#actions.onAsk(question);

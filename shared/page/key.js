@@ -26,7 +26,6 @@ export class Key {
     this.#forget.addEventListener("click", () => this.#keep(""));
     this.#dialog.addEventListener("close", () => {
       this.#field.value = "";
-      byId("question", HTMLTextAreaElement).focus();
     });
     this.#label();
   }
@@ -39,7 +38,7 @@ export class Key {
    * Shows the field.
    * @param {string} [why]
    */
-  ask(why = "Some deployments ask their callers for a key. Leave it empty where none is needed.") {
+  ask(why = "Some deployments ask their callers for a key; others need none.") {
     byId("key-why", HTMLElement).textContent = why;
     this.#say("");
     this.#forget.hidden = this.#value === "";

@@ -13,6 +13,8 @@ import { make } from "./elements.js";
 
 /** Larger code is shown without colours: they would cost more than they tell. */
 const MOST_HIGHLIGHTED = 60_000;
+/** As long as it grows, and is coloured anew with every step. */
+const MOST_HIGHLIGHTED_OFTEN = 8_000;
 /** Raw HTML that means the same as Markdown would, and can't do more. */
 const HARMLESS_TAG = /^<\/?(?:b|br|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
 
@@ -36,9 +38,10 @@ const marked = new Marked({
       const level = Math.min(depth + 2, 6); // the page's own headings are above
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
     },
-    code({ text, lang = "" }) {
+    code({ text, lang = "", isGrowing = false }) {
       const language = /^[\w+#.-]*/.exec(lang)?.[0].toLowerCase() ?? "";
-      const isKnown = text.length <= MOST_HIGHLIGHTED && language !== "" && hljs.getLanguage(language) !== undefined;
+      const most = isGrowing ? MOST_HIGHLIGHTED_OFTEN : MOST_HIGHLIGHTED;
+      const isKnown = text.length <= most && language !== "" && hljs.getLanguage(language) !== undefined;
       const html = isKnown ? hljs.highlight(text, { language, ignoreIllegals: true }).value : escapeHtml(text);
       return `<pre><code class="language-${escapeHtml(language)}">${html}</code></pre>\n`;
     },

@@ -6,7 +6,8 @@ import { FRAME_MS, Pacer, endOfWord } from "./pacing.js";
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 /** A step may take this share of the time, so that long blocks never make the page sluggish. */
 const MOST_WORK = 0.25;
-const HIDDEN_STEP_MS = 400;
+/** A page that nobody sees gets no frames. */
+const UNSEEN_STEP_MS = 500;
 
 export class Reveal {
   #show;
@@ -54,9 +55,9 @@ export class Reveal {
   }
 
   #plan() {
-    if (this.#isFinished || this.#frame !== 0 || this.#timer !== 0) return;
-    if (document.hidden) this.#timer = window.setTimeout(() => this.#step(performance.now()), HIDDEN_STEP_MS);
-    else this.#frame = requestAnimationFrame((now) => this.#step(now));
+    if (this.#isFinished || this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame((now) => this.#step(now));
+    this.#timer = window.setTimeout(() => this.#step(performance.now()), UNSEEN_STEP_MS);
   }
 
   /** @param {number} now */

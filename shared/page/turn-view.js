@@ -130,6 +130,7 @@ class Reasoning {
   #summary = make("summary", {}, "Thinking");
   #body = make("div", { class: "prose" });
   element = make("details", { class: "reasoning" }, this.#summary, this.#body);
+  #view = new MarkdownView(this.#body);
   #text = "";
   #began = performance.now();
   #hasEnded = false;
@@ -158,8 +159,7 @@ class Reasoning {
     this.#isPlanned = true;
     setTimeout(() => {
       this.#isPlanned = false;
-      this.#body.replaceChildren();
-      new MarkdownView(this.#body).show(this.#text, { isWhole: this.#hasEnded });
+      this.#view.show(this.#text, { isWhole: this.#hasEnded });
     }, 150);
   }
 }

@@ -138,7 +138,7 @@ class Answer:
     async def _try(self, choice: Choice) -> _Begun:
         """One attempt, its report to the pool and its line in the receipt."""
         pool, clock = self._upstream.pool, asyncio.get_running_loop().time
-        began, outcome = clock(), "client_left"
+        began, outcome = clock(), "abandoned"
         self._receipt.backend = choice.backend.name
         try:
             begun = await self._attempt(choice)

@@ -103,7 +103,7 @@ def test_while_connecting(simulator: Simulator) -> None:
         with app.probe("hi"):
             time.sleep(0.5)
         (receipt,) = app.receipts(ended="client_left")
-        assert receipt["attempts"][0]["outcome"] == "client_left"
+        assert receipt["attempts"][0]["outcome"] == "abandoned"
         assert receipt["duration"] < 2
 
 
