@@ -60,6 +60,12 @@ async def home(req: Request, context: func.Context) -> Response:
     return service.home(req, context.invocation_id)
 
 
+@app.route(route="page/{*file}", methods=["GET"], auth_level=ANYONE)
+async def page(req: Request, context: func.Context) -> Response:
+    """The chat page's files; the page itself is at the root."""
+    return service.page(req, context.invocation_id)
+
+
 @app.route(route="{*path}", methods=["OPTIONS"], auth_level=ANYONE)
 async def preflight(req: Request, context: func.Context) -> Response:
     """A browser asks before it sends; it brings no key, so no key is asked for."""

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from shared.receipt import Receipt
 from shared.response import ErrorPage
 from shared.worker import forget_invocation
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
@@ -38,10 +40,11 @@ class Arrival:
         """The response has begun: the worker may forget the request."""
         forget_invocation(self.invocation_id)
 
-    def plain(self, body: bytes, *, status: int = 200, media_type: str | None = None, **headers: str) -> Response:
+    def plain(
+        self, body: bytes, *, status: int = 200, media_type: str | None = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Response:
         """A response that is there at once."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return PlainResponse(self, body, status, media_type, {"x-request-id": self.id, **self.cors, **named})
+        return PlainResponse(self, body, status, media_type, {"x-request-id": self.id, **self.cors, **headers})
 
     def refuse(self, error: AnswerError) -> Response:
         """A response that is nothing but an error, before any answer was asked for."""

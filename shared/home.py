@@ -1,4 +1,4 @@
-"""`GET /`: a short plain page that shows how to ask."""
+"""`GET /` for who is no browser: a short text that shows how to ask."""
 
 from starlette.requests import Request
 
@@ -8,8 +8,8 @@ _PAGE = """This endpoint streams Azure OpenAI's answers, token by token. Ask it:
 """
 
 
-def home_page(request: Request, *, needs_key: bool) -> bytes:
-    """The page, with the address that the client sees: behind the host, only the forwarded headers know it."""
+def home_text(request: Request, *, needs_key: bool) -> bytes:
+    """The text, with the address that the client sees: behind the host, only the forwarded headers know it."""
     headers = request.headers
     host = headers.get("x-forwarded-host") or headers.get("host") or "localhost"
     scheme = headers.get("x-forwarded-proto") or "http"

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from shared.chat_face import ChatFace
 from shared.cors import cors_headers, preflight_headers
 from shared.edge import Arrival
-from shared.errors import Misconfigured
-from shared.home import home_page
+from shared.errors import Misconfigured, NotFound
+from shared.home import home_text
 from shared.open_streams import OpenStreams
 from shared.openai_face import OpenAIFace
+from shared.page_files import page_answer
 from shared.settings import Settings
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
@@ -78,21 +79,40 @@ class Service:
         arrival = self._arrival(request, invocation_id)
         if self._problem is not None:
             return arrival.plain(b'{"status":"unavailable"}', status=503, media_type="application/json")
-        return arrival.plain(b'{"status":"ok"}', media_type="application/json", cache_control="no-store")
+        return arrival.plain(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """GET /."""
+        """GET /: the chat page for a browser, a curl line for everybody else."""
         arrival = self._arrival(request, invocation_id)
         if self._problem is not None:
             return arrival.refuse(self._problem)
-        page = home_page(request, needs_key=self.host_checks_keys)
-        return arrival.plain(page, media_type="text/plain", x_content_type_options="nosniff")
+        if "text/html" in request.headers.get("accept", ""):
+            return self._page_file(arrival)
+        text = home_text(request, needs_key=self.host_checks_keys)
+        headers = {"vary": "accept", "x-content-type-options": "nosniff", "cache-control": "no-cache"}
+        return arrival.plain(text, media_type="text/plain", headers=headers)
+
+    def page(self, request: Request, invocation_id: str) -> Response:
+        """GET /page/…: what the chat page is made of."""
+        arrival = self._arrival(request, invocation_id)
+        return arrival.refuse(self._problem) if self._problem is not None else self._page_file(arrival)
+
+    def _page_file(self, arrival: Arrival) -> Response:
+        request = arrival.request
+        answer = page_answer(
+            request.url.path,
+            if_none_match=request.headers.get("if-none-match", ""),
+            accept_encoding=request.headers.get("accept-encoding", ""),
+        )
+        if answer is None:
+            return arrival.refuse(NotFound(f"There is nothing at {request.url.path}."))
+        return arrival.plain(answer.body, status=answer.status, headers=answer.headers)
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """OPTIONS on anything that a browser may call from another origin."""
         arrival = self._arrival(request, invocation_id)
         extra = preflight_headers(self._settings, request.headers) if self._settings else {}
-        return arrival.plain(b"", status=204, **{name.replace("-", "_"): value for name, value in extra.items()})
+        return arrival.plain(b"", status=204, headers=extra)
 
     def _arrival(self, request: Request, invocation_id: str) -> Arrival:
         cors = cors_headers(self._settings, request.headers) if self._settings else {}
