@@ -82,20 +82,22 @@ class Service:
         return arrival.plain(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """GET /: the chat page for a browser, a curl line for everybody else."""
+        """GET /: the chat page for a browser, a curl line for everybody else.
+
+        The page is served whatever the settings are: it shows the sentence that every question is answered with.
+        """
         arrival = self._arrival(request, invocation_id)
-        if self._problem is not None:
-            return arrival.refuse(self._problem)
         if "text/html" in request.headers.get("accept", ""):
             return self._page_file(arrival)
+        if self._problem is not None:
+            return arrival.refuse(self._problem)
         text = home_text(request, needs_key=self.host_checks_keys)
         headers = {"vary": "accept", "x-content-type-options": "nosniff", "cache-control": "no-cache"}
         return arrival.plain(text, media_type="text/plain", headers=headers)
 
     def page(self, request: Request, invocation_id: str) -> Response:
         """GET /page/…: what the chat page is made of."""
-        arrival = self._arrival(request, invocation_id)
-        return arrival.refuse(self._problem) if self._problem is not None else self._page_file(arrival)
+        return self._page_file(self._arrival(request, invocation_id))
 
     def _page_file(self, arrival: Arrival) -> Response:
         request = arrival.request

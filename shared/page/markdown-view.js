@@ -32,8 +32,6 @@ export class MarkdownView {
     const rest = text.slice(this.#settled);
     const tokens = blocks(isWhole ? rest : mend(rest));
     this.#hasReferences ||= Object.keys(tokens.links).length > 0;
-    const growing = tokens.at(-1);
-    if (growing !== undefined) growing.isGrowing = !isWhole;
     const lastBlock = tokens.findLastIndex((token) => token.type !== "space");
     const settled = tokens.slice(0, Math.max(0, lastBlock));
     const source = settled.map((token) => token.raw).join("");
@@ -43,7 +41,7 @@ export class MarkdownView {
       this.#settled += source.length;
       tokens.splice(0, settled.length);
     }
-    const fragment = render(tokens);
+    const fragment = render(tokens, { isGrowing: !isWhole });
     this.#last = [...fragment.childNodes];
     this.#container.append(fragment);
   }

@@ -38,12 +38,9 @@ const marked = new Marked({
       const level = Math.min(depth + 2, 6); // the page's own headings are above
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
     },
-    code({ text, lang = "", isGrowing = false }) {
+    code({ text, lang = "" }) {
       const language = /^[\w+#.-]*/.exec(lang)?.[0].toLowerCase() ?? "";
-      const most = isGrowing ? MOST_HIGHLIGHTED_OFTEN : MOST_HIGHLIGHTED;
-      const isKnown = text.length <= most && language !== "" && hljs.getLanguage(language) !== undefined;
-      const html = isKnown ? hljs.highlight(text, { language, ignoreIllegals: true }).value : escapeHtml(text);
-      return `<pre><code class="language-${escapeHtml(language)}">${html}</code></pre>\n`;
+      return `<pre><code class="language-${escapeHtml(language)}">${escapeHtml(text)}</code></pre>\n`;
     },
     html({ text, block }) {
       if (HARMLESS_TAG.test(text.trim())) return text;
@@ -79,11 +76,12 @@ export function blocks(text) {
 
 /**
  * @param {import("./vendor/marked.esm.js").Token[]} tokens blocks, as `blocks` gives them
+ * @param {{isGrowing?: boolean}} [options] whether this will be rendered again, with more
  * @returns {DocumentFragment}
  */
-export function render(tokens) {
+export function render(tokens, { isGrowing = false } = {}) {
   const fragment = DOMPurify.sanitize(marked.parser(tokens), SAFE);
-  for (const pre of fragment.querySelectorAll("pre")) frameCode(pre);
+  for (const pre of fragment.querySelectorAll("pre")) frameCode(pre, isGrowing ? MOST_HIGHLIGHTED_OFTEN : MOST_HIGHLIGHTED);
   for (const table of fragment.querySelectorAll("table")) {
     const frame = make("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" });
     table.replaceWith(frame);
@@ -92,18 +90,62 @@ export function render(tokens) {
   return fragment;
 }
 
-/** @param {HTMLPreElement} pre */
-function frameCode(pre) {
-  const code = pre.querySelector("code");
-  const language = /language-(\S+)/.exec(code?.className ?? "")?.[1] ?? "";
+/**
+ * Colours a block of code, names its language and puts the button above it that copies it.
+ * @param {HTMLPreElement} pre
+ * @param {number} most larger code stays as it is
+ */
+function frameCode(pre, most) {
+  const code = pre.querySelector("code") ?? pre;
+  const text = code.textContent ?? "";
+  const language = /language-(\S+)/.exec(code.className)?.[1] ?? "";
+  if (text.length <= most && hljs.getLanguage(language) !== undefined) {
+    code.replaceChildren(spans(hljs.highlight(text, { language, ignoreIllegals: true }).value));
+  }
   const name = hljs.getLanguage(language)?.name?.split(",", 1)[0] ?? language;
   const label = name === "" ? "Code" : `Code, ${name}`;
   pre.setAttribute("tabindex", "0"); // so that the keyboard can scroll it
   pre.setAttribute("role", "region");
   pre.setAttribute("aria-label", label);
-  const frame = make("div", { class: "code" }, make("div", { class: "code-head" }, make("span", {}, name || "text"), copyButton("Copy code", () => pre.textContent ?? "")));
+  const frame = make("div", { class: "code" }, make("div", { class: "code-head" }, make("span", {}, name || "text"), copyButton("Copy code", () => text)));
   pre.replaceWith(frame);
   frame.append(pre);
+}
+
+/** All that highlight.js writes besides text. */
+const SPAN = /<span class="([\w -]*)">|<\/span>|&(amp|lt|gt|quot|#x27);/g;
+/** @type {Record<string, string>} */
+const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
+
+/**
+ * Coloured code as elements. Not parsed as HTML: what is no span of highlight.js can only become text.
+ * @param {string} html
+ * @returns {DocumentFragment}
+ */
+function spans(html) {
+  const fragment = document.createDocumentFragment();
+  /** @type {ParentNode & Node} */
+  let parent = fragment;
+  let text = "";
+  let start = 0;
+  for (const { 0: found, 1: name, 2: entity, index } of html.matchAll(SPAN)) {
+    text += html.slice(start, index);
+    start = index + found.length;
+    if (entity !== undefined) {
+      text += CHARACTERS[entity] ?? "";
+      continue;
+    }
+    if (text !== "") parent.append(text);
+    text = "";
+    if (name === undefined) parent = parent.parentElement ?? fragment;
+    else {
+      const span = make("span", { class: name });
+      parent.append(span);
+      parent = span;
+    }
+  }
+  fragment.append(text + html.slice(start));
+  return fragment;
 }
 
 /**

@@ -2,8 +2,6 @@
 export interface Token {
   type: string;
   raw: string;
-  /** Ours: more text of this block is still to come. */
-  isGrowing?: boolean;
 }
 export interface TokensList extends Array<Token> {
   links: Record<string, unknown>;
@@ -13,7 +11,7 @@ export interface Renderer {
 }
 export interface RendererOverrides {
   heading?(this: Renderer, token: { tokens: Token[]; depth: number }): string;
-  code?(this: Renderer, token: { text: string; lang?: string; isGrowing?: boolean }): string;
+  code?(this: Renderer, token: { text: string; lang?: string }): string;
   html?(this: Renderer, token: { text: string; block?: boolean }): string;
   text?(this: Renderer, token: { text: string; tokens?: Token[] }): string;
   image?(this: Renderer, token: { href: string; text: string }): string;
