@@ -64,4 +64,4 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $(READY)
 
--include infra.mk
+-include infra.mk bench.mk

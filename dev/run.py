@@ -45,14 +45,18 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     env.setdefault("AZURE_OPENAI_ENDPOINT", ready["backends"]["main"])
     env.setdefault("IDENTITY_ENDPOINT", ready["identity_endpoint"])
     env.setdefault("IDENTITY_HEADER", ready["identity_header"])
-    print(f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)")
+    print(
+        f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)"
+    )
     return process
 
 
 def _serve(host: str, port: int, env: dict[str, str]) -> int:
     if host == "func":
         if shutil.which("func") is None:
-            print("HOST=func needs Azure Functions Core Tools on the PATH; without HOST the built-in host serves the app.")
+            print(
+                "HOST=func needs Azure Functions Core Tools on the PATH; without HOST the built-in host serves the app."
+            )
             return 2
         command = ["func", "start", "--port", str(port)]
     else:

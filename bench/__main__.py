@@ -1,0 +1,96 @@
+"""`python -m bench`: measures, prints the tables, and after a whole run renews docs/performance.md and its plots."""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from bench.document import with_blocks
+from bench.drawings import drawings
+from bench.machine import about
+from bench.peers import LITELLM, nginx_path
+from bench.report import blocks
+from bench.roster import EMPTY, NGINX, SUBJECTS
+from bench.run import DIRECT, SECTIONS, Run, note
+from bench.scale import FULL, QUICK
+from bench.service import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+PEERS = ("litellm",)
+BUSY_LOAD = 0.5
+
+
+def main() -> int:
+    """The exit status."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    names = _names(parser, arguments)
+    sections = _listed(parser, arguments.only, SECTIONS)
+    scale = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        rounds = arguments.rounds
+        scale = replace(scale, rounds=rounds, capacity_rounds=rounds, memory_rounds=rounds, cold_rounds=rounds)
+    load = os.getloadavg()[0]
+    if load > BUSY_LOAD:
+        note(f"The machine is busy (load {load:.2f}): only a quiet one gives numbers that can be reproduced.")
+    began = time.monotonic()
+    results = uvloop.run(Run(names, scale).measure(sections))
+    command = ["make", "bench-peers" if arguments.peers else "bench"]
+    told = about(command, load=load, minutes=(time.monotonic() - began) / 60)
+    written = blocks(results, names, told)
+    for name, text in written.items():
+        print(f"\n## {name}\n\n{text}")
+    is_whole = not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
+    page = arguments.page or (PAGE if is_whole else None)
+    if page is None:
+        note("\nNot a whole run: docs/performance.md is left as it is.")
+        return 0
+    page.write_text(with_blocks(page.read_text(encoding="utf-8"), written), encoding="utf-8")
+    for kind, drawing in drawings(results, names).items():
+        page.with_name(f"{page.stem}-{kind}.svg").write_text(drawing, encoding="utf-8")
+    note(f"\nRenewed {page} and its plots.")
+    return 0
+
+
+def _names(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:
+    """The subjects, in the order of the tables; those that the others are compared with are always among them."""
+    if arguments.subjects:
+        asked = _listed(parser, arguments.subjects, tuple(SUBJECTS))
+        asked += [name for name in (DIRECT, EMPTY) if name not in asked]
+    else:
+        asked = [name for name in SUBJECTS if name not in PEERS or arguments.peers]
+    if NGINX in asked and nginx_path() is None:
+        note("nginx is not installed: there is no floor in this run (Debian: apt-get install nginx-light).")
+        asked.remove(NGINX)
+    if "litellm" in asked and not LITELLM.exists():
+        note("LiteLLM is not installed: make bench-peers does it.")
+        asked.remove("litellm")
+    return [name for name in SUBJECTS if name in asked]
+
+
+def _listed(parser: argparse.ArgumentParser, text: str | None, known: tuple[str, ...]) -> list[str]:
+    if not text:
+        return list(known)
+    named = text.split(",")
+    if unknown := [name for name in named if name not in known]:
+        parser.error(f"unknown: {', '.join(unknown)}; expected some of {', '.join(known)}")
+    return named
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny numbers: does everything work?")
+    parser.add_argument("--rounds", type=int, help="of every section")
+    parser.add_argument("--subjects", metavar="A,B", help=f"some of {', '.join(SUBJECTS)}")
+    parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(SECTIONS)}")
+    parser.add_argument("--peers", action="store_true", help="LiteLLM's proxy too")
+    parser.add_argument("--page", type=Path, help="the page to renew, with its plots beside it")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""How many streams at 50 tokens a second one process holds: more are opened until chunks come late."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.connection import BadAnswer, Connection, Recorder
+from bench.load import Meter, Share
+from bench.plan import ENDLESS, PACED_SECONDS, Plan
+from bench.results import quantile
+from bench.scale import Scale
+from bench.service import ServiceProcess
+from bench.subject import Subject
+
+MOST_DELAY_SECONDS = 0.05
+LEAST_ARRIVED = 0.97
+"""Of the chunks that were due in the window; fewer mean that the rest is stuck somewhere."""
+RAMP_SECONDS = 0.005
+"""Between two openings, so that the cost of the requests does not count as delay of the chunks."""
+WHOLE_PATIENCE = 2
+"""How often a level is looked at before it counts as too much: something else may have run just then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What was seen with so many streams open."""
+
+    streams: int
+    delay_p99: float
+    held: bool
+    share: Share
+
+
+async def climb(subject: Subject, service: ServiceProcess, scale: Scale, *, start: int) -> list[Level]:
+    """The levels up to the first that is not held, or the last there is; begins at the highest that is not above `start`."""
+    await service.play(Plan(PACED_SECONDS, ENDLESS))
+    crowd = _Crowd(subject)
+    seen: list[Level] = []
+    try:
+        for streams in _levels_from(scale.levels, start):
+            await crowd.grow(streams)
+            await asyncio.sleep(scale.settle_seconds)
+            for _ in range(WHOLE_PATIENCE):
+                level = await crowd.look(service, scale.level_seconds)
+                if level.held:
+                    break
+            seen.append(level)
+            if not level.held:
+                break
+    finally:
+        crowd.leave()
+        await service.until_idle(seconds=60.0)
+    return seen
+
+
+def _levels_from(levels: Sequence[int], start: int) -> Sequence[int]:
+    below = [index for index, level in enumerate(levels) if level <= start]
+    return levels[below[-1] if below else 0 :]
+
+
+class _Crowd:
+    """The open streams."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._recorder = Recorder()
+        self._open: list[tuple[Connection, asyncio.Future[None]]] = []
+
+    async def grow(self, streams: int) -> None:
+        while len(self._open) < streams:
+            connection, _, done = await self._subject.ask(self._recorder)
+            self._open.append((connection, done))
+            await asyncio.sleep(RAMP_SECONDS)
+
+    async def look(self, service: ServiceProcess, seconds: float) -> Level:
+        recorder, streams = self._recorder, len(self._open)
+        recorder.delays.clear()
+        meter = Meter(self._subject, service)
+        recorder.is_on = True
+        await asyncio.sleep(seconds)
+        recorder.is_on = False
+        share = meter.stop()
+        if any(done.done() for _, done in self._open):
+            raise BadAnswer(f"{self._subject.name}: an endless stream ended\n{self._subject.log}")
+        due = streams * seconds / PACED_SECONDS
+        delay = quantile(recorder.delays, 0.99) / 1e6 if recorder.delays else float("inf")
+        held = delay < MOST_DELAY_SECONDS and len(recorder.delays) >= LEAST_ARRIVED * due
+        return Level(streams, delay, held, share)
+
+    def leave(self) -> None:
+        for connection, _ in self._open:
+            connection.abort()

@@ -1,0 +1,30 @@
+"""Time to the first token: of one request at a time, and of the first request of a process that was not there."""
+
+import time
+
+from bench.plan import SHORT
+from bench.processes import cpu_seconds
+from bench.service import ServiceProcess
+from bench.subject import Subject
+
+
+async def first_tokens(subject: Subject, service: ServiceProcess, *, count: int) -> list[float]:
+    """Seconds from the request to the first token, one request after the other."""
+    await service.play(SHORT)
+    found = []
+    for _ in range(count):
+        outcome = await subject.answer()
+        found.append(outcome.first_at - outcome.began_at)
+    return found
+
+
+async def cold_start(subject: Subject, service: ServiceProcess) -> tuple[float, float]:
+    """Seconds from the start of the process to the first token of its first answer, and CPU seconds used by then.
+
+    The subject is not to run; it runs afterwards.
+    """
+    await service.play(SHORT)
+    began = time.monotonic()
+    await subject.start(service)
+    outcome = await subject.answer()
+    return outcome.first_at - began, cpu_seconds(subject.pids)

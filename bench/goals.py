@@ -1,0 +1,78 @@
+"""The goals, each judged by the figures of one run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bench.results import MILLIS, Figure, Results
+from bench.roster import EMPTY, NGINX, RELAY, SAMPLE
+from bench.text import NOTHING, median, table
+
+CHAT = "chat-sse"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be at most (or at least) so much."""
+
+    text: str
+    subject: str
+    figure: Callable[[Results, str], Figure | None]
+    limit: float
+    unit: str
+    is_least: bool = False
+    scale: float = 1.0
+
+    def row(self, results: Results) -> tuple[str, ...]:
+        """What is wanted, what was measured, and whether it is met."""
+        figure = self.figure(results, self.subject)
+        wanted = f"{'at least' if self.is_least else 'at most'} {self.limit:g}{self.unit}"
+        return self.text, wanted, median(figure, scale=self.scale, unit=self.unit), self._verdict(figure)
+
+    def _verdict(self, figure: Figure | None) -> str:
+        if figure is None:
+            return NOTHING
+        value = figure.median * self.scale
+        return "yes" if (value >= self.limit if self.is_least else value <= self.limit) else "**no**"
+
+
+def _times(quantity: str, base: str) -> Callable[[Results, str], Figure | None]:
+    return lambda results, subject: results.ratio(quantity, subject, base)
+
+
+def _plain(quantity: str) -> Callable[[Results, str], Figure | None]:
+    return lambda results, subject: results.figure(quantity, subject)
+
+
+def _beyond_empty(results: Results, subject: str) -> Figure | None:
+    return results.difference("request", subject, EMPTY)
+
+
+def _below_sample(results: Results, subject: str) -> Figure | None:
+    return results.ratio("paced", SAMPLE, subject)
+
+
+def _both(
+    text: str, figure: Callable[[Results, str], Figure | None], limit: float, unit: str, **more: float
+) -> list[Goal]:
+    scale, is_least = more.get("scale", 1.0), bool(more.get("is_least", False))
+    return [
+        Goal(text.format(face), subject, figure, limit, unit, scale=scale, is_least=is_least)
+        for face, subject in (("`/v1`", RELAY), ("`/chat` sse", CHAT))
+    ]
+
+
+GOALS = (
+    Goal("CPU per paced chunk, `/v1`, times nginx", RELAY, _times("paced", NGINX), 3, "×"),
+    Goal("CPU per paced chunk, `/chat` sse, times nginx", CHAT, _times("paced", NGINX), 3.5, "×"),
+    *_both("CPU per paced chunk, {}, times less than the sample's way", _below_sample, 6, "×", is_least=True),
+    *_both("CPU per request, {}, beyond an empty function", _beyond_empty, 2, " ms", scale=MILLIS),
+    *_both("streams at 50 tokens a second, {}, on one core", _plain("capacity"), 300, "", is_least=True),
+    *_both("memory per open stream, {}", _plain("memory_open"), 40, " KB", scale=1 / 1024),
+    *_both("cold start, {}, times the sample's", _times("cold", SAMPLE), 0.8, "×"),
+)
+
+
+def goals_table(results: Results) -> str:
+    """All of them."""
+    rows: Iterable[tuple[str, ...]] = (goal.row(results) for goal in GOALS)
+    return table(("goal", "wanted", "measured", "met"), list(rows))

@@ -1,0 +1,58 @@
+"""What is known of a process from outside: the CPU time that it used, its memory, the core that it may run on."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_CPU_CLOCK_OF_PROCESS = 2
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time used so far, all threads, user and system, to the nanosecond (the clock of clock_getcpuclockid)."""
+    return sum(time.clock_gettime((~pid << 3) | _CPU_CLOCK_OF_PROCESS) for pid in pids)
+
+
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Resident memory."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def children(pid: int) -> list[int]:
+    """Its children."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def cores() -> tuple[int | None, int | None]:
+    """The core for what is measured and the core for the rest; None for both where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[1], usable[0]) if len(usable) > 1 else (None, None)
+
+
+MEASURED_CORE, OTHER_CORE = cores()
+
+
+def keep_off_the_measured_core() -> None:
+    """For the bench's own processes."""
+    if OTHER_CORE is not None:
+        os.sched_setaffinity(0, {OTHER_CORE})
+
+
+@contextlib.contextmanager
+def on_the_measured_core() -> Iterator[None]:
+    """What is started inside inherits the core."""
+    if MEASURED_CORE is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {MEASURED_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

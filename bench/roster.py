@@ -1,0 +1,63 @@
+"""Who is measured: one line per subject."""
+
+from collections.abc import Callable
+
+from bench.peers import LiteLLM, Nginx
+from bench.service import ROOT
+from bench.subject import CHAT_BODY, OPENAI_BODY, Direct, FunctionApp, Subject
+
+APPS = ROOT / "bench" / "subjects"
+RELAY, SAMPLE, NGINX, EMPTY = "relay", "sample", "nginx", "empty"
+
+
+def _relay() -> Subject:
+    return FunctionApp(
+        RELAY, "this app, `/v1` relay", app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True
+    )
+
+
+def _chat(wire: str) -> Callable[[], Subject]:
+    return lambda: FunctionApp(
+        f"chat-{wire}",
+        f"this app, `/chat` {wire}",
+        app=ROOT,
+        path=f"/chat?format={wire}",
+        body=CHAT_BODY,
+        is_keyless=True,
+        is_whole=wire == "json",
+    )
+
+
+def _sample() -> Subject:
+    return FunctionApp(
+        SAMPLE, "official sample's way", app=APPS / "sample", path="/stream", body={"messages": CHAT_BODY["messages"]}
+    )
+
+
+def _bare() -> Subject:
+    return FunctionApp("bare", "bare aiohttp relay", app=APPS / "bare", path="/relay", body=OPENAI_BODY)
+
+
+def _empty() -> Subject:
+    return FunctionApp(EMPTY, "empty function", app=APPS / "empty", path="/empty", body=OPENAI_BODY, streams=False)
+
+
+SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "direct": Direct,
+    RELAY: _relay,
+    "chat-sse": _chat("sse"),
+    "chat-ndjson": _chat("ndjson"),
+    "chat-text": _chat("text"),
+    "chat-json": _chat("json"),
+    SAMPLE: _sample,
+    "bare": _bare,
+    EMPTY: _empty,
+    NGINX: Nginx,
+    "litellm": LiteLLM,
+}
+"""In the order of the tables."""
+
+
+def make_subject(name: str) -> Subject:
+    """One of `SUBJECTS`, not yet started."""
+    return SUBJECTS[name]()

@@ -1,0 +1,166 @@
+"""One run: every section, subject by subject and round by round, so that a noisy minute meets them all alike."""
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from bench import capacity, first_token, load, memory
+from bench.connection import BadAnswer
+from bench.plan import PACED_SECONDS
+from bench.processes import keep_off_the_measured_core
+from bench.results import Results, quantile
+from bench.roster import make_subject
+from bench.scale import Scale
+from bench.service import ServiceProcess
+from bench.subject import Subject
+
+SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
+DIRECT = "direct"
+FIRST_GUESS = 0.4
+"""The search for the number of streams begins at this part of what the CPU per chunk suggests."""
+
+
+def note(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Run:
+    """Measures what it is told to, into `results`."""
+
+    def __init__(self, names: Sequence[str], scale: Scale) -> None:
+        self._names = names
+        self._scale = scale
+        self._service: ServiceProcess
+        self.results = Results()
+
+    async def measure(self, sections: Sequence[str]) -> Results:
+        """The sections, in their own order."""
+        keep_off_the_measured_core()
+        self._service = ServiceProcess()
+        try:
+            with_running = [name for name in ("cpu", "ttft", "capacity") if name in sections]
+            if with_running:
+                await self._with_running(with_running)
+            for name, rounds, section in (
+                ("memory", self._scale.memory_rounds, self._memory),
+                ("cold", self._scale.cold_rounds, self._cold),
+            ):
+                if name in sections:
+                    await self._rounds(name, rounds, [make_subject(one) for one in self._names], section)
+            self.results.late_turns = int((await self._service.stats())["late_turns"])
+        finally:
+            self._service.stop()
+        return self.results
+
+    async def _with_running(self, sections: Sequence[str]) -> None:
+        running = [make_subject(name) for name in self._names]
+        try:
+            started = [subject for subject in running if await self._try("start", subject, self._start(subject))]
+            for name, rounds, section in (
+                ("cpu", self._scale.rounds, self._cpu),
+                ("ttft", self._scale.rounds, self._first_tokens),
+                ("capacity", self._scale.capacity_rounds, self._capacity),
+            ):
+                if name in sections:
+                    await self._rounds(name, rounds, started, section)
+        finally:
+            for subject in running:
+                subject.stop()
+
+    async def _start(self, subject: Subject) -> None:
+        scale = self._scale
+        await subject.start(self._service)
+        at_once = scale.requests_at_once
+        await load.requests(subject, self._service, count=scale.requests // 2, at_once=at_once)
+        if subject.streams:
+            await load.paced(subject, self._service, streams=scale.streams, seconds=scale.paced_seconds / 4)
+            await load.unpaced(subject, self._service, streams=1, chunks=scale.unpaced_chunks // 4)
+
+    async def _rounds(
+        self, name: str, rounds: int, subjects: Sequence[Subject], section: Callable[[Subject, int], Awaitable[None]]
+    ) -> None:
+        left = list(subjects)
+        for number in range(rounds):
+            note(f"{name}: round {number + 1} of {rounds}")
+            # Another one begins each round, so that none always follows the same.
+            turn = number % max(1, len(left))
+            for subject in left[turn:] + left[:turn]:
+                if not await self._try(name, subject, section(subject, number)):
+                    left.remove(subject)
+
+    async def _try(self, name: str, subject: Subject, measurement: Awaitable[None]) -> bool:
+        """A subject that fails is left out of the rest of the section, and that is said."""
+        try:
+            await measurement
+        except (BadAnswer, OSError, TimeoutError) as failure:
+            reason = str(failure).partition("\n")[0] or type(failure).__name__
+            self.results.failures.append(f"{subject.name} ({name}): {reason}")
+            note(f"  {subject.name} failed: {failure!r}")
+            return False
+        return True
+
+    async def _cpu(self, subject: Subject, number: int) -> None:
+        scale, service, name = self._scale, self._service, subject.name
+        if name == DIRECT:
+            return  # nothing serves there but the harness itself
+        if subject.streams:
+            cost, share = await load.paced(subject, service, streams=scale.streams, seconds=scale.paced_seconds)
+            self._store("paced", name, number, cost, share)
+            cost, share = await load.unpaced(
+                subject, service, streams=scale.unpaced_streams, chunks=scale.unpaced_chunks
+            )
+            self._store("unpaced", name, number, cost, share)
+        cost, share = await load.requests(subject, service, count=scale.requests, at_once=scale.requests_at_once)
+        self._store("request", name, number, cost, share)
+        values = ((one, self.results.values[one].get(name, {}).get(number)) for one in ("paced", "unpaced", "request"))
+        note(f"  {name}: " + ", ".join(f"{one} {value * 1e6:.1f} us" for one, value in values if value is not None))
+
+    def _store(self, quantity: str, name: str, number: int, cost: float, share: load.Share) -> None:
+        self.results.add(quantity, name, number, cost)
+        self.results.busy(quantity, share.client + share.service)
+
+    async def _first_tokens(self, subject: Subject, number: int) -> None:
+        await load.requests(subject, self._service, count=self._scale.requests_at_once, at_once=1)
+        found = await first_token.first_tokens(subject, self._service, count=self._scale.first_tokens)
+        for quantity, part in (("ttft_p50", 0.5), ("ttft_p99", 0.99)):
+            self.results.add(quantity, subject.name, number, quantile(found, part))
+
+    async def _capacity(self, subject: Subject, number: int) -> None:
+        if not subject.streams or subject.is_whole:
+            return
+        cost = self.results.figure("paced", subject.name)
+        start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else self._scale.levels[0]
+        levels = await capacity.climb(subject, self._service, self._scale, start=int(start))
+        for level in levels:
+            self.results.delays.setdefault(subject.name, {}).setdefault(level.streams, []).append(level.delay_p99)
+            note(f"  {subject.name}: {level.streams} streams, p99 {level.delay_p99 * 1e3:.1f} ms, {level.share}")
+        held = [level for level in levels if level.held]
+        self.results.add("capacity", subject.name, number, held[-1].streams if held else 0)
+        if held:
+            self.results.add("capacity_share", subject.name, number, held[-1].share.subject)
+            self.results.busy("capacity", held[-1].share.client + held[-1].share.service)
+
+    async def _memory(self, subject: Subject, number: int) -> None:
+        if subject.name == DIRECT:
+            return
+        try:
+            await subject.start(self._service)
+            found = await memory.measure(subject, self._service, self._scale)
+        finally:
+            subject.stop()
+        self.results.add("memory_rest", subject.name, number, found.at_rest)
+        self.results.add("memory_finished", subject.name, number, found.per_finished)
+        if found.per_open is not None:
+            self.results.add("memory_open", subject.name, number, found.per_open)
+        note(f"  {subject.name}: {found}")
+
+    async def _cold(self, subject: Subject, number: int) -> None:
+        if not subject.has_worker:
+            return
+        try:
+            seconds, cpu = await first_token.cold_start(subject, self._service)
+        finally:
+            subject.stop()
+        self.results.add("cold", subject.name, number, seconds)
+        self.results.add("cold_cpu", subject.name, number, cpu)
+        note(f"  {subject.name}: {seconds:.2f} s, {cpu:.2f} s of CPU")

@@ -1,0 +1,34 @@
+"""The least a relay can be on this worker: aiohttp's bytes passed on as they come. No identity, errors, retries or receipts."""
+
+import os
+from collections.abc import AsyncIterator
+
+import aiohttp
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, StreamingResponse
+
+ADDRESS = os.environ["AZURE_OPENAI_ENDPOINT"] + "/openai/v1/chat/completions"
+HEADERS = {"authorization": f"Bearer {os.environ['AZURE_OPENAI_API_KEY']}", "content-type": "application/json"}
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+_sessions: list[aiohttp.ClientSession] = []
+
+
+def session() -> aiohttp.ClientSession:
+    """One for all requests, made on the running loop."""
+    if not _sessions:
+        _sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+    return _sessions[0]
+
+
+async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Whatever arrives."""
+    async with response:
+        async for piece in response.content.iter_any():
+            yield piece
+
+
+@app.route(route="relay", methods=["POST"])
+async def relay(req: Request) -> StreamingResponse:
+    """The request's body goes up as it is, the answer comes down as it is."""
+    response = await session().post(ADDRESS, data=await req.body(), headers=HEADERS)
+    return StreamingResponse(pieces(response), status_code=response.status, media_type="text/event-stream")

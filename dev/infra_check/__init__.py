@@ -1,0 +1,1 @@
+"""What can be known about infra/ without Azure: `make check-infra`. A development tool, never deployed."""

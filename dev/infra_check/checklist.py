@@ -1,0 +1,81 @@
+"""The security checklist, property by property. infra/README.md says where each of its lines is met."""
+
+from collections.abc import Iterator
+
+from dev.infra_check.scanner import literal
+from dev.infra_check.tree import Project
+
+# A resource of Bicep, the path of a property, and the value that it must have.
+REQUIRED = (
+    ("Microsoft.Storage/storageAccounts", "kind", "StorageV2"),
+    ("Microsoft.Storage/storageAccounts", "properties.allowSharedKeyAccess", "false"),
+    ("Microsoft.Storage/storageAccounts", "properties.defaultToOAuthAuthentication", "true"),
+    ("Microsoft.Storage/storageAccounts", "properties.allowBlobPublicAccess", "false"),
+    ("Microsoft.Storage/storageAccounts", "properties.allowCrossTenantReplication", "false"),
+    ("Microsoft.Storage/storageAccounts", "properties.supportsHttpsTrafficOnly", "true"),
+    ("Microsoft.Storage/storageAccounts", "properties.minimumTlsVersion", "TLS1_2"),
+    ("Microsoft.Storage/storageAccounts/blobServices", "properties.deleteRetentionPolicy.enabled", "true"),
+    ("Microsoft.Storage/storageAccounts/blobServices", "properties.containerDeleteRetentionPolicy.enabled", "true"),
+    ("Microsoft.Storage/storageAccounts/blobServices/containers", "properties.publicAccess", "None"),
+    ("Microsoft.CognitiveServices/accounts", "properties.disableLocalAuth", "true"),
+    ("Microsoft.CognitiveServices/accounts", "sku.name", "S0"),
+    ("Microsoft.CognitiveServices/accounts/deployments", "properties.raiPolicyName", "Microsoft.DefaultV2"),
+    (
+        "Microsoft.CognitiveServices/accounts/deployments",
+        "properties.versionUpgradeOption",
+        "OnceCurrentVersionExpired",
+    ),
+    ("Microsoft.Web/serverfarms", "sku.name", "FC1"),
+    ("Microsoft.Web/serverfarms", "properties.reserved", "true"),
+    ("Microsoft.Web/sites", "kind", "functionapp,linux"),
+    ("Microsoft.Web/sites", "identity.type", "UserAssigned"),
+    ("Microsoft.Web/sites", "properties.httpsOnly", "true"),
+    (
+        "Microsoft.Web/sites",
+        "properties.functionAppConfig.deployment.storage.authentication.type",
+        "UserAssignedIdentity",
+    ),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.name", "python"),
+    ("Microsoft.Web/sites", "properties.siteConfig.minTlsVersion", "1.2"),
+    ("Microsoft.Web/sites", "properties.siteConfig.scmMinTlsVersion", "1.2"),
+    ("Microsoft.Web/sites", "properties.siteConfig.healthCheckPath", "/health"),
+    ("Microsoft.Web/sites", "properties.siteConfig.cors.supportCredentials", "false"),
+    ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "properties.allow", "false"),
+    ("Microsoft.Web/sites/config", "properties.platform.enabled", "true"),
+    ("Microsoft.Web/sites/config", "properties.globalValidation.requireAuthentication", "true"),
+    ("Microsoft.Web/sites/config", "properties.globalValidation.unauthenticatedClientAction", "Return401"),
+    ("Microsoft.Web/sites/config", "properties.login.tokenStore.enabled", "false"),
+    ("Microsoft.Insights/components", "properties.DisableLocalAuth", "true"),
+    ("Microsoft.OperationalInsights/workspaces", "properties.features.disableLocalAuth", "true"),
+    ("Microsoft.KeyVault/vaults", "properties.enableRbacAuthorization", "true"),
+    ("Microsoft.KeyVault/vaults", "properties.enablePurgeProtection", "true"),
+    ("Microsoft.Cdn/profiles", "sku.name", "Premium_AzureFrontDoor"),
+    ("Microsoft.Cdn/profiles", "properties.originResponseTimeoutSeconds", "240"),
+    ("Microsoft.Cdn/profiles/afdEndpoints/routes", "properties.forwardingProtocol", "HttpsOnly"),
+    ("Microsoft.Cdn/profiles/originGroups/origins", "properties.enforceCertificateNameCheck", "true"),
+    ("Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "properties.policySettings.mode", "Prevention"),
+)
+# Properties that have to be there, whatever parameter or resource gives them their value.
+PRESENT = (
+    ("Microsoft.Web/sites", "properties.keyVaultReferenceIdentity"),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.version"),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.scaleAndConcurrency.instanceMemoryMB"),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.scaleAndConcurrency.maximumInstanceCount"),
+    ("Microsoft.Web/sites", "properties.functionAppConfig.scaleAndConcurrency.triggers.http.perInstanceConcurrency"),
+    ("Microsoft.CognitiveServices/accounts", "properties.customSubDomainName"),
+    ("Microsoft.Insights/components", "properties.WorkspaceResourceId"),
+)
+
+
+def checklist(project: Project) -> Iterator[str]:
+    """Every property of the checklist has its value; Terraform is held to the same by the comparison of the two."""
+    made = project.bicep_resources().values()
+    for resource_type in {row[0] for row in (*REQUIRED, *PRESENT)} - {found.resource_type for found in made}:
+        yield f"Bicep makes no {resource_type}"
+    for found in made:
+        for resource_type, path, expected in REQUIRED:
+            if found.resource_type == resource_type and literal(found.at(path)) != expected:
+                yield f"{found.place}: {path} of {found.name} has to be {expected}, and is {found.at(path)}"
+        for resource_type, path in PRESENT:
+            if found.resource_type == resource_type and found.at(path) in (None, "null", "''"):
+                yield f"{found.place}: {path} of {found.name} is not set"

@@ -1,0 +1,187 @@
+"""Walks through Bicep or Terraform text: blanks, comments, strings, and values with their brackets.
+
+A value is a dict (object), a list (array), or the text of any other expression. It reads well-formed text; what is wrong with
+malformed text is for the compilers to say.
+"""
+
+import re
+
+type Node = str | list[Node] | dict[str, Node]
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_KEY = re.compile(r"""\s*(?:([A-Za-z_][\w-]*)|'([^'$]*)'|"([^"$]*)"|('[^']*')|("[^"]*"))\s*[:=](?![=>])""")
+
+
+class Malformed(ValueError):
+    """Text that no compiler would read either."""
+
+
+class Scanner:
+    """A place in a text. `quote` is the language's string quote; '//' starts a comment in both, '#' in both as well."""
+
+    def __init__(self, text: str, quote: str) -> None:
+        self.text = text
+        self.at = 0
+        self._quote = quote
+
+    @property
+    def line(self) -> int:
+        """The number of the line that it is on."""
+        return self.text.count("\n", 0, self.at) + 1
+
+    def blank(self) -> None:
+        """Skips blanks, newlines, commas and comments."""
+        while self.at < len(self.text):
+            if self.text[self.at] in " \t\r\n,":
+                self.at += 1
+            elif not self._comment():
+                return
+
+    def value(self) -> Node:
+        """Reads one value, up to the end of its line or list."""
+        while self.text[self.at : self.at + 1] in (" ", "\t"):
+            self.at += 1
+        start = self.at
+        opening = self.text[start : start + 1]
+        node: Node | None = None
+        if opening == "{":
+            node = self._object()
+        elif opening == "[":
+            node = self._array()
+        end = self.at
+        rest = self._expression()
+        return node if node is not None and not rest else self.text[start : end + len(rest)].strip()
+
+    def group(self) -> None:
+        """Skips one bracketed part."""
+        self._skip_one()
+
+    def _object(self) -> dict[str, Node] | None:
+        entries: dict[str, Node] = {}
+        opened_on = self.line
+        self.at += 1
+        while True:
+            self.blank()
+            if self.at >= len(self.text):
+                raise Malformed(f"line {opened_on}: '{{' is never closed")
+            if self.text.startswith("}", self.at):
+                self.at += 1
+                return entries
+            key = _KEY.match(self.text, self.at)
+            if key is None:  # `{ for ...}` and the like
+                self._unread("}")
+                return None
+            self.at = key.end()
+            entries[next(group for group in key.groups() if group is not None)] = self.value()
+
+    def _array(self) -> list[Node] | dict[str, Node]:
+        items: list[Node] = []
+        self.at += 1
+        self.blank()
+        loop = re.compile(r"for\b[^:\n]*:").match(self.text, self.at)
+        if loop:
+            self.at = loop.end()
+            repeated = self.value()
+            self.blank()
+            self._expect("]")
+            return {"for": loop.group(), "each": repeated}
+        while True:
+            self.blank()
+            if self.text.startswith("]", self.at):
+                self.at += 1
+                return items
+            before = self.at
+            items.append(self.value())
+            if self.at == before:
+                raise Malformed(f"line {self.line}: {self.text[before : before + 20]!r} where a value should be")
+
+    def _unread(self, closing: str) -> None:
+        """Skips to behind the closing bracket of what cannot be read as a tree."""
+        while not self.text.startswith(closing, self.at):
+            if self._skip_one() == "":
+                raise Malformed(f"line {self.line}: {closing!r} is missing")
+        self.at += 1
+
+    def _expect(self, character: str) -> None:
+        if not self.text.startswith(character, self.at):
+            raise Malformed(f"line {self.line}: {character!r} expected, {self.text[self.at : self.at + 20]!r} found")
+        self.at += 1
+
+    def _expression(self) -> str:
+        """The rest of an expression on this line; brackets inside it may span lines."""
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] not in ",\n)]}":
+            before = self.at
+            if self._comment():
+                return self.text[start:before].strip()
+            self._skip_one()
+        return self.text[start : self.at].rstrip()
+
+    def _skip_one(self) -> str:
+        """Goes past one string, one bracketed part, or one character; '' at the end."""
+        character = self.text[self.at : self.at + 1]
+        if character == self._quote:
+            self._string()
+        elif character in _CLOSING and character:
+            opened_on = self.line
+            self.at += 1
+            while not self.text.startswith(_CLOSING[character], self.at):
+                if not self._comment() and self._skip_one() == "":
+                    raise Malformed(f"line {opened_on}: {character!r} is never closed")
+            self.at += 1
+        else:
+            self.at += 1
+        return character
+
+    def _string(self) -> None:
+        opened_on = self.line
+        self.at += 1
+        while not self.text.startswith(self._quote, self.at):
+            if self.at >= len(self.text) or self.text[self.at] == "\n":
+                raise Malformed(f"line {opened_on}: a string is never closed")
+            if self.text.startswith("${", self.at):
+                self.at += 1
+                self._skip_one()
+            else:
+                self.at += 2 if self.text[self.at] == "\\" else 1
+        self.at += 1
+
+    def _comment(self) -> bool:
+        if self.text.startswith(("//", "#"), self.at):
+            end = self.text.find("\n", self.at)
+            self.at = len(self.text) if end < 0 else end
+            return True
+        if self.text.startswith("/*", self.at):
+            self.at = self.text.index("*/", self.at) + 2
+            return True
+        return False
+
+
+def literal(node: Node | None) -> str | None:
+    """A string, number or boolean as its bare text; None for anything else."""
+    if not isinstance(node, str):
+        return None
+    quoted = re.fullmatch(r"""(['"])((?:(?!\1|\$\{|\\).)*)\1""", node)
+    if quoted:
+        return quoted.group(2)
+    return node if re.fullmatch(r"-?\d+(\.\d+)?|true|false", node) else None
+
+
+def find(node: Node, path: str) -> Node | None:
+    """The value at a dotted path, or None."""
+    for key in path.split("."):
+        if not isinstance(node, dict) or key not in node:
+            return None
+        node = node[key]
+    return node
+
+
+def leaves(node: Node, path: str = "") -> dict[str, str]:
+    """Every text in a tree, by its dotted path; items of an array by their number."""
+    if isinstance(node, str):
+        return {path: node}
+    entries = node.items() if isinstance(node, dict) else ((str(number), item) for number, item in enumerate(node))
+    found: dict[str, str] = {}
+    for key, value in entries:
+        found |= leaves(value, f"{path}.{key}" if path else key)
+    return found

@@ -1,0 +1,112 @@
+"""One list of settings, five times: the code's, the example file's, Bicep's, Terraform's, the README's table."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dev.infra_check.scanner import Node, literal
+from dev.infra_check.terraform import local_value
+from dev.infra_check.tree import Project
+
+# Read by the platform, not by the app.
+PLATFORM = frozenset(
+    {
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "AzureWebJobsDisableHomepage",
+        "AzureWebJobsStorage",
+        "AzureWebJobsStorage__blobServiceUri",
+        "AzureWebJobsStorage__clientId",
+        "AzureWebJobsStorage__credential",
+        "FUNCTIONS_WORKER_RUNTIME",
+        "PYTHON_ENABLE_INIT_INDEXING",
+    }
+)
+# What a deployment never sets, and why. There is no other exception.
+NOT_DEPLOYED = {
+    "AZURE_OPENAI_API_KEY": "development only: the app refuses it in Azure, where it has its identity",
+    "OPENAI_BASE_URL": "development only: the app refuses it in Azure",
+}
+# What every deployment sets for the platform.
+DEPLOYED_PLATFORM = PLATFORM - {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+_LISTED = re.compile(r"""name\s*[:=]\s*['"]([\w]+)['"]\s*\n\s*value\s*[:=]\s*(.+)""")
+_TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTILINE)
+
+
+def code_settings(root: Path) -> tuple[str, ...]:
+    """`SETTING_NAMES` of shared/settings.py, read and not run."""
+    for statement in ast.parse((root / "shared" / "settings.py").read_text(encoding="utf-8")).body:
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and ast.unparse(statement.target) == "SETTING_NAMES"
+            and statement.value
+        ):
+            return tuple(ast.literal_eval(statement.value))
+    raise LookupError("shared/settings.py has no SETTING_NAMES")
+
+
+def example_settings(root: Path) -> dict[str, str]:
+    """The values of local.settings.json.example."""
+    values: dict[str, str] = json.loads((root / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
+    return values
+
+
+def bicep_settings(project: Project) -> dict[str, str]:
+    """Every app setting of the site in Bicep, with its value as written."""
+    site = project.bicep_resource("site")
+    variables = {found.name: found.body for file in project.bicep for found in file.of("var")}
+    return _settings(
+        site.at("properties.siteConfig.appSettings") if site else None,
+        (variables.get("defaultSettings"), variables.get("deployedSettings")),
+    )
+
+
+def terraform_settings(project: Project) -> dict[str, str]:
+    """Every app setting of the site in Terraform, with its value as written."""
+    site = project.terraform_resources().get("azapi_resource.site")
+    return _settings(
+        site.at("body.properties.siteConfig.appSettings") if site else None,
+        (local_value(project.terraform, "default_settings"), local_value(project.terraform, "deployed_settings")),
+    )
+
+
+def _settings(listed: Node | None, named: tuple[Node | None, ...]) -> dict[str, str]:
+    found = dict(_LISTED.findall(listed)) if isinstance(listed, str) else {}
+    for entries in named:
+        if isinstance(entries, Mapping):
+            found |= {name: str(value) for name, value in entries.items()}
+    return found
+
+
+def readme_settings(root: Path) -> frozenset[str]:
+    """The names in the README's table; none where there is no README."""
+    readme = root / "README.md"
+    return frozenset(_TABLE_ROW.findall(readme.read_text(encoding="utf-8"))) if readme.exists() else frozenset()
+
+
+def setting_lists(project: Project) -> Iterator[str]:
+    """Sentences about every name that one list has and another has not, and every default that differs."""
+    code = frozenset(code_settings(project.root))
+    deployed = code - NOT_DEPLOYED.keys()
+    example = example_settings(project.root)
+    bicep, terraform = bicep_settings(project), terraform_settings(project)
+    yield from _compare("local.settings.json.example", frozenset(example), code)
+    yield from _compare("Bicep", frozenset(bicep), deployed | DEPLOYED_PLATFORM)
+    yield from _compare("Terraform", frozenset(terraform), deployed | DEPLOYED_PLATFORM)
+    yield from _compare("The README's table", readme_settings(project.root), code)
+    for name in sorted(bicep.keys() & terraform.keys() & code):
+        in_bicep, in_terraform = literal(bicep[name]), literal(terraform[name])
+        if in_bicep != in_terraform:
+            yield f"{name} is {in_bicep} in Bicep and {in_terraform} in Terraform"
+        if in_bicep is not None and in_bicep != example.get(name, in_bicep):
+            yield f"{name} is {in_bicep!r} in Bicep and {example[name]!r} in local.settings.json.example"
+
+
+def _compare(where: str, found: frozenset[str], expected: frozenset[str]) -> Iterator[str]:
+    for name in sorted(expected - found):
+        yield f"{where} lacks {name}"
+    for name in sorted(found - expected - PLATFORM):
+        reason = NOT_DEPLOYED.get(name, "the app does not read it")
+        yield f"{where} has {name}: {reason}"

@@ -1,0 +1,127 @@
+"""What programs outside of this package say about infra/: the offline checkers, Terraform, checkov, JSON Schema."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dev.infra_check.tree import Project, Skipped
+
+TOOLS = Path(".venv-infra/bin")
+SCHEMA = Path(__file__).with_name("azure.yaml.schema.json")
+_REASONED = re.compile(r"^skip-check:\n((?:  [#-].*\n)+)", re.MULTILINE)
+
+
+def run(command: Sequence[object], where: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end. Never raises for its exit status."""
+    return subprocess.run([str(part) for part in command], cwd=where, capture_output=True, text=True, check=False)
+
+
+def _checkers() -> Path:
+    """The directory of the offline checkers, which are no part of this repository."""
+    directory = Path(os.environ.get("INFRA_CHECK_DIR", "../shared/infra-check"))
+    if not (directory / "bicepcheck.py").exists():
+        raise Skipped("no offline checkers here (INFRA_CHECK_DIR); public CI compiles instead")
+    return directory.resolve()
+
+
+def bicep_types(project: Project) -> Iterator[str]:
+    """Syntax, symbols, and every property against the type data of the Bicep compiler; a warning counts as an error."""
+    checkers = _checkers()
+    program = [sys.executable, checkers / "bicepcheck.py", "--types", checkers / "azure_types.json.gz", "infra"]
+    yield from _spoken(run(program, project.root))
+
+
+def terraform_types(project: Project) -> Iterator[str]:
+    """Every argument against the provider's schema, and azapi bodies against the same type data."""
+    checkers = _checkers()
+    schemas = sorted(checkers.glob("azurerm-*.json.gz"))
+    types = ["--arm-types", checkers / "azure_types.json.gz"]
+    program = [sys.executable, checkers / "tfcheck.py", "--schema", schemas[-1], *types, "infra/terraform"]
+    yield from _spoken(run(program, project.root))
+
+
+def _spoken(done: subprocess.CompletedProcess[str]) -> Iterator[str]:
+    findings = [line for line in done.stdout.splitlines() if re.search(r": (error|warning)\b", line)]
+    yield from findings
+    if not findings and (done.returncode or " 0 errors, 0 warnings" not in done.stdout):
+        yield f"the checker did not finish: {(done.stderr or done.stdout).strip()[-300:]}"
+
+
+def terraform_format(project: Project) -> Iterator[str]:
+    """`terraform fmt`."""
+    if shutil.which("terraform") is None:
+        raise Skipped("no terraform here; public CI runs fmt, init and validate")
+    done = run(["terraform", "fmt", "-check", "-recursive", "-no-color", "infra/terraform"], project.root)
+    for name in done.stdout.split():
+        yield f"{name} is not formatted: terraform fmt -recursive infra/terraform"
+    if done.returncode and not done.stdout.strip():
+        yield f"terraform fmt failed: {done.stderr.strip()[-300:]}"
+
+
+def checkov(project: Project) -> Iterator[str]:
+    """checkov on both trees. Whatever it finds has its reason in infra/.checkov.yaml, and every reason is needed."""
+    skips, unexplained = reasoned_skips(project.root)
+    yield from (f"infra/.checkov.yaml: {check} has no reason above it" for check in unexplained)
+    program = project.root / TOOLS / "checkov"
+    if not program.exists():
+        yield f"{TOOLS}/checkov is missing: `make check-infra` installs it from PyPI, which has failed"
+        return
+    # The skips of .checkov.yaml give way to those of the command line, so that all findings are seen here.
+    options = ["--skip-check", "CKV_NONE", "--skip-download", "--compact", "-o", "json"]
+    done = run([program, "-d", "infra", "--framework", "bicep", "terraform", *options], project.root)
+    try:
+        reports = json.loads(done.stdout)
+    except ValueError:
+        yield f"checkov did not finish: {done.stderr.strip()[-300:]}"
+        return
+    found: set[str] = set()
+    for report in reports if isinstance(reports, list) else [reports]:
+        yield from (f"checkov cannot read {path}" for path in report["results"]["parsing_errors"])
+        for failure in report["results"]["failed_checks"]:
+            found.add(failure["check_id"])
+            if failure["check_id"] not in skips:
+                yield f"infra{failure['file_path']}: {failure['check_id']} {failure['check_name']} ({failure['resource']})"
+    yield from (f"infra/.checkov.yaml skips {check}, which checkov no longer finds" for check in sorted(skips - found))
+
+
+def reasoned_skips(root: Path) -> tuple[frozenset[str], list[str]]:
+    """The checks that .checkov.yaml skips, and those of them that have no comment above themselves or their run of lines."""
+    text = (root / "infra" / ".checkov.yaml").read_text(encoding="utf-8")
+    listed = _REASONED.search(text)
+    skips: set[str] = set()
+    unexplained: list[str] = []
+    has_reason = False
+    was_check = False
+    for line in listed.group(1).splitlines() if listed else ():
+        if line.startswith("  #"):
+            has_reason, was_check = True, False
+        else:
+            check = line.removeprefix("  -").strip()
+            skips.add(check)
+            if not has_reason and not was_check:
+                unexplained.append(check)
+            was_check = has_reason
+    return frozenset(skips), unexplained
+
+
+def schemas(project: Project) -> Iterator[str]:
+    """azure.yaml and the workflows against their JSON Schemas; every JSON file of infra/ parses."""
+    for path in sorted((project.root / "infra").rglob("*.json")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            yield f"{path.relative_to(project.root)}: {error}"
+    program = project.root / TOOLS / "check-jsonschema"
+    if not program.exists():
+        yield f"{TOOLS}/check-jsonschema is missing: `make check-infra` installs it from PyPI, which has failed"
+        return
+    workflows = sorted(path.relative_to(project.root) for path in (project.root / ".github/workflows").glob("*.yml"))
+    azure_yaml = run([program, "--schemafile", SCHEMA, "azure.yaml"], project.root)
+    for done in (azure_yaml, run([program, "--builtin-schema", "vendor.github-workflows", *workflows], project.root)):
+        if done.returncode:
+            yield " ".join((done.stdout + done.stderr).split())

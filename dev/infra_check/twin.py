@@ -1,0 +1,239 @@
+"""Bicep and Terraform compared: resources, properties that matter, roles, parameters, outputs."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from dev.infra_check.bicep import Declaration
+from dev.infra_check.scanner import Node, leaves, literal
+from dev.infra_check.terraform import Block, blocks_of
+from dev.infra_check.tree import Project, snake
+
+TYPES = {
+    "Microsoft.Authorization/roleAssignments": "azurerm_role_assignment",
+    "Microsoft.Cdn/profiles": "azurerm_cdn_frontdoor_profile",
+    "Microsoft.Cdn/profiles/afdEndpoints": "azurerm_cdn_frontdoor_endpoint",
+    "Microsoft.Cdn/profiles/afdEndpoints/routes": "azurerm_cdn_frontdoor_route",
+    "Microsoft.Cdn/profiles/originGroups": "azurerm_cdn_frontdoor_origin_group",
+    "Microsoft.Cdn/profiles/originGroups/origins": "azurerm_cdn_frontdoor_origin",
+    "Microsoft.Cdn/profiles/securityPolicies": "azurerm_cdn_frontdoor_security_policy",
+    "Microsoft.CognitiveServices/accounts": "azurerm_cognitive_account",
+    "Microsoft.CognitiveServices/accounts/deployments": "azurerm_cognitive_deployment",
+    "Microsoft.Consumption/budgets": "azurerm_consumption_budget_resource_group",
+    "Microsoft.Insights/components": "azurerm_application_insights",
+    "Microsoft.Insights/diagnosticSettings": "azurerm_monitor_diagnostic_setting",
+    "Microsoft.KeyVault/vaults": "azurerm_key_vault",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "azurerm_user_assigned_identity",
+    "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies": "azurerm_cdn_frontdoor_firewall_policy",
+    "Microsoft.Network/networkSecurityGroups": "azurerm_network_security_group",
+    "Microsoft.Network/privateDnsZones": "azurerm_private_dns_zone",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": "azurerm_private_dns_zone_virtual_network_link",
+    "Microsoft.Network/privateEndpoints": "azurerm_private_endpoint",
+    "Microsoft.Network/virtualNetworks": "azurerm_virtual_network",
+    "Microsoft.OperationalInsights/workspaces": "azurerm_log_analytics_workspace",
+    "Microsoft.Resources/resourceGroups": "azurerm_resource_group",
+    "Microsoft.Storage/storageAccounts": "azurerm_storage_account",
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "azurerm_storage_container",
+    "Microsoft.Web/serverfarms": "azurerm_service_plan",
+    "Microsoft.Web/sites": "azapi_resource",
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": "azapi_update_resource",
+    "Microsoft.Web/sites/config": "azapi_update_resource",
+}
+# Resources of their own in one tree, parts of another resource in the other: the part that has to be there.
+PARTS_IN_TERRAFORM = {
+    "Microsoft.Storage/storageAccounts/blobServices.blob_services": (
+        "azurerm_storage_account.account",
+        "blob_properties",
+    ),
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups.zone_group": (
+        "azurerm_private_endpoint.endpoint",
+        "private_dns_zone_group",
+    ),
+}
+PARTS_IN_BICEP = {
+    "azurerm_subnet.app": ("network", "properties.subnets"),
+    "azurerm_subnet.endpoints": ("network", "properties.subnets"),
+    "azurerm_subnet_network_security_group_association.app": ("network", "properties.subnets"),
+    "azurerm_subnet_network_security_group_association.endpoints": ("network", "properties.subnets"),
+}
+# Terraform address, path in Bicep, path in Terraform. `!` before the latter: it says the opposite.
+PROPERTIES = tuple(
+    line.split()
+    for line in """
+azurerm_storage_account.account kind account_kind
+azurerm_storage_account.account properties.accessTier access_tier
+azurerm_storage_account.account properties.allowSharedKeyAccess shared_access_key_enabled
+azurerm_storage_account.account properties.defaultToOAuthAuthentication default_to_oauth_authentication
+azurerm_storage_account.account properties.allowBlobPublicAccess allow_nested_items_to_be_public
+azurerm_storage_account.account properties.allowCrossTenantReplication cross_tenant_replication_enabled
+azurerm_storage_account.account properties.supportsHttpsTrafficOnly https_traffic_only_enabled
+azurerm_storage_account.account properties.minimumTlsVersion min_tls_version
+azurerm_storage_account.account properties.publicNetworkAccess public_network_access_enabled
+azurerm_storage_account.account properties.networkAcls.defaultAction network_rules.default_action
+azurerm_storage_account.account properties.sasPolicy.sasExpirationPeriod sas_policy.expiration_period
+azurerm_cognitive_account.account kind kind
+azurerm_cognitive_account.account sku.name sku_name
+azurerm_cognitive_account.account properties.disableLocalAuth !local_auth_enabled
+azurerm_cognitive_account.account properties.customSubDomainName custom_subdomain_name
+azurerm_cognitive_account.account properties.publicNetworkAccess public_network_access_enabled
+azurerm_cognitive_account.account properties.networkAcls.defaultAction network_acls.default_action
+azurerm_cognitive_account.account properties.restrictOutboundNetworkAccess outbound_network_access_restricted
+azurerm_cognitive_deployment.model_deployments sku.name sku.name
+azurerm_cognitive_deployment.model_deployments sku.capacity sku.capacity
+azurerm_cognitive_deployment.model_deployments properties.model.format model.format
+azurerm_cognitive_deployment.model_deployments properties.model.name model.name
+azurerm_cognitive_deployment.model_deployments properties.model.version model.version
+azurerm_cognitive_deployment.model_deployments properties.raiPolicyName rai_policy_name
+azurerm_cognitive_deployment.model_deployments properties.versionUpgradeOption version_upgrade_option
+azurerm_application_insights.application_insights properties.Application_Type application_type
+azurerm_application_insights.application_insights properties.DisableLocalAuth !local_authentication_enabled
+azurerm_application_insights.application_insights properties.WorkspaceResourceId workspace_id
+azurerm_log_analytics_workspace.workspace properties.sku.name sku
+azurerm_log_analytics_workspace.workspace properties.features.disableLocalAuth !local_authentication_enabled
+azurerm_log_analytics_workspace.workspace properties.retentionInDays retention_in_days
+azurerm_log_analytics_workspace.workspace properties.workspaceCapping.dailyQuotaGb daily_quota_gb
+azurerm_service_plan.plan sku.name sku_name
+azurerm_service_plan.plan properties.zoneRedundant zone_balancing_enabled
+azurerm_key_vault.vault properties.sku.name sku_name
+azurerm_key_vault.vault properties.enableRbacAuthorization rbac_authorization_enabled
+azurerm_key_vault.vault properties.enablePurgeProtection purge_protection_enabled
+azurerm_key_vault.vault properties.softDeleteRetentionInDays soft_delete_retention_days
+azurerm_key_vault.vault properties.publicNetworkAccess public_network_access_enabled
+azurerm_key_vault.vault properties.networkAcls.bypass network_acls.bypass
+azurerm_cdn_frontdoor_profile.profile sku.name sku_name
+azurerm_cdn_frontdoor_profile.profile properties.originResponseTimeoutSeconds response_timeout_seconds
+azurerm_cdn_frontdoor_firewall_policy.firewall properties.policySettings.mode mode
+azurerm_cdn_frontdoor_route.route properties.forwardingProtocol forwarding_protocol
+azurerm_cdn_frontdoor_origin.origin properties.enforceCertificateNameCheck certificate_name_check_enabled
+azurerm_private_dns_zone_virtual_network_link.zone_links properties.registrationEnabled registration_enabled
+azurerm_consumption_budget_resource_group.budget properties.amount amount
+azurerm_consumption_budget_resource_group.budget properties.timeGrain time_grain
+""".strip().splitlines()
+)
+_OPPOSITE = {"true": "false", "false": "true"}
+
+
+def _pairs(project: Project) -> dict[str, Declaration]:
+    """Bicep's resources by the addresses that their twins have to have."""
+    return {
+        f"{TYPES[found.resource_type]}.{snake(found.name)}": found
+        for name, found in project.bicep_resources().items()
+        if name not in PARTS_IN_TERRAFORM and found.resource_type in TYPES
+    }
+
+
+def resources(project: Project) -> Iterator[str]:
+    """Each resource of one tree has its twin, of the matching type and name, in the other."""
+    terraform, pairs = project.terraform_resources(), _pairs(project)
+    for name, found in project.bicep_resources().items():
+        part = PARTS_IN_TERRAFORM.get(name)
+        if part and (part[0] not in terraform or terraform[part[0]].at(part[1]) is None):
+            yield f"{found.place}: {found.name} has no twin: {part[0]} has no {part[1]}"
+        elif not part and found.resource_type not in TYPES:
+            yield f"{found.place}: nobody has said which Terraform type is the twin of {found.resource_type}"
+    for address in sorted(pairs.keys() - terraform.keys()):
+        yield f"{pairs[address].place}: {pairs[address].name} has no twin: Terraform lacks {address}"
+    for address in sorted(terraform.keys() - pairs.keys()):
+        whole = project.bicep_resource(PARTS_IN_BICEP[address][0]) if address in PARTS_IN_BICEP else None
+        if whole is None or whole.at(PARTS_IN_BICEP[address][1]) is None:
+            yield f"{terraform[address].place}: {address} has no twin in Bicep"
+
+
+def properties(project: Project) -> Iterator[str]:
+    """Each property that matters is the same: the same literal, or given by a parameter in both."""
+    terraform, pairs = project.terraform_resources(), _pairs(project)
+    for address, bicep_path, terraform_path in PROPERTIES:
+        if address not in terraform or address not in pairs:
+            continue  # said by `resources`
+        left = pairs[address].at(bicep_path)
+        right = terraform[address].at(terraform_path.removeprefix("!"))
+        if left is None or right is None:
+            missing = "Bicep" if left is None else "Terraform"
+            yield f"{address}: {missing} lacks {bicep_path if left is None else terraform_path.removeprefix('!')}"
+            continue
+        expected = literal(left)
+        if terraform_path.startswith("!"):
+            expected = _OPPOSITE[expected or "true"]
+        if expected != literal(right):
+            yield f"{address}: {bicep_path} is {left} in Bicep, {terraform_path} is {right} in Terraform"
+    for address, found in sorted(pairs.items()):
+        if address in terraform:
+            yield from _bodies(address, found, terraform[address])
+            yield from _categories(address, found, terraform[address])
+
+
+def _bodies(address: str, found: Declaration, block: Block) -> Iterator[str]:
+    """An azapi resource has Bicep's own properties."""
+    if not address.startswith("azapi_"):
+        return
+    if literal(block.at("type")) != found.type:
+        yield f"{address}: {block.at('type')} in Terraform, {found.type} in Bicep"
+    body = block.at("body") or {}
+    left = {path: value for path, value in leaves(found.body).items() if path.startswith(("kind", "properties."))}
+    right = {path: value for path, value in leaves(body).items() if path != "name"}
+    for path in sorted(left.keys() ^ right.keys()):
+        yield f"{address}: {'Terraform' if path in left else 'Bicep'} lacks {path}"
+    for path in sorted(left.keys() & right.keys()):
+        if literal(left[path]) != literal(right[path]):
+            yield f"{address}: {path} is {left[path]} in Bicep and {right[path]} in Terraform"
+
+
+def _categories(address: str, found: Declaration, block: Block) -> Iterator[str]:
+    """A diagnostic setting collects the same."""
+    if not address.startswith("azurerm_monitor_diagnostic_setting."):
+        return
+    left = {
+        literal(value) for path, value in leaves(found.body).items() if path.endswith(("category", "categoryGroup"))
+    }
+    right = {literal(value) for inner in block.blocks for value in inner.arguments.values()}
+    if left != right:
+        yield f"{address}: collects {sorted(map(str, left))} in Bicep and {sorted(map(str, right))} in Terraform"
+
+
+def roles(project: Project) -> Iterator[str]:
+    """Each role assignment gives the same role, to the same kind of principal, on the same kind of resource."""
+    terraform = project.terraform_resources()
+    for address, found in sorted(_pairs(project).items()):
+        if address not in terraform or not address.startswith("azurerm_role_assignment."):
+            continue
+        definition = r"(?:roleIds|role_ids)\.(\w+)"
+        left = re.search(definition, str(found.at("properties.roleDefinitionId")))
+        right = re.search(definition, str(terraform[address].at("role_definition_id")))
+        if not left or not right or snake(left.group(1)) != right.group(1):
+            yield f"{address}: the role differs between Bicep and Terraform"
+        kinds = (found.at("properties.principalType"), terraform[address].at("principal_type"))
+        if literal(kinds[0]) != literal(kinds[1]):
+            yield f"{address}: principal type {kinds[0]} in Bicep, {kinds[1]} in Terraform"
+
+
+def parameters(project: Project) -> Iterator[str]:
+    """The same parameters with the same defaults; and main.parameters.json gives azd each of them."""
+    left = {snake(found.name): found for found in project.main("param")}
+    right = {block.address: block for block in blocks_of(project.terraform, "variable")}
+    for name in sorted(left.keys() ^ right.keys()):
+        yield f"the parameter {name} is only in {'Bicep' if name in left else 'Terraform'}"
+    for name in sorted(left.keys() & right.keys()):
+        bicep = _default(left[name].value if left[name].value != "" else None)
+        terraform = _default(right[name].at("default"))
+        if bicep != terraform:
+            yield f"the default of {name} is {bicep} in Bicep and {terraform} in Terraform"
+    given = json.loads((project.root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    names = {found.name: found for found in left.values()}
+    for name in sorted(names.keys() ^ given.keys()):
+        yield f"the parameter {name} is only in {'main.bicep' if name in names else 'main.parameters.json'}"
+    for name in sorted(names.keys() & given.keys()):
+        _, is_default, default = str(given[name]["value"]).removesuffix("}").partition("=")
+        if is_default and default != literal(names[name].value):
+            yield f"the default of {name} is {names[name].value} in main.bicep and {default} in main.parameters.json"
+
+
+def _default(value: Node | None) -> str | None:
+    return None if value is None else (literal(value) if isinstance(value, str) else json.dumps(value))
+
+
+def outputs(project: Project) -> Iterator[str]:
+    """The same outputs."""
+    left = {found.name for found in project.main("output")}
+    right = {block.address for block in blocks_of(project.terraform, "output")}
+    for name in sorted(left ^ right):
+        yield f"the output {name} is only in {'Bicep' if name in left else 'Terraform'}"

@@ -1,0 +1,364 @@
+// The Flex Consumption plan and the app on it, with every app setting. One app per plan is what Flex Consumption allows.
+
+@description('Required. Name of the plan.')
+param planName string
+
+@description('Required. Name of the app.')
+param name string
+
+@description('Required. Region.')
+param location string
+
+@description('Optional. Tags.')
+param tags object = {}
+
+@description('Required. Resource id of the app\'s identity.')
+param identityId string
+
+@description('Required. Client id of the app\'s identity.')
+param identityClientId string
+
+@description('Required. Address of the blob service, with a slash at its end.')
+param storageBlobEndpoint string
+
+@description('Required. Name of the container that deployments are put into.')
+param deploymentContainerName string
+
+@description('Required. Name of the Application Insights component that telemetry goes to.')
+param applicationInsightsName string
+
+@description('Required. Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Optional. Version of Python.')
+@allowed([
+  '3.13'
+  '3.14'
+])
+param pythonVersion string = '3.13'
+
+@description('Optional. Memory of an instance: 512 is a quarter of a core, 2048 one, 4096 two.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemoryMB int = 2048
+
+@description('Optional. The most instances at one time: the bound of what compute can cost.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Optional. Open requests per instance before another instance starts. Unset, Python gets 1: a stream would hold an instance of its own.')
+@minValue(1)
+@maxValue(1000)
+param httpPerInstanceConcurrency int = 100
+
+@description('Optional. Instances that are always ready for HTTP, so that nobody waits for a cold start. They cost money all the time.')
+@minValue(0)
+param httpAlwaysReadyInstances int = 0
+
+@description('Optional. Whether instances are spread over availability zones; needs at least 2 that are always ready.')
+param zoneRedundant bool = false
+
+@description('Optional. Resource id of the subnet of the app; empty for none.')
+param subnetId string = ''
+
+@description('Optional. Who may call: the Functions host\'s keys, keys of the app\'s own, Entra tokens, or anyone.')
+@allowed([
+  'function'
+  'keys'
+  'entra'
+  'anonymous'
+])
+param authMode string = 'function'
+
+@description('Optional. Address of the vault with the secret caller-keys, with a slash at its end; needed with authMode keys.')
+param vaultUri string = ''
+
+@description('Optional. Client id of the app registration that callers ask tokens for; needed with authMode entra.')
+param authClientId string = ''
+
+@description('Optional. Client ids of the applications that may call with authMode entra; empty for the registration itself alone.')
+param authAllowedClientIds array = []
+
+@description('Optional. Origins of browser pages that may call.')
+param corsAllowedOrigins array = []
+
+@description('Optional. Id of the Front Door profile that alone may call; empty where there is none.')
+param frontDoorId string = ''
+
+@description('Required. Address of the first Azure OpenAI account.')
+param openAiEndpoint string
+
+@description('Required. The name that stands for the model when a request gives none.')
+param openAiDefaultDeployment string
+
+@description('Required. Entries of AZURE_OPENAI_BACKENDS.')
+param openAiBackends array
+
+@description('Optional. App settings that differ from the defaults below. Never a secret.')
+param appSettings object = {}
+
+var behindFrontDoor = !empty(frontDoorId)
+
+// With Easy Auth the platform has to answer a browser's preflight, which brings no token; otherwise the app does. Never both.
+var platformCors = authMode == 'entra'
+
+// Every setting of the app, with the app's own defaults. The parameter appSettings overrides any of them.
+var defaultSettings = {
+  AZURE_OPENAI_ENDPOINT: openAiEndpoint
+  AZURE_OPENAI_DEPLOYMENT: openAiDefaultDeployment
+  AZURE_OPENAI_API: 'chat'
+  AZURE_OPENAI_SCOPE: 'https://cognitiveservices.azure.com/.default'
+  AZURE_OPENAI_BACKENDS: string(openAiBackends)
+  AZURE_OPENAI_MODELS: ''
+  STREAMING_ENABLED: 'true'
+  SYSTEM_PROMPT: ''
+  MAX_REQUEST_BYTES: '16777216'
+  MAX_OUTPUT_TOKENS: ''
+  MAX_EVENT_BYTES: '4194304'
+  MAX_OPEN_STREAMS: '0'
+  COMMIT_SECONDS: '10'
+  FIRST_CONTENT_SECONDS: '90'
+  ATTEMPT_BUDGET_SECONDS: '100'
+  UPSTREAM_SILENCE_SECONDS: '120'
+  HEARTBEAT_SECONDS: '15'
+  DRAIN_SECONDS: '25'
+  DEBUG_HEADERS: 'false'
+}
+
+// Settings that follow from what is deployed here: nothing overrides them.
+var deployedSettings = {
+  AUTH_MODE: authMode
+  CALLER_KEYS: authMode == 'keys' ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/caller-keys)' : ''
+  ALLOWED_ORIGINS: platformCors ? '' : join(corsAllowedOrigins, ',')
+}
+
+var namedSettings = union(defaultSettings, appSettings, deployedSettings)
+
+var namedSettingList = [for setting in items(namedSettings): {
+  name: setting.key
+  value: setting.value
+}]
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
+}
+
+resource site 'Microsoft.Web/sites@2025-03-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': 'api' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    publicNetworkAccess: 'Enabled'
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${storageBlobEndpoint}${deploymentContainerName}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: pythonVersion
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: httpAlwaysReadyInstances > 0 ? [
+          {
+            name: 'http'
+            instanceCount: httpAlwaysReadyInstances
+          }
+        ] : []
+        triggers: {
+          http: {
+            perInstanceConcurrency: httpPerInstanceConcurrency
+          }
+        }
+      }
+    }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      healthCheckPath: '/health'
+      cors: {
+        allowedOrigins: platformCors ? corsAllowedOrigins : []
+        supportCredentials: false
+      }
+      ipSecurityRestrictionsDefaultAction: behindFrontDoor ? 'Deny' : 'Allow'
+      ipSecurityRestrictions: behindFrontDoor ? [
+        {
+          name: 'front-door'
+          description: 'Only this Front Door profile.'
+          action: 'Allow'
+          priority: 100
+          tag: 'ServiceTag'
+          ipAddress: 'AzureFrontDoor.Backend'
+          headers: {
+            'x-azure-fdid': [
+              frontDoorId
+            ]
+          }
+        }
+      ] : []
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
+      appSettings: concat([
+        {
+          name: 'AzureWebJobsStorage__credential'
+          value: 'managedidentity'
+        }
+        {
+          name: 'AzureWebJobsStorage__clientId'
+          value: identityClientId
+        }
+        {
+          name: 'AzureWebJobsStorage__blobServiceUri'
+          value: storageBlobEndpoint
+        }
+        {
+          name: 'AZURE_CLIENT_ID'
+          value: identityClientId
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+          value: applicationInsights.properties.ConnectionString
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+          value: 'ClientId=${identityClientId};Authorization=AAD'
+        }
+        {
+          name: 'AzureWebJobsDisableHomepage'
+          value: 'true'
+        }
+        {
+          name: 'PYTHON_ENABLE_INIT_INDEXING'
+          value: '1'
+        }
+      ], namedSettingList)
+    }
+  }
+}
+
+// Deployments come with Entra tokens; user name and password lead nowhere.
+resource scmBasicAuth 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+resource ftpBasicAuth 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: site
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource easyAuth 'Microsoft.Web/sites/config@2025-03-01' = if (authMode == 'entra') {
+  parent: site
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+    }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+      excludedPaths: [
+        '/health'
+      ]
+    }
+    httpSettings: {
+      requireHttps: true
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: authClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [
+            authClientId
+            'api://${authClientId}'
+          ]
+          defaultAuthorizationPolicy: {
+            allowedApplications: empty(authAllowedClientIds) ? [
+              authClientId
+            ] : authAllowedClientIds
+          }
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+  }
+}
+
+resource siteDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'host'
+  scope: site
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'FunctionAppLogs'
+        enabled: true
+      }
+    ]
+    metrics: [
+      {
+        category: 'AllMetrics'
+        enabled: true
+      }
+    ]
+  }
+}
+
+@description('Name of the app.')
+output name string = site.name
+
+@description('Host name of the app.')
+output hostName string = site.properties.defaultHostName

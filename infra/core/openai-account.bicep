@@ -1,0 +1,113 @@
+// One Azure OpenAI account with its deployments, and the entry that it adds to AZURE_OPENAI_BACKENDS. No keys.
+
+@description('Required. Name of the account, which is its subdomain too: Entra tokens need one.')
+param name string
+
+@description('Required. Name of the backend in AZURE_OPENAI_BACKENDS.')
+param backendName string
+
+@description('Required. Region.')
+param location string
+
+@description('Optional. Tags.')
+param tags object = {}
+
+@description('Optional. Order among the backends; the lowest goes first.')
+@minValue(0)
+param priority int = 1
+
+@description('Optional. Share of the work among backends of the same priority.')
+@minValue(1)
+param weight int = 1
+
+@description('Required. List of {name, model, version, sku, capacity, alias}: alias is the name that callers use, by default the name of the deployment; capacity is in thousands of tokens a minute.')
+@minLength(1)
+param deployments array
+
+@description('Required. Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Optional. Whether only private endpoints lead to the account.')
+param privateOnly bool = false
+
+@description('Optional. Whether the service may fetch nothing from other addresses on a caller\'s behalf. It then refuses images by address.')
+param restrictOutbound bool = false
+
+var deploymentNames = [for deployment in deployments: '"${deployment.?alias ?? deployment.name}":"${deployment.name}"']
+
+resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'OpenAI'
+  sku: {
+    name: 'S0'
+  }
+  properties: {
+    customSubDomainName: name
+    disableLocalAuth: true
+    publicNetworkAccess: privateOnly ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      defaultAction: privateOnly ? 'Deny' : 'Allow'
+    }
+    restrictOutboundNetworkAccess: restrictOutbound
+  }
+}
+
+// One at a time: the service refuses two changes to one account at once.
+@batchSize(1)
+resource modelDeployments 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01' = [for deployment in deployments: {
+  parent: account
+  name: deployment.name
+  sku: {
+    name: deployment.sku
+    capacity: deployment.capacity
+  }
+  properties: {
+    model: {
+      format: 'OpenAI'
+      name: deployment.model
+      version: deployment.version
+    }
+    raiPolicyName: 'Microsoft.DefaultV2'
+    versionUpgradeOption: 'OnceCurrentVersionExpired'
+  }
+}]
+
+resource openAiDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: account
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+    metrics: [
+      {
+        category: 'AllMetrics'
+        enabled: true
+      }
+    ]
+  }
+}
+
+@description('Resource id, for the private endpoint.')
+output id string = account.id
+
+@description('Name, for role assignments.')
+output name string = account.name
+
+@description('Address of the account.')
+output endpoint string = account.properties.endpoint
+
+@description('Entry for AZURE_OPENAI_BACKENDS.')
+output backend object = {
+  name: backendName
+  endpoint: account.properties.endpoint
+  priority: priority
+  weight: weight
+  deployments: json('{${join(deploymentNames, ',')}}')
+}

@@ -1,0 +1,59 @@
+// One private endpoint, with its DNS entry, for each resource that the app calls.
+
+@description('Required. What the name of every endpoint starts with.')
+param namePrefix string
+
+@description('Required. Region of the network.')
+param location string
+
+@description('Optional. Tags.')
+param tags object = {}
+
+@description('Required. Resource id of the subnet.')
+param subnetId string
+
+@description('Required. Resource ids of the private DNS zones, by group id.')
+param zoneIds object
+
+@description('Required. List of {name, resourceId, groupId}.')
+param endpoints array
+
+resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = [for item in endpoints: {
+  name: '${namePrefix}${item.name}'
+  location: location
+  tags: tags
+  properties: {
+    subnet: {
+      id: subnetId
+    }
+    privateLinkServiceConnections: [
+      {
+        name: item.name
+        properties: {
+          privateLinkServiceId: item.resourceId
+          groupIds: [
+            item.groupId
+          ]
+        }
+      }
+    ]
+  }
+}]
+
+resource zoneGroup 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [for (item, i) in endpoints: {
+  parent: endpoint[i]
+  name: 'default'
+  properties: {
+    privateDnsZoneConfigs: [
+      {
+        name: item.groupId
+        properties: {
+          privateDnsZoneId: zoneIds[item.groupId]
+        }
+      }
+    ]
+  }
+}]
+
+@description('Names of the endpoints.')
+output names array = [for (item, i) in endpoints: endpoint[i].name]

@@ -1,0 +1,97 @@
+// The storage account that the Functions host needs, with the container of deployment packages. No shared keys.
+
+@description('Required. Name of the storage account.')
+param name string
+
+@description('Required. Region.')
+param location string
+
+@description('Optional. Tags.')
+param tags object = {}
+
+@description('Required. Name of the container that deployments are put into.')
+param containerName string
+
+@description('Required. Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Optional. Whether only private endpoints lead to the account.')
+param privateOnly bool = false
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: {
+    name: 'Standard_LRS'
+  }
+  properties: {
+    accessTier: 'Hot'
+    allowSharedKeyAccess: false
+    defaultToOAuthAuthentication: true
+    allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
+    supportsHttpsTrafficOnly: true
+    minimumTlsVersion: 'TLS1_2'
+    publicNetworkAccess: privateOnly ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      defaultAction: privateOnly ? 'Deny' : 'Allow'
+      bypass: 'None'
+    }
+    sasPolicy: {
+      expirationAction: 'Log'
+      sasExpirationPeriod: '00.01:00:00'
+    }
+  }
+}
+
+resource blobServices 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    deleteRetentionPolicy: {
+      enabled: true
+      days: 7
+    }
+    containerDeleteRetentionPolicy: {
+      enabled: true
+      days: 7
+    }
+  }
+}
+
+resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobServices
+  name: containerName
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
+resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: blobServices
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'StorageWrite'
+        enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
+  }
+}
+
+@description('Resource id, for the private endpoint.')
+output id string = account.id
+
+@description('Name, for the role assignment.')
+output name string = account.name
+
+@description('Address of the blob service, with a slash at its end.')
+output blobEndpoint string = account.properties.primaryEndpoints.blob

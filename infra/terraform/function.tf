@@ -1,0 +1,258 @@
+# The Flex Consumption plan and the app on it, with every app setting.
+
+locals {
+  # With Easy Auth the platform has to answer a browser's preflight, which brings no token; otherwise the app does. Never both.
+  platform_cors = var.auth_mode == "entra"
+
+  # Every setting of the app, with the app's own defaults. The variable app_settings overrides any of them.
+  default_settings = {
+    AZURE_OPENAI_ENDPOINT    = local.open_ai_backends[0].endpoint
+    AZURE_OPENAI_DEPLOYMENT  = local.default_deployment
+    AZURE_OPENAI_API         = "chat"
+    AZURE_OPENAI_SCOPE       = "https://cognitiveservices.azure.com/.default"
+    AZURE_OPENAI_BACKENDS    = jsonencode(local.open_ai_backends)
+    AZURE_OPENAI_MODELS      = ""
+    STREAMING_ENABLED        = "true"
+    SYSTEM_PROMPT            = ""
+    MAX_REQUEST_BYTES        = "16777216"
+    MAX_OUTPUT_TOKENS        = ""
+    MAX_EVENT_BYTES          = "4194304"
+    MAX_OPEN_STREAMS         = "0"
+    COMMIT_SECONDS           = "10"
+    FIRST_CONTENT_SECONDS    = "90"
+    ATTEMPT_BUDGET_SECONDS   = "100"
+    UPSTREAM_SILENCE_SECONDS = "120"
+    HEARTBEAT_SECONDS        = "15"
+    DRAIN_SECONDS            = "25"
+    DEBUG_HEADERS            = "false"
+  }
+
+  # Settings that follow from what is deployed here: nothing overrides them.
+  deployed_settings = {
+    AUTH_MODE       = var.auth_mode
+    CALLER_KEYS     = var.auth_mode == "keys" ? "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault.vault[0].vault_uri}secrets/caller-keys)" : ""
+    ALLOWED_ORIGINS = local.platform_cors ? "" : join(",", var.cors_allowed_origins)
+  }
+
+  named_settings = merge(local.default_settings, var.app_settings, local.deployed_settings)
+}
+
+resource "azurerm_service_plan" "plan" {
+  name                   = "plan-${local.resource_token}"
+  resource_group_name    = azurerm_resource_group.group.name
+  location               = azurerm_resource_group.group.location
+  tags                   = local.tags
+  os_type                = "Linux"
+  sku_name               = "FC1"
+  zone_balancing_enabled = var.zone_redundant
+}
+
+resource "azapi_resource" "site" {
+  type      = "Microsoft.Web/sites@2025-03-01"
+  name      = "func-${local.resource_token}"
+  parent_id = azurerm_resource_group.group.id
+  location  = azurerm_resource_group.group.location
+  tags      = merge(local.tags, { "azd-service-name" = "api" })
+
+  identity {
+    type         = "UserAssigned"
+    identity_ids = [azurerm_user_assigned_identity.identity.id]
+  }
+
+  body = {
+    kind = "functionapp,linux"
+    properties = {
+      serverFarmId              = azurerm_service_plan.plan.id
+      httpsOnly                 = true
+      publicNetworkAccess       = "Enabled"
+      keyVaultReferenceIdentity = azurerm_user_assigned_identity.identity.id
+      virtualNetworkSubnetId    = var.vnet_enabled ? azurerm_subnet.app[0].id : null
+      functionAppConfig = {
+        deployment = {
+          storage = {
+            type  = "blobContainer"
+            value = "${azurerm_storage_account.account.primary_blob_endpoint}${azurerm_storage_container.packages.name}"
+            authentication = {
+              type                           = "UserAssignedIdentity"
+              userAssignedIdentityResourceId = azurerm_user_assigned_identity.identity.id
+            }
+          }
+        }
+        runtime = {
+          name    = "python"
+          version = var.python_version
+        }
+        scaleAndConcurrency = {
+          instanceMemoryMB     = var.instance_memory_mb
+          maximumInstanceCount = var.maximum_instance_count
+          alwaysReady = var.http_always_ready_instances > 0 ? [{
+            name          = "http"
+            instanceCount = var.http_always_ready_instances
+          }] : []
+          triggers = {
+            http = {
+              perInstanceConcurrency = var.http_per_instance_concurrency
+            }
+          }
+        }
+      }
+      siteConfig = {
+        minTlsVersion    = "1.2"
+        scmMinTlsVersion = "1.2"
+        http20Enabled    = true
+        healthCheckPath  = "/health"
+        cors = {
+          allowedOrigins     = local.platform_cors ? var.cors_allowed_origins : []
+          supportCredentials = false
+        }
+        ipSecurityRestrictionsDefaultAction = var.front_door_enabled ? "Deny" : "Allow"
+        ipSecurityRestrictions = var.front_door_enabled ? [{
+          name        = "front-door"
+          description = "Only this Front Door profile."
+          action      = "Allow"
+          priority    = 100
+          tag         = "ServiceTag"
+          ipAddress   = "AzureFrontDoor.Backend"
+          headers = {
+            "x-azure-fdid" = [azurerm_cdn_frontdoor_profile.profile[0].resource_guid]
+          }
+        }] : []
+        scmIpSecurityRestrictionsUseMain       = false
+        scmIpSecurityRestrictionsDefaultAction = "Allow"
+        appSettings = concat([
+          {
+            name  = "AzureWebJobsStorage__credential"
+            value = "managedidentity"
+          },
+          {
+            name  = "AzureWebJobsStorage__clientId"
+            value = azurerm_user_assigned_identity.identity.client_id
+          },
+          {
+            name  = "AzureWebJobsStorage__blobServiceUri"
+            value = azurerm_storage_account.account.primary_blob_endpoint
+          },
+          {
+            name  = "AZURE_CLIENT_ID"
+            value = azurerm_user_assigned_identity.identity.client_id
+          },
+          {
+            name  = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+            value = azurerm_application_insights.application_insights.connection_string
+          },
+          {
+            name  = "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
+            value = "ClientId=${azurerm_user_assigned_identity.identity.client_id};Authorization=AAD"
+          },
+          {
+            name  = "AzureWebJobsDisableHomepage"
+            value = "true"
+          },
+          {
+            name  = "PYTHON_ENABLE_INIT_INDEXING"
+            value = "1"
+          },
+        ], [for name, value in local.named_settings : { name = name, value = value }])
+      }
+    }
+  }
+
+  ignore_null_property   = true
+  response_export_values = ["properties.defaultHostName"]
+
+  # The app starts only when its roles exist and its private endpoints answer.
+  depends_on = [
+    azurerm_role_assignment.app_storage_blob_data_owner,
+    azurerm_role_assignment.app_monitoring_metrics_publisher,
+    azurerm_role_assignment.app_key_vault_secrets_user,
+    azurerm_role_assignment.app_open_ai_user,
+    azurerm_private_endpoint.endpoint,
+  ]
+}
+
+# Deployments come with Entra tokens; user name and password lead nowhere. The two policies exist with every site: they are
+# changed, not made. The name inside the body is what tells the kinds of config apart; the platform sends it back the same.
+resource "azapi_update_resource" "scm_basic_auth" {
+  type      = "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01"
+  parent_id = azapi_resource.site.id
+  name      = "scm"
+
+  body = {
+    name = "scm"
+    properties = {
+      allow = false
+    }
+  }
+}
+
+resource "azapi_update_resource" "ftp_basic_auth" {
+  type      = "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01"
+  parent_id = azapi_resource.site.id
+  name      = "ftp"
+
+  body = {
+    name = "ftp"
+    properties = {
+      allow = false
+    }
+  }
+}
+
+resource "azapi_update_resource" "easy_auth" {
+  count = var.auth_mode == "entra" ? 1 : 0
+
+  type      = "Microsoft.Web/sites/config@2025-03-01"
+  parent_id = azapi_resource.site.id
+  name      = "authsettingsV2"
+
+  body = {
+    name = "authsettingsV2"
+    properties = {
+      platform = {
+        enabled = true
+      }
+      globalValidation = {
+        requireAuthentication       = true
+        unauthenticatedClientAction = "Return401"
+        excludedPaths               = ["/health"]
+      }
+      httpSettings = {
+        requireHttps = true
+      }
+      identityProviders = {
+        azureActiveDirectory = {
+          enabled = true
+          registration = {
+            clientId     = var.auth_client_id
+            openIdIssuer = "https://login.microsoftonline.com/${data.azurerm_client_config.current.tenant_id}/v2.0"
+          }
+          validation = {
+            allowedAudiences = [var.auth_client_id, "api://${var.auth_client_id}"]
+            defaultAuthorizationPolicy = {
+              allowedApplications = length(var.auth_allowed_client_ids) == 0 ? [var.auth_client_id] : var.auth_allowed_client_ids
+            }
+          }
+        }
+      }
+      login = {
+        tokenStore = {
+          enabled = false
+        }
+      }
+    }
+  }
+}
+
+resource "azurerm_monitor_diagnostic_setting" "site_diagnostics" {
+  name                       = "host"
+  target_resource_id         = azapi_resource.site.id
+  log_analytics_workspace_id = azurerm_log_analytics_workspace.workspace.id
+
+  enabled_log {
+    category = "FunctionAppLogs"
+  }
+
+  enabled_metric {
+    category = "AllMetrics"
+  }
+}

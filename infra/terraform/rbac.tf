@@ -1,0 +1,65 @@
+# Every role, each on the one resource that it is for.
+
+locals {
+  role_ids = {
+    storage_blob_data_owner         = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b" # Storage Blob Data Owner
+    monitoring_metrics_publisher    = "3913510d-42f4-4e42-8a64-420c390055eb" # Monitoring Metrics Publisher
+    key_vault_secrets_user          = "4633458b-17de-408a-b874-0445c86b69e6" # Key Vault Secrets User
+    key_vault_secrets_officer       = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" # Key Vault Secrets Officer
+    cognitive_services_open_ai_user = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd" # Cognitive Services OpenAI User
+  }
+  role_definitions = "${local.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
+  has_developer    = var.principal_id != ""
+}
+
+# The Functions host keeps its locks and keys in blobs, and the platform reads the deployment package from there.
+resource "azurerm_role_assignment" "app_storage_blob_data_owner" {
+  scope              = azurerm_storage_account.account.id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.storage_blob_data_owner}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+resource "azurerm_role_assignment" "app_monitoring_metrics_publisher" {
+  scope              = azurerm_application_insights.application_insights.id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.monitoring_metrics_publisher}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+resource "azurerm_role_assignment" "app_key_vault_secrets_user" {
+  count = var.auth_mode == "keys" ? 1 : 0
+
+  scope              = azurerm_key_vault.vault[0].id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.key_vault_secrets_user}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+# Whoever deploys puts the caller keys' hashes into the vault.
+resource "azurerm_role_assignment" "developer_key_vault_secrets_officer" {
+  count = var.auth_mode == "keys" && local.has_developer ? 1 : 0
+
+  scope              = azurerm_key_vault.vault[0].id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.key_vault_secrets_officer}"
+  principal_id       = var.principal_id
+  principal_type     = var.principal_type
+}
+
+resource "azurerm_role_assignment" "app_open_ai_user" {
+  for_each = local.open_ai_account_ids
+
+  scope              = each.value
+  role_definition_id = "${split("/resourceGroups/", each.value)[0]}/providers/Microsoft.Authorization/roleDefinitions/${local.role_ids.cognitive_services_open_ai_user}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+resource "azurerm_role_assignment" "developer_open_ai_user" {
+  for_each = local.has_developer ? local.open_ai_account_ids : {}
+
+  scope              = each.value
+  role_definition_id = "${split("/resourceGroups/", each.value)[0]}/providers/Microsoft.Authorization/roleDefinitions/${local.role_ids.cognitive_services_open_ai_user}"
+  principal_id       = var.principal_id
+  principal_type     = var.principal_type
+}

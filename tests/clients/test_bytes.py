@@ -1,0 +1,147 @@
+"""A relay, not a translator: what the client receives is, byte for byte, what the upstream sent."""
+
+import base64
+import itertools
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from dev.simulator.probe import Seen
+from tests.app_process import App
+from tests.clients.recordings import STREAMS, WHOLES, Recording
+
+WITHIN_A_CHARACTER = re.compile(rb"(?<=[\xc0-\xff])(?=[\x80-\xbf])")
+AROUND_LINE_ENDS = re.compile(rb"(?<=[\r\n])(?=\r|\n)(?<!\n\r)|(?<=data:)|(?<=\[)(?=DONE)")
+"""Not inside the `\\r\\n` that ends a frame: see `test_a_frame_cut_inside_its_last_line_end_is_the_same_frame`."""
+INSIDE_THE_LAST_LINE_END = re.compile(rb"(?<=\r\n\r)(?=\n)")
+LINE_END = re.compile(rb"\r\n|\r|\n")
+MOST_CUTS = 60
+CUT_SECONDS = 0.002
+
+type Writes = list[tuple[float, bytes]]
+
+
+def in_one_write(body: bytes) -> Writes:
+    return [(0.0, body)]
+
+
+def frame_by_frame(body: bytes) -> Writes:
+    return _cut(body, [match.end() for match in re.finditer(rb"\r?\n\r?\n", body)])
+
+
+def within_characters(body: bytes) -> Writes:
+    return _cut(body, [match.end() for match in WITHIN_A_CHARACTER.finditer(body)])
+
+
+def around_line_ends(body: bytes) -> Writes:
+    return _cut(body, [match.end() for match in AROUND_LINE_ENDS.finditer(body)])
+
+
+def _cut(body: bytes, places: list[int]) -> Writes:
+    every = -(-len(places) // MOST_CUTS) or 1
+    edges = [0, *places[::every], len(body)]
+    return [(CUT_SECONDS, body[start:end]) for start, end in itertools.pairwise(edges) if start < end]
+
+
+DELIVERIES: dict[str, Callable[[bytes], Writes]] = {
+    "in one write": in_one_write,
+    "frame by frame": frame_by_frame,
+    "cut within characters": within_characters,
+    "cut around line ends": around_line_ends,
+}
+
+
+def raw(writes: Writes) -> list[tuple[float, str]]:
+    return [(delay, base64.b64encode(data).decode()) for delay, data in writes]
+
+
+def ask(app: App, key: str, path: str, body: dict[str, Any]) -> Seen:
+    with app.probe(body, path, authorization=f"Bearer {key}") as probe:
+        return probe.read_all()
+
+
+RELAYED = [
+    pytest.param(recording, delivery, wants, id=f"{name}, {how}{', usage asked' if wants else ''}")
+    for name, recording in STREAMS.items()
+    for how, delivery in DELIVERIES.items()
+    for wants in ([False, True] if recording.usage else [False])
+]
+
+
+def relayed(
+    app: App, upstream: Simulator, key: str, recording: Recording, writes: Writes, *, wants_usage: bool
+) -> Seen:
+    upstream.behave(main={"raw": raw(writes)})
+    options = {"stream_options": {"include_usage": True}} if wants_usage else {}
+    return ask(app, key, recording.path, {"model": "gpt", "stream": True, **recording.asked, **options})
+
+
+@pytest.mark.parametrize(("recording", "delivery", "wants_usage"), RELAYED)
+def test_a_stream_is_relayed_byte_for_byte(
+    app: App,
+    upstream: Simulator,
+    key: str,
+    recording: Recording,
+    delivery: Callable[[bytes], Writes],
+    wants_usage: bool,
+) -> None:
+    seen = relayed(app, upstream, key, recording, delivery(recording.body), wants_usage=wants_usage)
+    assert (seen.status, seen.ending) == (200, "complete")
+    assert seen.body == (recording.body if wants_usage else recording.body.replace(recording.usage, b""))
+
+
+def frames(body: bytes) -> list[bytes]:
+    """The frames of a stream as any reader finds them."""
+    return [frame for frame in (part.strip() for part in LINE_END.sub(b"\n", body).split(b"\n\n")) if frame]
+
+
+@pytest.mark.parametrize("name", ["azure chat, CRLF", "responses, CRLF"])
+def test_a_frame_cut_inside_its_last_line_end_is_the_same_frame(
+    app: App, upstream: Simulator, key: str, name: str
+) -> None:
+    recording = STREAMS[name]
+    writes = _cut(recording.body, [match.end() for match in INSIDE_THE_LAST_LINE_END.finditer(recording.body)])
+    seen = relayed(app, upstream, key, recording, writes, wants_usage=False)
+    kept = recording.body.replace(recording.usage, b"")
+    assert seen.ending == "complete"
+    assert frames(seen.body) == frames(kept)
+
+
+def test_each_recording_that_tells_its_usage_has_it_once() -> None:
+    for recording in STREAMS.values():
+        assert not recording.usage or recording.body.count(recording.usage) == 1
+
+
+def test_what_arrives_in_one_read_leaves_in_one_write(app: App, upstream: Simulator, key: str) -> None:
+    recording = STREAMS["44 events"]
+    assert recording.body.count(b"\n\n") == 44
+    upstream.behave(main={"raw": raw(in_one_write(recording.body))})
+    seen = ask(app, key, recording.path, {"model": "gpt", "stream": True, **recording.asked})
+    assert len(seen.chunks) <= 2
+
+
+@pytest.mark.parametrize(("path", "status", "body"), WHOLES.values(), ids=WHOLES)
+def test_an_answer_in_one_piece_is_relayed_byte_for_byte(
+    app: App, upstream: Simulator, key: str, path: str, status: int, body: bytes
+) -> None:
+    headers = {"content-type": "application/json; odd=1", "x-ratelimit-remaining-tokens": "7"}
+    writes = [(0.0, body[: len(body) // 2]), (CUT_SECONDS, body[len(body) // 2 :])]
+    upstream.behave(main={"raw": raw(writes), "status": status, "headers": headers})
+    seen = ask(app, key, path, {"model": "gpt", "messages": [], "input": "hi", "prompt": "hi"})
+    assert (seen.status, seen.ending) == (status, "complete")
+    assert seen.body == body
+    assert seen.headers.items() >= headers.items()
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500])
+def test_a_refusal_of_a_stream_is_relayed_byte_for_byte(app: App, upstream: Simulator, key: str, status: int) -> None:
+    body = json.dumps({"error": {"code": "odd", "message": "Größe", "inner": [1.0]}}, indent=3).encode()
+    headers = {"content-type": "application/json", "retry-after": "9", "x-ratelimit-limit-requests": "3"}
+    upstream.behave(main={"raw": raw(in_one_write(body)), "status": status, "headers": headers})
+    seen = ask(app, key, "/v1/chat/completions", {"model": "gpt", "messages": [], "stream": True})
+    assert (seen.status, seen.body, seen.ending) == (status, body, "complete")
+    assert seen.headers.items() >= headers.items()

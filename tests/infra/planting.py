@@ -1,0 +1,21 @@
+"""Plants one error in a copy, and asks one check about it."""
+
+from pathlib import Path
+
+from dev.infra_check.__main__ import CHECKS
+from dev.infra_check.tree import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plant(root: Path, name: str, old: str, new: str) -> None:
+    """Replaces a text that is there, everywhere in one file."""
+    path = root / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{name} has no {old!r}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def said(root: Path, check: str) -> str:
+    """What a check says about a project; '' when all is well."""
+    return "\n".join(CHECKS[check](Project.read(root)))

@@ -1,0 +1,79 @@
+"""The tree as it stands passes every check that needs no other program."""
+
+import json
+import re
+
+import pytest
+
+from dev.infra_check.scanner import leaves, literal
+from dev.infra_check.setting_lists import NOT_DEPLOYED, bicep_settings, code_settings
+from dev.infra_check.tree import Project
+from shared.backend_list import parse_backends
+from shared.settings import SETTING_NAMES, Settings
+from tests.infra.planting import ROOT, said
+
+OWN_CHECKS = (
+    "workflows",
+    "settings",
+    "keyless",
+    "roles",
+    "checklist",
+    "streams",
+    "descriptions",
+    "twin resources",
+    "twin properties",
+    "twin roles",
+    "twin parameters",
+    "twin outputs",
+)
+
+
+@pytest.mark.parametrize("check", OWN_CHECKS)
+def test_the_tree_is_in_order(check: str) -> None:
+    assert said(ROOT, check) == ""
+
+
+def test_the_listed_settings_are_exactly_those_that_the_code_reads() -> None:
+    source = (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'read\.\w+\(\s*"([A-Z_]+)"', source))
+    assert read == set(SETTING_NAMES)
+    assert code_settings(ROOT) == SETTING_NAMES
+
+
+def test_the_defaults_of_a_deployment_are_the_defaults_of_the_app() -> None:
+    needed = {"AZURE_OPENAI_ENDPOINT": "https://account.openai.azure.com"}
+    deployed = {name: literal(value) for name, value in bicep_settings(Project.read(ROOT)).items()}
+    defaults = {name: value for name, value in deployed.items() if value is not None and name in SETTING_NAMES}
+    assert len(defaults) > 15
+    assert Settings.from_env(needed | defaults) == Settings.from_env(needed)
+
+
+def test_every_setting_that_a_deployment_leaves_out_has_its_reason() -> None:
+    assert all(NOT_DEPLOYED[name] for name in set(SETTING_NAMES) - set(bicep_settings(Project.read(ROOT))))
+
+
+def test_the_app_understands_the_failover_list_that_bicep_makes() -> None:
+    outputs = [
+        found for file in Project.read(ROOT).bicep if "openai-account" in file.path for found in file.of("output")
+    ]
+    (backend,) = (found for found in outputs if found.name == "backend")
+    fields = leaves(backend.body)
+    sample = {
+        "name": "east",
+        "endpoint": "https://east.openai.azure.com/",
+        "priority": 1,
+        "weight": 1,
+        "deployments": {"gpt": "gpt"},
+    }
+    assert fields.keys() == sample.keys()
+    (parsed,) = parse_backends(json.dumps([sample]), default_scope="https://cognitiveservices.azure.com/.default")
+    assert parsed.deployment("gpt") == "gpt"
+
+
+def test_the_readme_of_infra_names_every_file_and_every_parameter() -> None:
+    text = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    project = Project.read(ROOT)
+    paths = [file.path for file in project.bicep] + [file.path for file in project.terraform]
+    missing = [path for path in paths if path.split("/")[-1] not in text]
+    missing += [found.name for found in project.main("param") if f"`{found.name}`" not in text]
+    assert missing == []

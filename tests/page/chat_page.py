@@ -1,0 +1,166 @@
+"""The page as a test handles it: what a reader does and sees, in the words of the tests."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, Route
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "artifacts"
+
+SAMPLE = """() => {
+  const samples = window.samples = [];
+  const look = (now) => {
+    const text = [...document.querySelectorAll(".text")].at(-1)?.textContent ?? "";
+    if (samples.length === 0 || samples.at(-1)[1] !== text.length) samples.push([now, text.length]);
+    window.sampling = requestAnimationFrame(look);
+  };
+  window.sampling = requestAnimationFrame(look);
+}"""
+
+
+class ChatPage:
+    """One tab with the page in it."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.problems: list[str] = []
+        """Uncaught errors, and what the Content-Security-Policy had to prevent."""
+        self.requested: list[str] = []
+        """The address of every request of this tab."""
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.on("request", lambda request: self.requested.append(request.url))
+
+    def _heard(self, kind: str, text: str) -> None:
+        if "Content Security Policy" in text or "Trusted" in text or (kind == "error" and "Failed to load" not in text):
+            self.problems.append(text)
+
+    def open(self) -> "ChatPage":
+        """Until it can be used."""
+        self.page.goto(self.url)
+        self.page.wait_for_function("document.getElementById('theme-button').title !== ''")
+        self.page.wait_for_load_state("load")
+        return self
+
+    # What a reader does.
+
+    def ask(self, question: str) -> None:
+        """Types the question and sends it."""
+        self.question.fill(question)
+        self.question.press("Enter")
+
+    def ask_and_wait(self, question: str) -> str:
+        """The whole answer, as it stands on the screen."""
+        before = self.ended.count()
+        self.ask(question)
+        self.wait_for_end(before + 1)
+        return self.text
+
+    def wait_for_end(self, count: int = 1) -> None:
+        """Until so many answers have ended, in whatever way, and the page is ready for the next question."""
+        self.ended.nth(count - 1).wait_for()
+        self.send.wait_for()
+
+    def wait_for_words(self, count: int = 1) -> None:
+        """Until the last answer has begun to appear."""
+        self.page.wait_for_function(
+            "(count) => ([...document.querySelectorAll('.text')].at(-1)?.textContent ?? '').length >= count", arg=count
+        )
+
+    def wait_for_text(self, text: str) -> None:
+        """Until an answer says this."""
+        self.page.locator(".text", has_text=text).wait_for()
+
+    def answer_with(
+        self, body: str, *, status: int = 200, media_type: str = "application/x-ndjson", **more: str
+    ) -> None:
+        """Answers the next questions in the endpoint's stead."""
+        headers = {"content-type": media_type} | {name.replace("_", "-"): value for name, value in more.items()}
+
+        def fulfil(route: Route) -> None:
+            route.fulfill(status=status, body=body, headers=headers)
+
+        self.page.unroute("**/chat")
+        self.page.route("**/chat", fulfil)
+
+    def sample(self) -> None:
+        """From now on, notes at every frame how long the last answer is."""
+        self.page.evaluate(SAMPLE)
+
+    def samples(self) -> list[tuple[float, int]]:
+        """The moments at which the answer grew, and its lengths then."""
+        found = self.page.evaluate("() => { cancelAnimationFrame(window.sampling); return window.samples; }")
+        return [(float(now), int(length)) for now, length in found if length > 0]
+
+    def shot(self, name: str) -> None:
+        """A picture for people to look at."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    # What there is to see.
+
+    @property
+    def question(self) -> Locator:
+        return self.page.locator("#question")
+
+    @property
+    def send(self) -> Locator:
+        return self.page.get_by_role("button", name="Send", exact=True)
+
+    @property
+    def stop(self) -> Locator:
+        return self.page.get_by_role("button", name="Stop", exact=True)
+
+    @property
+    def ended(self) -> Locator:
+        return self.page.locator(".measure")
+
+    @property
+    def answer(self) -> Locator:
+        """The last answer with everything around its text."""
+        return self.page.locator(".answer").last
+
+    @property
+    def text(self) -> str:
+        """The last answer's text."""
+        return self.page.locator(".text").last.inner_text()
+
+    @property
+    def failure(self) -> str:
+        return self.answer.locator(".failure").inner_text()
+
+    @property
+    def measure(self) -> str:
+        return self.answer.locator(".measure").inner_text()
+
+    @property
+    def focused(self) -> str:
+        """What has the focus: its id, or its name."""
+        named = "at.id || at.getAttribute('aria-label') || at.textContent.trim()"
+        return str(
+            self.page.evaluate(
+                f"() => {{ const at = document.activeElement; return at === document.body ? '' : {named}; }}"
+            )
+        )
+
+    @property
+    def spoken(self) -> str:
+        """What the screen reader was last given to say."""
+        return self.page.locator("#announcer").inner_text()
+
+
+def events(*listed: dict[str, Any]) -> str:
+    """An answer in NDJSON."""
+    return "".join(json.dumps(event) + "\n" for event in listed)
+
+
+def delta(text: str) -> dict[str, Any]:
+    return {"type": "delta", "text": text}
+
+
+def finished(reason: str = "stop") -> dict[str, Any]:
+    return {"type": "finished", "finish_reason": reason}

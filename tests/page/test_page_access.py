@@ -1,0 +1,201 @@
+"""The page for everyone: keyboard alone, a screen reader, less motion, dark, narrow, and axe's opinion."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from tests.page.chat_page import ChatPage, delta, events, finished
+from tests.page.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+RICH = (
+    "# Heading\n\nText with `code`, **weight** and a [link](https://example.com).\n\n"
+    "| Setting | Default |\n|---|--:|\n| `COMMIT_SECONDS` | 10 |\n\n- one\n- two\n\n"
+    "```python\nasync def tell(story: list[str]) -> None:\n    for word in story:  # however long the line becomes\n"
+    '        print(word, end="", flush=True)\n        return None if word == 42 else word.strip()\n```\n\n> A quotation.\n'
+)
+USAGE = {"type": "usage", "input_tokens": 24, "output_tokens": 180, "cached_tokens": 0, "reasoning_tokens": 64}
+
+
+def full_conversation(page: ChatPage) -> None:
+    """Everything that the page can show, one below the other."""
+    step = {"type": "step", "name": "web_search", "status": "completed"}
+    page.answer_with(events(step, {"type": "reasoning", "text": "First, **think**."}, delta(RICH), USAGE, finished()))
+    page.ask_and_wait("Show me everything, please")
+    page.answer.locator("summary").click()
+    page.answer_with(events(delta("Text that is"), finished("length")))
+    page.ask_and_wait("And something that is cut?")
+    error = {
+        "error": {
+            "message": "Requests to this deployment exceeded its limit.",
+            "type": "x",
+            "code": "rate_limit_exceeded",
+        }
+    }
+    page.answer_with(
+        json.dumps(error), status=429, media_type="application/json", retry_after="12", x_request_id="req_1"
+    )
+    page.ask_and_wait("And when too many ask?")
+
+
+def test_the_keyboard_alone_is_enough(page: ChatPage, simulator: Simulator) -> None:
+    keyboard = page.page.keyboard
+    assert page.focused == "question", "where the typing goes, from the start"
+    keyboard.type("one")
+    keyboard.press("Shift+Enter")
+    keyboard.type("two")
+    assert page.question.input_value() == "one\ntwo"
+    simulator.behave(main={"tokens": 400, "interval": 0.03})
+    keyboard.press("Enter")
+    assert page.question.input_value() == ""
+    assert page.focused == "question"
+    page.wait_for_words()
+    keyboard.type("while it writes")
+    keyboard.press("Enter")
+    assert page.question.input_value() == "while it writes", "kept, not sent: one answer at a time"
+    keyboard.press("Escape")
+    page.wait_for_end()
+    reached = []
+    for _ in range(6):
+        keyboard.press("Shift+Tab")
+        reached.append(page.focused)
+        if page.focused == "Ask again":
+            break
+    assert reached[-1] == "Ask again"
+    simulator.behave(main={"text": "Answered again."})
+    keyboard.press("Enter")
+    page.wait_for_text("Answered again.")
+    page.wait_for_end()
+    assert page.focused == "question"
+
+
+def test_every_control_is_reached_in_order_and_shows_that_it_has_the_focus(page: ChatPage) -> None:
+    page.page.locator("#model-field").wait_for()
+    page.page.locator("#key-button").focus()
+    order = []
+    for _ in range(7):
+        page.page.keyboard.press("Tab")
+        order.append(page.focused)
+        if page.focused not in ("question", "streaming"):  # the composer and the switch's track show it for them
+            outline = page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", page.focused
+    examples = page.page.locator(".examples button").all_inner_texts()
+    assert order == ["theme-button", *examples, "question", "model", "streaming"]
+
+
+def test_a_screen_reader_hears_states_and_whole_answers_never_single_words(page: ChatPage) -> None:
+    page.page.evaluate("""() => {
+      window.heard = [];
+      new MutationObserver(() => window.heard.push(document.getElementById("announcer").textContent))
+        .observe(document.getElementById("announcer"), { childList: true });
+    }""")
+    page.ask_and_wait(
+        f"hi [[sim {json.dumps({'tokens': ['One ', 'word ', 'after ', 'the ', '**other**.'], 'interval': 0.06})}]]"
+    )
+    page.page.wait_for_timeout(50)
+    assert [text.strip() for text in page.page.evaluate("window.heard")] == [
+        "The model is answering.",
+        "Answer: One word after the other.",
+    ]
+    assert page.page.locator("[aria-live], [role=log], [role=alert]:not(dialog *)").count() == 0, "nothing else speaks"
+
+
+def test_with_less_motion_each_arrival_is_shown_whole_and_nothing_moves(open_page: OpenPage) -> None:
+    page = open_page(reduced_motion="reduce")
+    page.sample()
+    page.ask(f"hi [[sim {json.dumps({'tokens': 90, 'interval': 0.01, 'burst': 30})}]]")
+    page.wait_for_words()
+    assert page.page.evaluate("document.getAnimations().length") == 0
+    page.wait_for_end()
+    assert len(page.samples()) <= 8, "three bursts, and not many more steps"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page: OpenPage, scheme: Any) -> None:
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    page.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = violations(page)
+    page.shot(f"desktop-{scheme}-empty")
+    full_conversation(page)
+    page.page.wait_for_timeout(200)
+    found += violations(page)
+    page.page.set_viewport_size({"width": 1200, "height": 1440})
+    page.shot(f"desktop-{scheme}")
+    page.page.set_viewport_size({"width": 1200, "height": 800})
+    page.page.get_by_role("button", name="Access key").click()
+    found += violations(page)
+    page.shot(f"desktop-{scheme}-key")
+    assert found == []
+
+
+def violations(page: ChatPage) -> list[str]:
+    result = page.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:120]} {node['failureSummary']}"
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+def test_dark_is_dark_and_the_switch_is_remembered(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="dark")
+
+    def brightness() -> int:
+        colour = page.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+    assert brightness() < 150
+    page.page.get_by_role("button", name="Switch to the light theme").click()
+    assert brightness() > 600
+    page.page.reload()
+    assert brightness() > 600
+    page.page.get_by_role("button", name="Switch to the dark theme").click()
+    assert brightness() < 150
+
+
+@pytest.mark.parametrize("width", [320, 1920])
+def test_nothing_scrolls_sideways_whatever_the_width(open_page: OpenPage, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 640}, reduced_motion="reduce")
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.page.evaluate(wide) == 0
+    assert page.page.evaluate("scrollY") == 0
+    full_conversation(page)
+    page.answer_with(events(delta("https://example.com/" + "long" * 80 + "\n\n`" + "x" * 300 + "`"), finished()))
+    page.ask_and_wait("a" * 200)
+    assert page.page.evaluate(wide) == 0
+    for name in ("Send", "New chat", "Access key"):
+        box = page.page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    if width == 320:
+        page.shot("mobile-end")
+        page.page.evaluate("scrollTo(0, 0)")
+        page.shot("mobile")
+
+
+def test_the_page_follows_the_words_until_the_reader_scrolls_away(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 900, "height": 500})
+    left = "document.documentElement.scrollHeight - innerHeight - scrollY"
+    lines = [f"Line {number}.\n\n" for number in range(60)]
+    page.ask(f"hi [[sim {json.dumps({'tokens': lines, 'interval': 0.02})}]]")
+    page.wait_for_words(250)
+    assert page.page.evaluate(left) < 60
+    page.page.mouse.move(400, 200)
+    page.page.mouse.wheel(0, -400)
+    latest = page.page.get_by_role("button", name="Latest")
+    latest.wait_for()
+    before = page.page.evaluate("scrollY")
+    page.page.wait_for_timeout(200)
+    assert page.page.evaluate("scrollY") == before
+    latest.click()
+    assert page.page.evaluate(left) < 60
+    page.wait_for_end()
+    assert page.page.evaluate(left) < 60
+    assert latest.is_hidden()

@@ -1,0 +1,302 @@
+"""Questions and answers on the page, in a real browser, from the app on the real worker."""
+
+import json
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from tests.page.chat_page import ChatPage, delta, events, finished
+from tests.page.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+
+def sim(word: str = "hi", **behaviour: Any) -> str:
+    """A question that carries the upstream's behaviour."""
+    return f"{word} [[sim {json.dumps(behaviour)}]]"
+
+
+# The answer appears.
+
+
+def test_the_answer_appears_over_time_and_evenly_although_it_arrives_in_bursts(page: ChatPage) -> None:
+    page.sample()
+    page.ask_and_wait(sim(tokens=200, interval=0.01, burst=40))
+    samples = page.samples()
+    grown = [later - earlier for (_, earlier), (_, later) in pairwise(samples)]
+    total, lasted = samples[-1][1], samples[-1][0] - samples[0][0]
+    assert len(samples) > 25, "many small steps, not the five bursts in which it came"
+    assert max(grown) < total / 8
+    assert lasted > 1000
+    middle = next(length for now, length in samples if now >= samples[0][0] + lasted / 2)
+    assert 0.25 * total < middle < 0.75 * total
+
+
+def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(page: ChatPage) -> None:
+    page.sample()
+    page.ask_and_wait(sim(tokens=300, interval=0, burst=0))
+    samples = page.samples()
+    assert len(samples) > 8
+    assert samples[-1][0] - samples[0][0] < 2500
+
+
+def test_the_first_word_is_there_while_the_rest_is_still_being_written(page: ChatPage) -> None:
+    page.ask(sim(tokens=["First ", "second ", "third"], interval=0.4))
+    page.wait_for_words()
+    assert "third" not in page.text
+    assert page.answer.get_attribute("aria-busy") == "true"
+    page.wait_for_end()
+    assert page.text == "First second third"
+    assert page.answer.get_attribute("aria-busy") is None
+
+
+def test_whatever_the_steps_the_markdown_is_whole_in_the_end(page: ChatPage) -> None:
+    text = (
+        "# Title\n\nSome **bold [link](https://example.com/x)** text with `code` and [a reference][1].\n\n"
+        "1. one\n2. two\n\n   ```python\n   def f():\n       return 1\n   ```\n\n3. three\n\n"
+        "| a | b |\n|---|--:|\n| 1 | 2 |\n\n> quote\n> more\n\n- [x] done\n\nEnd.\n\n[1]: https://example.com/r\n"
+    )
+    page.ask_and_wait(sim(tokens=list(text), interval=0.002, burst=7))
+    streamed = page.page.locator(".text").inner_html()
+    page.page.locator("#streaming").uncheck(force=True)
+    page.ask_and_wait(sim(text=text))
+    assert page.page.locator(".text").last.inner_html() == streamed
+    assert page.answer.locator("ol > li").count() == 3
+    assert page.answer.locator("td[align=right]").inner_text() == "2"
+    assert page.answer.locator("a[href='https://example.com/r']").inner_text() == "a reference"
+    assert page.answer.locator(".hljs-keyword").first.inner_text() == "def"
+
+
+def test_later_questions_carry_the_conversation(page: ChatPage, simulator: Simulator) -> None:
+    page.ask_and_wait(sim("one", text="first answer"))
+    page.ask_and_wait("two")
+    body = json.loads(simulator.requests(contains="two")[-1]["body"])
+    said = [(message["role"], message["content"]) for message in body["messages"]]
+    assert said == [("user", sim("one", text="first answer")), ("assistant", "first answer"), ("user", "two")]
+
+
+def test_a_new_chat_forgets_the_old_one(page: ChatPage, simulator: Simulator) -> None:
+    page.ask_and_wait("before")
+    page.ask(sim("under-way", tokens=500, interval=0.05))
+    page.wait_for_words()
+    page.page.get_by_role("button", name="New chat").click()
+    simulator.wait_for(ended="client_gone", timeout=2, contains="under-way")
+    assert page.page.locator(".turn").count() == 0
+    assert page.page.get_by_role("heading", name="Ask the model something").is_visible()
+    assert page.focused == "question"
+    page.ask_and_wait("after")
+    assert len(json.loads(simulator.requests(contains="after")[-1]["body"])["messages"]) == 1
+
+
+def test_an_example_is_asked_by_pressing_it(page: ChatPage) -> None:
+    page.page.get_by_role("button", name="Write a Python function that reads server-sent events").click()
+    page.wait_for_end()
+    assert "Write a Python function" in page.page.locator(".question").inner_text()
+    assert page.focused == "question"
+
+
+# Around the answer.
+
+
+def test_each_answer_says_what_it_took(page: ChatPage) -> None:
+    page.ask_and_wait(sim(tokens=12, start_delay=0.3, usage={"prompt": 1234, "completion": 12, "cached": 1024}))
+    measure = page.measure
+    assert "first word after 3" in measure or "first word after 4" in measure
+    for part in ("gpt", "in all", "1,234 tokens in (1,024 cached)", "12 out"):
+        assert part in measure
+
+
+def test_reasoning_is_folded_and_opens(page: ChatPage) -> None:
+    page.answer_with(events({"type": "reasoning", "text": "I **think**."}, delta("So it is."), finished()))
+    page.ask_and_wait("why")
+    reasoning = page.answer.locator("details.reasoning")
+    assert reasoning.get_attribute("open") is None
+    reasoning.locator("summary").click()
+    reasoning.get_by_text("think").wait_for()
+    assert reasoning.locator("strong").inner_text() == "think"
+    assert page.text == "So it is."
+
+
+def test_steps_are_shown_with_where_they_stand(page: ChatPage) -> None:
+    steps = [
+        {"type": "step", "name": "web_search", "status": status} for status in ("in_progress", "searching", "completed")
+    ]
+    page.answer_with(events(*steps, delta("Found."), finished()))
+    page.ask_and_wait("search")
+    assert page.answer.locator(".steps").inner_text() == "web search: completed"
+
+
+def test_the_answer_and_each_code_block_can_be_copied(open_page: OpenPage) -> None:
+    page = open_page()
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.answer_with(events(delta("Look: **this**\n\n```js\nconst a = 1;\nlet b;\n```\n"), finished()))
+    page.ask_and_wait("code")
+    page.answer.get_by_role("button", name="Copy code").click()
+    page.answer.get_by_role("button", name="Copied").wait_for()
+    page.question.press("Control+v")
+    assert page.question.input_value() == "const a = 1;\nlet b;"
+    page.question.fill("")
+    page.answer.get_by_role("button", name="Copy answer").click()
+    page.answer.get_by_role("button", name="Copied").last.wait_for()
+    page.question.press("Control+v")
+    assert page.question.input_value() == "Look: **this**\n\n```js\nconst a = 1;\nlet b;\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("length", "Cut by the token limit"), ("content_filter", "Stopped by the content filter")]
+)
+def test_an_ending_that_the_model_did_not_choose_is_explained(page: ChatPage, reason: str, words: str) -> None:
+    page.ask_and_wait(sim(tokens=5, finish_reason=reason))
+    assert words in page.answer.locator(".note").inner_text()
+
+
+# Stopping.
+
+
+def test_the_stop_button_reaches_the_upstream_and_keeps_what_had_come(page: ChatPage, simulator: Simulator) -> None:
+    page.ask(sim("stop-button", tokens=500, interval=0.05))
+    page.wait_for_words(20)
+    page.stop.click()
+    assert simulator.wait_for(ended="client_gone", timeout=2, contains="stop-button")["tokens_sent"] < 200
+    page.wait_for_end()
+    assert "Stopped" in page.answer.locator(".note").inner_text()
+    assert len(page.text) >= 20
+    assert page.focused == "question"
+
+
+def test_a_question_can_be_stopped_before_its_first_word(page: ChatPage, simulator: Simulator) -> None:
+    page.ask(sim("too-slow", start_delay=30))
+    simulator.wait_for(contains="too-slow")
+    page.question.press("Escape")
+    simulator.wait_for(ended="client_gone", timeout=2, contains="too-slow")
+    page.wait_for_end()
+    assert page.text == ""
+    assert page.ask_and_wait(sim(text="On we go.")) == "On we go."
+
+
+def test_closing_the_tab_reaches_the_upstream(page: ChatPage, simulator: Simulator) -> None:
+    page.ask(sim("tab-closed", tokens=500, interval=0.05))
+    page.wait_for_words()
+    page.page.close()
+    simulator.wait_for(ended="client_gone", timeout=2, contains="tab-closed")
+
+
+# Failures.
+
+
+def test_a_failure_in_the_middle_is_told_and_a_retry_answers(page: ChatPage, simulator: Simulator) -> None:
+    simulator.behave(main={"tokens": ["Half ", "of ", "it"], "interval": 0.05, "end": "reset"})
+    page.ask("flaky")
+    page.wait_for_end()
+    assert page.text == "Half of it"
+    assert "The answer above is incomplete." in page.failure
+    assert "req_" in page.failure
+    simulator.behave(main={"text": "All of it."})
+    page.answer.get_by_role("button", name="Retry").click()
+    page.wait_for_text("All of it.")
+    page.wait_for_end()
+    assert page.text == "All of it."
+    assert page.page.locator(".turn").count() == 1
+    assert page.page.locator(".failure").count() == 0
+    assert page.focused == "question"
+
+
+def test_a_refusal_is_told_with_the_wait_that_the_service_asks_for(page: ChatPage, simulator: Simulator) -> None:
+    simulator.behave(main={"status": 429, "headers": {"retry-after-ms": "7000"}, "repeat": True})
+    page.ask("too much")
+    page.wait_for_end()
+    assert page.failure.startswith("Too many requests")
+    assert "wait 7 seconds" in page.failure
+    assert "HTTP 429" in page.failure
+    assert "Too many requests" in page.spoken
+
+
+def test_a_blocked_question_is_told_as_such_and_does_not_spoil_the_next_one(
+    page: ChatPage, simulator: Simulator
+) -> None:
+    simulator.behave(main=[{"status": 400, "error": "content_filter"}, {"text": "Fine."}])
+    page.ask("bad words")
+    page.wait_for_end()
+    assert page.failure.startswith("The content filter blocked this")
+    assert page.ask_and_wait("good words") == "Fine."
+    assert "bad words" not in simulator.requests(contains="good words")[-1]["body"]
+
+
+def test_a_connection_that_ends_before_the_answer_does_is_called_incomplete(page: ChatPage) -> None:
+    page.answer_with(events(delta("Half of ")) + '{"type":"delta","text":"the li')
+    page.ask("cut")
+    page.wait_for_end()
+    assert page.text == "Half of"
+    assert page.failure.startswith("The answer is incomplete")
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "title"),
+    [
+        ("<html>sign in</html>", "text/html", "That was not an answer"),
+        ("<html>\n", "application/x-ndjson", "The answer is incomplete"),
+        ("", "application/x-ndjson", "The answer is incomplete"),
+        ('{"text":', "application/json", "The answer is incomplete"),
+        ("[]", "application/json", "The answer is incomplete"),
+    ],
+)
+def test_something_that_is_no_answer_is_told_as_such(page: ChatPage, body: str, media_type: str, title: str) -> None:
+    page.answer_with(body, media_type=media_type)
+    page.ask("odd")
+    page.wait_for_end()
+    assert page.failure.startswith(title)
+
+
+def test_an_endpoint_that_is_gone_is_told_as_such(open_page: OpenPage) -> None:
+    page = open_page()
+    page.page.context.set_offline(True)
+    page.ask("anyone")
+    page.wait_for_end()
+    assert page.failure.startswith("The endpoint can't be reached")
+
+
+# In other forms.
+
+
+def test_an_answer_in_server_sent_events_is_read_as_well(page: ChatPage) -> None:
+    frames = [delta("As "), {"type": "heartbeat"}, delta("events."), finished()]
+    body = ": hi\n\n" + "".join(f"event: {frame['type']}\r\ndata: {json.dumps(frame)}\r\n\r\n" for frame in frames)
+    page.answer_with(body, media_type="text/event-stream; charset=utf-8")
+    assert page.ask_and_wait("events") == "As events."
+
+
+def test_with_streaming_switched_off_the_answer_comes_whole(page: ChatPage, simulator: Simulator) -> None:
+    page.page.get_by_role("switch", name="Streaming").uncheck(force=True)
+    page.sample()
+    page.ask_and_wait(sim(tokens=60, interval=0.01))
+    assert len(page.samples()) == 1
+    assert "whole answer after" in page.measure
+    assert "60 out" in page.measure
+
+
+# Long answers.
+
+
+@pytest.mark.slow
+def test_a_very_long_answer_stays_smooth_and_arrives_whole(page: ChatPage) -> None:
+    code = (
+        "```python\n"
+        + "".join(f"def function_{n}(value: int) -> str:\n    return 'text' * {n}\n" for n in range(800))
+        + "```\n\n"
+    )
+    text = code + "".join(f"Paragraph {n} with **bold** words and `code`.\n\n- one\n- two\n\n" for n in range(800))
+    page.page.evaluate("""() => {
+      window.longest = 0; let last = performance.now();
+      const look = (now) => { window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(look); };
+      requestAnimationFrame(look);
+    }""")
+    pieces = [text[start : start + 120] for start in range(0, len(text), 120)]
+    started = time.monotonic()
+    page.ask(sim(tokens=pieces, interval=0.005))
+    page.ended.wait_for(timeout=40_000)
+    assert time.monotonic() - started < 30
+    assert page.answer.locator("ul").count() == 800
+    assert page.page.evaluate("window.longest") < 600

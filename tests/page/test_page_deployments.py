@@ -1,0 +1,123 @@
+"""The page before differently set up deployments: keys, streaming switched off, several models, none listed."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Route
+
+from dev.simulator.control import Simulator
+from tests.app_process import App
+from tests.page.chat_page import ChatPage
+from tests.page.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+KEY = "a-callers-own-key"
+
+
+@pytest.fixture(scope="module")
+def keyed(simulator_process: Simulator, request: pytest.FixtureRequest) -> Iterator[App]:
+    """Asks for a key, by itself or by the host."""
+    keys = f"alice=sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    with App.start(simulator_process, arguments=("--keys", KEY), AUTH_MODE=request.param, CALLER_KEYS=keys) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def unstreamed(simulator_process: Simulator) -> Iterator[App]:
+    with App.start(simulator_process, STREAMING_ENABLED="false", AZURE_OPENAI_MODELS="fast=gpt-a,clever=gpt-b") as app:
+        yield app
+
+
+def enter(page: ChatPage, key: str) -> None:
+    page.page.get_by_label("Key", exact=True).fill(key)
+    page.page.get_by_role("button", name="Use this key").click()
+
+
+@pytest.mark.parametrize("keyed", ["keys"], indirect=True)
+def test_the_key_stays_in_the_tab_and_can_be_forgotten(open_page: OpenPage, keyed: App) -> None:
+    page = open_page(url=keyed.url)
+    page.page.get_by_role("button", name="Access key").click()
+    enter(page, "ключ")
+    page.page.get_by_text("no letters beyond the English ones").wait_for()
+    assert page.focused == "key"
+    enter(page, KEY)
+    page.page.locator("#model-field").wait_for()
+    assert page.focused == "key-button", "back where it came from"
+
+    page.page.reload()
+    page.page.locator("#model-field").wait_for()
+    other = page.page.context.new_page()
+    other.goto(keyed.url)
+    other.get_by_text("This deployment asks for a key.").wait_for()
+    assert page.page.evaluate("JSON.stringify(localStorage) + document.cookie") == "{}"
+    assert KEY not in page.page.content()
+    assert not [url for url in page.requested if KEY in url]
+
+    page.page.get_by_role("button", name="Access key (set)").click()
+    page.page.get_by_role("button", name="Forget the key").click()
+    page.page.get_by_text("This deployment asks for a key.").wait_for()
+    assert page.page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize("keyed", ["keys", "function"], indirect=True)
+def test_a_deployment_with_keys_is_used_with_a_key(open_page: OpenPage, keyed: App, simulator: Simulator) -> None:
+    page = open_page(url=keyed.url)
+    page.page.get_by_text("This deployment asks for a key.").wait_for()
+    assert page.page.locator("#model-field").is_hidden()
+    page.ask("let me in")
+    page.page.get_by_role("dialog", name="Access key").wait_for()
+    assert page.focused == "key"
+    assert "A key is needed" in page.failure or "The key was not accepted" in page.failure
+
+    enter(page, "a-wrong-one")
+    page.page.get_by_text("The key was not accepted. Check it").wait_for()
+    simulator.behave(main={"text": "Welcome."})
+    enter(page, KEY)
+    page.wait_for_text("Welcome.")
+    page.wait_for_end()
+    assert page.page.locator(".turn").count() == 1, "the question was asked again by itself"
+    assert page.focused == "question"
+    assert page.page.locator("#model-field").is_visible()
+    assert page.page.locator("#key-notice").is_hidden()
+
+
+def test_escape_closes_the_key_dialog_and_does_not_stop_the_answer(page: ChatPage) -> None:
+    page.ask(f"hi [[sim {json.dumps({'tokens': 40, 'interval': 0.03})}]]")
+    page.wait_for_words()
+    page.page.get_by_role("button", name="Access key").click()
+    page.page.keyboard.press("Escape")
+    assert page.page.get_by_role("dialog").count() == 0
+    assert page.focused == "key-button"
+    page.wait_for_end()
+    assert page.answer.locator(".note").count() == 0
+
+
+def test_a_deployment_without_streaming_is_no_different_to_the_reader(open_page: OpenPage, unstreamed: App) -> None:
+    page = open_page(url=unstreamed.url)
+    assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'All **at once**.'})}]]") == "All at once."
+    assert "whole answer after" in page.measure
+
+
+def test_the_chosen_model_answers(open_page: OpenPage, unstreamed: App, simulator: Simulator) -> None:
+    page = open_page(url=unstreamed.url)
+    choice = page.page.get_by_label("Model", exact=True)
+    choice.wait_for()
+    assert choice.locator("option").all_inner_texts() == ["Default model", "fast", "clever"]
+    choice.select_option("clever")
+    page.ask_and_wait("who are you")
+    assert json.loads(simulator.requests(contains="who are you")[-1]["body"])["model"] == "gpt-b"
+
+
+@pytest.mark.parametrize("body", ['{"object":"list","data":[]}', "no list at all", '{"data":[{"id":7},null,"x"]}'])
+def test_without_a_list_of_models_there_is_no_choice(page: ChatPage, body: str) -> None:
+    def fulfil(route: Route) -> None:
+        route.fulfill(body=body, content_type="application/json")
+
+    page.page.route("**/v1/models", fulfil)
+    with page.page.expect_response("**/v1/models"):
+        page.page.reload()
+    assert page.page.locator("#model-field").is_hidden()
+    assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Still here.'})}]]") == "Still here."

@@ -1,0 +1,40 @@
+"""What Node has to say about the page's scripts: their own tests, and their types."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.node
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "shared" / "page"
+TYPESCRIPT = "typescript@7.0.2"
+NPM_SECONDS = 120
+
+
+def run(*command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None, reason="the page's own script tests need Node.js: apt-get install nodejs"
+)
+def test_the_modules_pass_their_own_tests() -> None:
+    scripts = sorted(str(path) for path in HERE.glob("*.test.mjs"))
+    assert scripts
+    done = run("node", "--test", *scripts, cwd=HERE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("npx") is None, reason="the page's type check needs npx: apt-get install nodejs npm")
+def test_the_types_are_right() -> None:
+    tsc = ("npx", "--yes", "--package", TYPESCRIPT, "tsc")
+    available = run(*tsc, "--version", cwd=HERE)
+    if available.returncode != 0:
+        pytest.skip(
+            f"the page's type check needs {TYPESCRIPT} from npm, which could not be had: {available.stderr[-200:]}"
+        )
+    done = run(*tsc, "--project", str(PAGE), cwd=HERE)
+    assert done.returncode == 0, done.stdout
