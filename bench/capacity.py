@@ -17,7 +17,7 @@ LEAST_ARRIVED = 0.97
 """Of the chunks that were due in the window; fewer mean that the rest is stuck somewhere."""
 RAMP_SECONDS = 0.005
 """Between two openings, so that the cost of the requests does not count as delay of the chunks."""
-WHOLE_PATIENCE = 2
+LOOKS = 3
 """How often a level is looked at before it counts as too much: something else may have run just then."""
 
 
@@ -32,15 +32,27 @@ class Level:
 
 
 async def climb(subject: Subject, service: ServiceProcess, scale: Scale, *, start: int) -> list[Level]:
-    """The levels up to the first that is not held, or the last there is; begins at the highest that is not above `start`."""
+    """The levels up to the first that is not held, or the last there is.
+
+    Begins at the highest that is not above `start`; where not even that is held, once more from further down.
+    """
+    levels = _levels_from(scale.levels, start)
+    seen = await _climb(subject, service, scale, levels)
+    if seen[-1].held or len(seen) > 1 or levels[0] == scale.levels[0]:
+        return seen
+    below = await climb(subject, service, scale, start=levels[0] // 2)
+    return sorted([*below, *seen], key=lambda level: level.streams)
+
+
+async def _climb(subject: Subject, service: ServiceProcess, scale: Scale, levels: Sequence[int]) -> list[Level]:
     await service.play(Plan(PACED_SECONDS, ENDLESS))
     crowd = _Crowd(subject)
     seen: list[Level] = []
     try:
-        for streams in _levels_from(scale.levels, start):
+        for streams in levels:
             await crowd.grow(streams)
             await asyncio.sleep(scale.settle_seconds)
-            for _ in range(WHOLE_PATIENCE):
+            for _ in range(LOOKS):
                 level = await crowd.look(service, scale.level_seconds)
                 if level.held:
                     break

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from bench.plots import bars, lines
 from bench.results import MICROS, MILLIS, Results
 from bench.roster import RELAY, SUBJECTS, make_subject
-from bench.run import DIRECT
 
 
 def drawings(results: Results, names: Sequence[str]) -> Mapping[str, str]:
@@ -27,7 +26,7 @@ def drawings(results: Results, names: Sequence[str]) -> Mapping[str, str]:
     delays = {
         titles[name]: [(float(streams), statistics.median(seen) * MILLIS) for streams, seen in sorted(levels.items())]
         for name, levels in results.delays.items()
-        if name in titles and name != DIRECT
+        if name in titles and make_subject(name).has_worker
     }
     if delays:
         title = "Delay of a chunk while so many streams are open (ms, p99)"

@@ -6,8 +6,10 @@ import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from bench.connection import Recorder
 from bench.plan import PACED_SECONDS, SHORT, Plan
 from bench.processes import cpu_seconds
+from bench.results import quantile
 from bench.service import ServiceProcess
 from bench.subject import Subject
 
@@ -46,23 +48,29 @@ class Meter:
 
 async def paced(
     subject: Subject, service: ServiceProcess, *, streams: int, seconds: float, watch: Watch | None = None
-) -> tuple[float, Share]:
-    """CPU seconds per chunk in the middle of `streams` answers that send a chunk every 20 ms: no request in the window."""
+) -> tuple[float, Share, float]:
+    """CPU seconds per chunk in the middle of `streams` answers that send a chunk every 20 ms: no request in the window.
+
+    And the 99th percentile of the chunks' delay: late ones would share a read with the next, and look cheaper.
+    """
     margin = SETTLE_SECONDS + (2.0 if watch else 0.8)
     chunks = round((seconds + margin) / PACED_SECONDS)
     await service.play(Plan(PACED_SECONDS, chunks))
-    begun = await asyncio.gather(*(subject.ask() for _ in range(streams)))
+    recorder = Recorder()
+    begun = await asyncio.gather(*(subject.ask(recorder) for _ in range(streams)))
     await asyncio.sleep(SETTLE_SECONDS)
     async with watch or nullcontext():
         before = (await service.stats())["chunks"]
         meter = Meter(subject, service)
+        recorder.is_on = True
         await asyncio.sleep(seconds)
+        recorder.is_on = False
         share = meter.stop()
         relayed = (await service.stats())["chunks"] - before
     for _, outcome, done in begun:
         await done
         subject.check(outcome, marks=chunks)
-    return meter.seconds / relayed, share
+    return meter.seconds / relayed, share, quantile(recorder.delays, 0.99) / 1e6 if recorder.delays else 0.0
 
 
 async def unpaced(subject: Subject, service: ServiceProcess, *, streams: int, chunks: int) -> tuple[float, Share]:

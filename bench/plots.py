@@ -35,7 +35,7 @@ def bars(title: str, unit: str, values: Mapping[str, tuple[float, bool]]) -> str
 
 def lines(title: str, across: str, limit: float, series: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Values over a count; a dashed line at `limit`; what is above twice the limit is drawn at the edge."""
-    width, height = WIDTH - PLOT_LEFT - 180, HEIGHT - TOP - BOTTOM
+    width, height = WIDTH - PLOT_LEFT - 190, HEIGHT - TOP - BOTTOM
     most = max((x for points in series.values() for x, _ in points), default=1.0)
     top = 2 * limit
 
@@ -63,8 +63,8 @@ def lines(title: str, across: str, limit: float, series: Mapping[str, Sequence[t
         parts += [
             f'<polyline points="{_points(corners)}" fill="none" stroke="{colour}" stroke-width="2.5"/>',
             *(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="3" fill="{colour}"/>' for cx, cy in corners),
-            f'<line x1="{WIDTH - 168}" x2="{WIDTH - 146}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" stroke-width="3"/>',
-            _text(WIDTH - 140, y, name),
+            f'<line x1="{WIDTH - 180}" x2="{WIDTH - 158}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" stroke-width="3"/>',
+            _text(WIDTH - 150, y, name),
         ]
     return _svg(HEIGHT, title, parts)
 

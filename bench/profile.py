@@ -42,7 +42,7 @@ async def put_under(
 ) -> float:
     """The load, for about that long; microseconds of CPU per chunk or request."""
     if kind == "paced":
-        cost, _ = await load.paced(subject, service, streams=30, seconds=seconds, watch=watch)
+        cost, _, _ = await load.paced(subject, service, streams=30, seconds=seconds, watch=watch)
         return cost * 1e6
     async with watch or nullcontext():
         if kind == "unpaced":

@@ -10,8 +10,8 @@ from bench.run import DIRECT
 from bench.service import ROOT
 from bench.text import NOTHING, median, number, spread, table
 
-PARTS_PER_STREAM = 3
-"""Of a core: the worker's own, as much again for the host that forwards the same bytes beside it, and a reserve."""
+PARTS_OF_A_CORE = 3
+"""The worker's own, as much for the host that forwards the same bytes beside it, and a reserve."""
 STEP = 25
 _BICEP_DEFAULT = re.compile(r"^param httpPerInstanceConcurrency int = (\d+)", re.MULTILINE)
 CPU_HEADER = ("", "paced chunk, µs", "× nginx", "unpaced chunk, µs", "request, ms", "beyond an empty function, ms")
@@ -110,7 +110,8 @@ def concurrency(results: Results) -> str:
     if not figures:
         return NOTHING
     held = min(figure.median for figure in figures)
-    advised = max(1, int(held / PARTS_PER_STREAM) // STEP * STEP or int(held / PARTS_PER_STREAM))
+    share = int(held / PARTS_OF_A_CORE)
+    advised = share // STEP * STEP or max(1, share)
     bicep = ROOT / "infra" / "main.bicep"
     found = _BICEP_DEFAULT.search(bicep.read_text(encoding="utf-8")) if bicep.exists() else None
     default = f" The template's default is **{found[1]}**." if found else ""
@@ -142,8 +143,10 @@ def checks(results: Results) -> str:
     direct, busy = results.figure("capacity", DIRECT), results.busiest
     delays = results.delays.get(DIRECT, {})
     most = max((streams for streams, seen in delays.items() if min(seen) < 0.05), default=0)
+    late = max((figure.median for one in SUBJECTS if (figure := results.figure("paced_delay", one))), default=0.0)
     rows = [
         ("the harness's share of its core, paced chunks", f"{busy.get('paced', 0):.0%}"),
+        ("delay of the chunks in those rows, p99, the slowest subject's median", f"{late * 1e3:.1f} ms"),
         ("the harness's share of its core, at the most streams that a subject held", f"{busy.get('capacity', 0):.0%}"),
         ("streams that the harness holds by itself", median(direct)),
         ("delay of a chunk with nothing between, p99, at that", f"{min(delays.get(most, [0])) * 1e3:.1f} ms"),

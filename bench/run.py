@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 
 from bench import capacity, first_token, load, memory
 from bench.connection import BadAnswer
@@ -15,6 +16,7 @@ from bench.subject import Subject
 
 SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
 DIRECT = "direct"
+FIRST_LEVEL = 100
 FIRST_GUESS = 0.4
 """The search for the number of streams begins at this part of what the CPU per chunk suggests."""
 
@@ -104,7 +106,9 @@ class Run:
         if name == DIRECT:
             return  # nothing serves there but the harness itself
         if subject.streams:
-            cost, share = await load.paced(subject, service, streams=scale.streams, seconds=scale.paced_seconds)
+            cost, share, late = await load.paced(subject, service, streams=scale.streams, seconds=scale.paced_seconds)
+            if not subject.is_whole:
+                self.results.add("paced_delay", name, number, late)
             self._store("paced", name, number, cost, share)
             cost, share = await load.unpaced(
                 subject, service, streams=scale.unpaced_streams, chunks=scale.unpaced_chunks
@@ -129,12 +133,13 @@ class Run:
         if not subject.streams or subject.is_whole:
             return
         cost = self.results.figure("paced", subject.name)
-        start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else self._scale.levels[0]
+        start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else FIRST_LEVEL
         levels = await capacity.climb(subject, self._service, self._scale, start=int(start))
         for level in levels:
             self.results.delays.setdefault(subject.name, {}).setdefault(level.streams, []).append(level.delay_p99)
             note(f"  {subject.name}: {level.streams} streams, p99 {level.delay_p99 * 1e3:.1f} ms, {level.share}")
-        held = [level for level in levels if level.held]
+        held = list(takewhile(lambda level: level.held, levels))
+        # Held means held all the way up: what looks good above a level that failed is luck.
         self.results.add("capacity", subject.name, number, held[-1].streams if held else 0)
         if held:
             self.results.add("capacity_share", subject.name, number, held[-1].share.subject)

@@ -12,7 +12,7 @@ def number(value: float) -> str:
     if value == float("inf"):
         return "∞"
     size = abs(value)
-    if size >= 100:
+    if size >= 100 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 

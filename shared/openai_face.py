@@ -100,6 +100,7 @@ class OpenAIFace:
             body=lambda _backend, deployment: upstream_body(request, address.path, deployment, max_output_tokens=cap),
             headers=_headers_up(arrival),
             streams=request.stream,
+            previous_id=request.previous_id,
         )
         return Answer(call, self._translations(address, request), self._upstream, receipt)
 
@@ -122,8 +123,9 @@ class OpenAIFace:
         return lambda: kind(new_peek(), hides_usage=not request.wants_usage, max_event_bytes=limit)
 
     def _prepare_stored(self, arrival: Arrival, receipt: Receipt, address: Address, body: bytes) -> Answer:
-        query = {k: v for k, v in arrival.request.query_params.items() if k.lower() not in _QUERY_KEPT_BACK}
-        streams = arrival.request.method == "GET" and query.get("stream", "").lower() == "true"
+        asked = arrival.request.query_params
+        query = [(name, value) for name, value in asked.multi_items() if name.lower() not in _QUERY_KEPT_BACK]
+        streams = arrival.request.method == "GET" and asked.get("stream", "").lower() == "true"
         receipt.format = "stream" if streams else "whole"
         call = UpstreamCall(
             method=arrival.request.method,
@@ -144,8 +146,8 @@ class OpenAIFace:
     def _head(self, arrival: Arrival, receipt: Receipt, answer: Answer) -> dict[str, str]:
         came = answer.upstream_headers
         down = {name.lower(): value for name, value in came.items() if _goes_down(name.lower())}
-        if isinstance(answer.translation, WholeRelay) and "content-length" in came:
-            down["content-length"] = came["content-length"]
+        if isinstance(answer.translation, WholeRelay):
+            down |= {name: came[name] for name in ("content-length", "content-encoding") if name in came}
         receipt.id = down.setdefault("x-request-id", arrival.id)
         debug = debug_headers(receipt) if self._settings.debug_headers else {}
         return {**down, **arrival.cors, **debug}

@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
-_ANSWERS = ("chat/completions", "completions", "responses", "embeddings")
+_ANSWERS = frozenset(
+    {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
+)
 _RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_.-]{1,256})(?P<rest>/cancel|/input_items)?")
 _MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
 _DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
@@ -42,7 +44,7 @@ def _find(path: str, *, is_azure: bool) -> Address | None:
             deployment=match["deployment"],
             is_azure=True,
         )
-    if path in _ANSWERS and not (is_azure and path != "responses"):
+    if path in _ANSWERS and (not is_azure or path.startswith("responses")):
         return Address(kind="answer", path=path, methods=frozenset({"POST"}), is_azure=is_azure)
     if path == "models":
         return Address(kind="models", path=path, methods=frozenset({"GET"}), is_azure=is_azure)

@@ -39,6 +39,8 @@ class OpenAIRequest:
     stream: bool
     background: bool
     wants_usage: bool
+    previous_id: str = ""
+    """The stored response that this one goes on from."""
 
 
 def parse_openai_request(raw: bytes) -> OpenAIRequest:
@@ -52,7 +54,10 @@ def parse_openai_request(raw: bytes) -> OpenAIRequest:
         raise BadRequest("'stream' is not valid; expected true or false.", param="stream")
     options = _value(fields, "stream_options")
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    return OpenAIRequest(raw, fields, model or None, bool(stream), _value(fields, "background") is True, wants_usage)
+    background = _value(fields, "background") is True
+    previous = _value(fields, "previous_response_id")
+    previous_id = previous if isinstance(previous, str) else ""
+    return OpenAIRequest(raw, fields, model or None, bool(stream), background, wants_usage, previous_id)
 
 
 def upstream_body(request: OpenAIRequest, path: str, deployment: str, *, max_output_tokens: int | None) -> bytes:

@@ -146,6 +146,7 @@ class ResponsePeek:
         self.usage: Usage | None = None
         self.answer_id = ""
         self.error: ErrorObject | None = None
+        self._has_failed = False
         self._preamble = frozenset[str]() if commits_at_once else _RESPONSE_PREAMBLE
         self._sequence_number = -1
 
@@ -161,14 +162,21 @@ class ResponsePeek:
         if event.type == "error":
             flat = {"code": event.code, "message": event.message, "param": event.param}
             self.error = read_error(event.error or flat, fallback=_NO_EXPLANATION)
-            return Kind.ERROR
+            return self._failure()
         if event.type in ("response.failed", "response.cancelled"):
-            explained = event.response is not None and event.response.error is not None
-            self.error = read_error(event.response.error if event.response else {}, fallback=_NO_EXPLANATION)
-            return Kind.ERROR if explained else Kind.FAILED
+            explanation = event.response.error if event.response else None
+            if explanation is not None or self.error is None:
+                self.error = read_error(explanation or {}, fallback=_NO_EXPLANATION)
+            return self._failure()
         if event.type in ("response.completed", "response.incomplete"):
             return Kind.TERMINAL
         return Kind.PREAMBLE if event.type in self._preamble else Kind.CONTENT
+
+    def _failure(self) -> Kind:
+        """`error` and `response.failed` come in either order, or alone: the second of them ends the stream."""
+        kind = Kind.ERROR if self._has_failed else Kind.FAILED
+        self._has_failed = True
+        return kind
 
     def error_frame(self, error: ErrorObject) -> tuple[bytes, dict[str, Any]]:
         """An `error` event, flat as documented and nested as Azure sends it: some clients raise only on the latter."""

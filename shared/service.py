@@ -18,6 +18,7 @@ from shared.open_streams import OpenStreams
 from shared.openai_face import OpenAIFace
 from shared.page_files import page_answer
 from shared.settings import Settings
+from shared.telemetry import Telemetry, TelemetryTarget
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
 from shared.upstream.pool import BackendPool
@@ -30,30 +31,38 @@ _DEFAULT_DRAIN_SECONDS = 25.0
 class Service:
     """One method per function of the app; each returns its response object at once."""
 
-    def __init__(self, settings: Settings | None, problem: Misconfigured | None) -> None:
+    def __init__(self, settings: Settings | None, problem: Misconfigured | None, target: TelemetryTarget) -> None:
         self._settings = settings
         self._problem = problem
         self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
-        warm_up: Callable[[], Awaitable[None]] = _nothing
+        load: Callable[[], Awaitable[None]] = _nothing
         if settings:
             clients = UpstreamClients(settings)
-            warm_up = clients.load
+            load = clients.load
             upstream = Upstream(clients, BackendPool(settings.backends), settings)
             self._chat = ChatFace(settings, upstream, self._open_streams)
             self._openai = OpenAIFace(settings, upstream, self._open_streams)
-        tune(self._open_streams, settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS, warm_up)
+        telemetry = Telemetry(target)
+
+        async def warm_up() -> None:
+            await load()
+            await telemetry.start()
+
+        drain_seconds = settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS
+        tune(self._open_streams, drain_seconds, warm_up, telemetry.stop)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Service":
         """Reads the settings. A wrong one is logged, kept, and told to every caller."""
+        target = TelemetryTarget.from_env(env)
         try:
             settings = Settings.from_env(env)
         except Misconfigured as problem:
             _log.error("%s", problem.message)
-            return cls(None, problem)
+            return cls(None, problem, target)
         if settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
-        return cls(settings, None)
+        return cls(settings, None, target)
 
     @property
     def host_checks_keys(self) -> bool:

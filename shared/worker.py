@@ -5,6 +5,7 @@ Each change is guarded: where a library has changed its inside, only the improve
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from types import FrameType
@@ -22,7 +23,12 @@ KEEP_ALIVE_SECONDS = 150
 """Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""
 
 
-def tune(open_streams: OpenStreams, drain_seconds: float, warm_up: Callable[[], Awaitable[None]]) -> None:
+def tune(
+    open_streams: OpenStreams,
+    drain_seconds: float,
+    warm_up: Callable[[], Awaitable[None]],
+    wind_down: Callable[[], Awaitable[None]],
+) -> None:
     """Serves with httptools, without the access log (it prints the query, `?code=KEY` included), and drains on SIGTERM."""
     for chatty in ("httpx2", "azure.identity", "azure.core"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -48,6 +54,11 @@ def tune(open_streams: OpenStreams, drain_seconds: float, warm_up: Callable[[], 
             """Once, however many signals come."""
             if self.draining is None:
                 self.draining = self.loop.create_task(open_streams.drain(drain_seconds))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """All answers have ended after it; what comes after it, the signal that is raised again cuts off."""
+            await super().shutdown(sockets)
+            await wind_down()
 
     async def serve(self: Any) -> None:
         web_app = self.web_app

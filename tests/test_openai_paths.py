@@ -4,7 +4,7 @@ import pytest
 
 from shared.openai_paths import find_address
 
-ANSWERS = ["chat/completions", "completions", "responses", "embeddings"]
+ANSWERS = ["chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"]
 
 
 @pytest.mark.parametrize("prefix", ["/v1/", "/openai/v1/"])

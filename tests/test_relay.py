@@ -155,6 +155,7 @@ def test_a_background_response_is_the_callers_as_soon_as_it_has_an_id() -> None:
 def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
     relay = responses()
     relay.feed(CREATED + order)
+    relay.end()
     assert relay.failure is not None
     assert (relay.failure.status, relay.failure.message) == (429, "slow down")
 

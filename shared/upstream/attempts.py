@@ -112,7 +112,9 @@ class Answer:
         """Raises the most useful refusal when nobody answers."""
         pool, settings = self._upstream.pool, self._upstream.settings
         call = self._call
-        choices = pool.knowing(call.stored_id) if call.stored_id else pool.serving(call.model)
+        choices = (
+            pool.knowing(call.stored_id) if call.stored_id else pool.serving(call.model, previous_id=call.previous_id)
+        )
         if not choices:
             raise ModelNotFound(f"The model {call.model!r} does not exist here.", param="model")
         failures: list[UpstreamFailure] = []
@@ -148,7 +150,7 @@ class Answer:
         except AnswerError as failure:
             outcome = failure.code or str(failure.status)
             if isinstance(failure, UpstreamFailure) and self._moves_on(failure):
-                if failure.status != 404:
+                if failure.status not in (400, 404):  # it only does not have the stored response
                     pool.failed(choice, pause_seconds=_pause_asked(failure))
                 _log.warning("Backend %s failed before content: %s", choice.backend.name, outcome)
             else:
@@ -202,6 +204,8 @@ class Answer:
         return bytes(held)
 
     def _moves_on(self, failure: UpstreamFailure) -> bool:
+        if failure.status == 400:
+            return bool(self._call.previous_id) and failure.code == "previous_response_not_found"
         return moves_on(failure.status) or (failure.status == 404 and bool(self._call.stored_id))
 
 

@@ -8,7 +8,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from shared.backend_list import Backend
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
@@ -68,16 +70,18 @@ class UpstreamClients:
         from shared.upstream.transport import ResponseBody, WholeBody
 
         client = self._clients.get(backend.name) or self._make(backend)
-        options: Any = {"headers": {**call.headers, "accept-encoding": "identity"}, "params": dict(call.query)}
+        options: Any = {"headers": {**call.headers, "accept-encoding": "identity"}}
+        # Not by the client's own `params`: those are a mapping, and a name may come more than once (`include[]`).
+        path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
         # With stream=True the response comes back as soon as its head is there, its body unread.
         unread: Any = {"cast_to": httpx2.Response, "options": options, "stream": True, "stream_cls": openai.AsyncStream}
         try:
             if call.method == "POST":
-                response = await client.post(call.path, content=call.body(backend, deployment), **unread)
+                response = await client.post(path, content=call.body(backend, deployment), **unread)
             elif call.method == "GET":
-                response = await client.get(call.path, **unread)
+                response = await client.get(path, **unread)
             else:
-                response = await client.delete(call.path, cast_to=httpx2.Response, options=options)
+                response = await client.delete(path, cast_to=httpx2.Response, options=options)
                 return UpstreamResponse(response.status_code, response.headers, WholeBody(response.content))
         except openai.APIStatusError as error:
             body = error.response.content
@@ -101,7 +105,7 @@ class UpstreamClients:
             base_url=backend.base_url,
             api_key=key,
             max_retries=0,
-            http_client=httpx2.AsyncClient(transport=self._transport, timeout=None),
+            http_client=httpx2.AsyncClient(transport=self._transport, timeout=None, cookies=_no_cookies()),
         )
         return client
 
@@ -129,3 +133,8 @@ def _import_all(*, managed: bool) -> None:
 
     if managed:
         load_managed_identity()
+
+
+def _no_cookies() -> CookieJar:
+    """Takes none: what one caller's answer sets would go up with every other caller's request."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))

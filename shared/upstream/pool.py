@@ -54,10 +54,12 @@ class BackendPool:
         self._cooling: dict[tuple[str, str], _Cooling] = {}
         self._owners: dict[str, str] = {}
 
-    def serving(self, model: str) -> list[Choice]:
-        """Every backend that has the model."""
+    def serving(self, model: str, *, previous_id: str = "") -> list[Choice]:
+        """Every backend that has the model; of them only the one that is known to have what is to be continued, if it is."""
         pairs = [(backend, backend.deployment(model)) for backend in self._backends]
-        return [Choice(backend, deployment) for backend, deployment in pairs if deployment is not None]
+        choices = [Choice(backend, deployment) for backend, deployment in pairs if deployment is not None]
+        owner = self._owners.get(previous_id)
+        return [choice for choice in choices if choice.backend.name == owner] or choices
 
     def knowing(self, stored_id: str) -> list[Choice]:
         """Every backend, since any may have the stored response; only the one that is known to have it, if it is."""

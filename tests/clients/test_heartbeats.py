@@ -11,7 +11,7 @@ from tests.clients.sides import KINDS, Both, Client, Sides, all_of, comparable, 
 from tests.clients.test_errors import APIS, ask, said
 from tests.worker.sim import sim
 
-PAUSES = sim(tokens=["Hello", " you"], start_delay=1.2, interval=0.7)
+PAUSES = sim(tokens=["Hello", " you"], start_delay=1.5, interval=1.0)
 
 
 async def raw_lines(client: Client, api: str) -> list[str]:

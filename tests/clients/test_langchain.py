@@ -127,4 +127,4 @@ def test_leaving_a_stream_stops_the_model(pair: Pair, upstream: Simulator) -> No
     for _ in range(3):
         next(stream)
     getattr(stream, "close")()  # noqa: B009 - a generator, typed as an iterator
-    ended(upstream, "client_gone")
+    ended(upstream, "client_gone", seconds=5)

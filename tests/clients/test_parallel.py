@@ -61,12 +61,12 @@ def recorded(number: int) -> tuple[str, dict[str, Any], bytes]:
     return "/v1/responses", {"model": MODEL, "input": prompt, "stream": True}, body
 
 
-def test_forty_parallel_streams_are_relayed_byte_for_byte(app: App, upstream: Simulator, key: str) -> None:
+def test_forty_parallel_streams_are_relayed_byte_for_byte(mapped: App, upstream: Simulator, key: str) -> None:
     streams = [recorded(number) for number in range(STREAMS)]
 
     async def relayed() -> list[bytes]:
         headers = {"api-key": key}
-        async with httpx.AsyncClient(base_url=app.url, headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=mapped.url, headers=headers, timeout=30) as client:
             answers = await asyncio.gather(*(client.post(path, json=body) for path, body, _ in streams))
         return [answer.content for answer in answers]
 

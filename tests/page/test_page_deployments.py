@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Browser, Route
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
@@ -28,6 +28,12 @@ def keyed(simulator_process: Simulator, request: pytest.FixtureRequest) -> Itera
 @pytest.fixture(scope="module")
 def unstreamed(simulator_process: Simulator) -> Iterator[App]:
     with App.start(simulator_process, STREAMING_ENABLED="false", AZURE_OPENAI_MODELS="fast=gpt-a,clever=gpt-b") as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def misconfigured(simulator_process: Simulator) -> Iterator[App]:
+    with App.start(simulator_process, COMMIT_SECONDS="soon") as app:
         yield app
 
 
@@ -121,3 +127,23 @@ def test_without_a_list_of_models_there_is_no_choice(page: ChatPage, body: str) 
         page.page.reload()
     assert page.page.locator("#model-field").is_hidden()
     assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Still here.'})}]]") == "Still here."
+
+
+def test_a_wrong_setting_is_told_in_the_page(open_page: OpenPage, misconfigured: App) -> None:
+    page = open_page(url=misconfigured.url)
+    page.ask("anything")
+    page.wait_for_end()
+    assert page.failure.startswith("The endpoint is not set up correctly")
+    assert "COMMIT_SECONDS" in page.failure
+
+
+def test_the_page_works_behind_a_path_prefix(browser: Browser, app: App) -> None:
+    context = browser.new_context()
+    prefix = f"{app.url}/some/prefix/"
+    context.route(f"{prefix}**", lambda route: route.continue_(url=route.request.url.replace(prefix, f"{app.url}/")))
+    page = ChatPage(context.new_page(), prefix).open()
+    assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Well **hidden**.'})}]]") == "Well hidden."
+    assert page.page.locator("#model-field").is_visible()
+    assert page.problems == []
+    assert [url for url in page.requested if not url.startswith(prefix)] == []
+    context.close()
