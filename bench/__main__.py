@@ -39,7 +39,8 @@ def main() -> int:
         note(f"The machine is busy (load {load:.2f}): only a quiet one gives numbers that can be reproduced.")
     began = time.monotonic()
     results = uvloop.run(Run(names, scale).measure(sections))
-    command = ["make", "bench-peers" if arguments.peers else "bench"]
+    options = " ".join(one for one in sys.argv[1:] if one != "--peers")
+    command = f"make {'bench-peers' if arguments.peers else 'bench'}" + (f' BENCH="{options}"' if options else "")
     told = about(command, load=load, minutes=(time.monotonic() - began) / 60)
     written = blocks(results, names, told)
     for name, text in written.items():

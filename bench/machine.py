@@ -5,17 +5,16 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from bench.peers import nginx_path
+from bench.peers import LITELLM, nginx_path
 from bench.processes import MEASURED_CORE
 
 PACKAGES = ("azure-functions-runtime", "uvloop", "uvicorn", "httptools", "fastapi", "starlette", "openai", "aiohttp")
 
 
-def about(command: Sequence[str], *, load: float, minutes: float) -> str:
+def about(command: str, *, load: float, minutes: float) -> str:
     """A few lines."""
     cores = len(os.sched_getaffinity(0)) if MEASURED_CORE is None else os.cpu_count()
     pinned = "the measured process on one core, everything else on another" if MEASURED_CORE is not None else "one core"
@@ -23,9 +22,9 @@ def about(command: Sequence[str], *, load: float, minutes: float) -> str:
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return "\n".join(
         [
-            f"- {dt.datetime.now(dt.UTC):%Y-%m-%d}, `{' '.join(command)}`, {minutes:.0f} minutes",
+            f"- {dt.datetime.now(dt.UTC):%Y-%m-%d}, `{command}`, {minutes:.0f} minutes",
             f"- {_processor()}, {cores} cores, {system}; {pinned}; load of the machine before the run {load:.2f}",
-            f"- Python {platform.python_version()}, {versions}{_nginx()}",
+            f"- Python {platform.python_version()}, {versions}{_nginx()}{_litellm()}",
         ]
     )
 
@@ -51,3 +50,8 @@ def _nginx() -> str:
     told = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr
     found = re.search(r"nginx/(\S+)", told)
     return f", nginx {found[1]}" if found else ""
+
+
+def _litellm() -> str:
+    found = [path.name for path in LITELLM.parents[1].glob("lib/*/site-packages/litellm-*.dist-info")]
+    return f", LiteLLM {found[0].split('-')[1].removesuffix('.dist')}" if found else ""

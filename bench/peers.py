@@ -1,12 +1,14 @@
 """Subjects that are no function apps: nginx as the floor, LiteLLM's proxy as what many would put there instead."""
 
 import asyncio
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.connection import BadAnswer
 from bench.processes import children, on_the_measured_core
@@ -51,7 +53,10 @@ litellm_settings:
   telemetry: false
 general_settings:
   disable_spend_logs: true
+  master_key: {key}
 """
+_KEY = "sk-" + secrets.token_hex(32)
+"""LiteLLM does not start without one."""
 
 
 def nginx_path() -> str | None:
@@ -63,6 +68,7 @@ class _Peer(Subject):
     """A server of its own, in a folder of its own."""
 
     _start_seconds = NGINX_START_SECONDS
+    _headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, name: str, title: str, *, path: str) -> None:
         super().__init__(name, title, path=path, body=OPENAI_BODY)
@@ -82,7 +88,7 @@ class _Peer(Subject):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        self._reach(port)
+        self._reach(port, **self._headers)
         async with asyncio.timeout(self._start_seconds):
             while True:
                 if self._process.poll() is not None:
@@ -129,6 +135,7 @@ class LiteLLM(_Peer):
     """LiteLLM's proxy with one worker, no database, no callbacks."""
 
     _start_seconds = LITELLM_START_SECONDS
+    _headers = MappingProxyType({"authorization": f"Bearer {_KEY}"})
 
     def __init__(self) -> None:
         super().__init__("litellm", "LiteLLM proxy", path="/v1/chat/completions")
@@ -139,5 +146,5 @@ class LiteLLM(_Peer):
 
     def _prepare(self, folder: Path, port: int, upstream: int) -> list[str]:
         config = folder / "config.yaml"
-        config.write_text(_LITELLM.format(model=MODEL, upstream=upstream), encoding="ascii")
+        config.write_text(_LITELLM.format(model=MODEL, upstream=upstream, key=_KEY), encoding="ascii")
         return [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]

@@ -117,6 +117,7 @@ class Answer:
         )
         if not choices:
             raise ModelNotFound(f"The model {call.model!r} does not exist here.", param="model")
+        await self._upstream.clients.load()  # a slow import is no slowness of a backend's
         failures: list[UpstreamFailure] = []
         tried: set[tuple[str, str]] = set()
         clock = asyncio.get_running_loop().time

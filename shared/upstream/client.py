@@ -51,6 +51,8 @@ class UpstreamClients:
 
     async def load(self) -> None:
         """Imports what is slow to import, once, in a thread: meanwhile the loop serves, and sees who leaves."""
+        if self._is_loaded:
+            return
         if self._loading is None:
             managed = self._settings.has_managed_identity and not self._settings.api_key
             self._loading = asyncio.create_task(asyncio.to_thread(_import_all, managed=managed))
@@ -58,12 +60,10 @@ class UpstreamClients:
         self._is_loaded = True
 
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
-        """Sends the call to the backend and returns when its headers are there.
+        """Sends the call to the backend and returns when its headers are there. `load` has to have been awaited.
 
         Raises `UpstreamRefusal` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`, `IdentityUnavailable`.
         """
-        if not self._is_loaded:
-            await self.load()
         import httpx2
         import openai
 
