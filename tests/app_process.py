@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,7 @@ class App:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log_file, text=True)
         app = cls(process, log_file)
         app.url = app._wait_until_ready()
+        app._wait_until_warm()
         return app
 
     def _wait_until_ready(self) -> str:
@@ -67,6 +69,12 @@ class App:
                 break
         self.stop()
         raise RuntimeError(f"the app did not start:\n{self.log}")
+
+    def _wait_until_warm(self) -> None:
+        """Until the slow imports are done: on a busy machine they take longer than the deadlines of `QUICK`."""
+        deadline = time.monotonic() + START_SECONDS
+        while not re.search("Ready to ask the model|ERROR shared.service", self.log) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     @property
     def log(self) -> str:

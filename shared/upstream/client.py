@@ -57,7 +57,9 @@ class UpstreamClients:
             managed = self._settings.has_managed_identity and not self._settings.api_key
             self._loading = asyncio.create_task(asyncio.to_thread(_import_all, managed=managed))
         await asyncio.shield(self._loading)
-        self._is_loaded = True
+        if not self._is_loaded:
+            self._is_loaded = True
+            _log.info("Ready to ask the model")
 
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         """Sends the call to the backend and returns when its headers are there. `load` has to have been awaited.
