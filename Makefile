@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 PORT ?= 7071
 HOST ?= dev
 TESTS ?= tests
+# Most of a test's time is waiting: more processes than cores.
+PROCESSES ?= 3
 
 # A Python 3.13: on the PATH, in pyenv, or through uv.
 define find_python
@@ -31,7 +33,7 @@ run: $(READY) ## Serve the app on this machine, with a simulated Azure OpenAI un
 
 .PHONY: test
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
-	@$(PYTHON) -m pytest $(TESTS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: storm
 storm: $(READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)

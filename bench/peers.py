@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench.connection import BadAnswer
+from bench.plan import SHORT
 from bench.processes import children, on_the_measured_core
 from bench.service import ROOT, ServiceProcess
 from bench.subject import MODEL, OPENAI_BODY, Subject
@@ -89,6 +90,7 @@ class _Peer(Subject):
                 stderr=subprocess.DEVNULL,
             )
         self._reach(port, **self._headers)
+        await service.play(SHORT)
         async with asyncio.timeout(self._start_seconds):
             while True:
                 if self._process.poll() is not None:

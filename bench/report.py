@@ -25,7 +25,7 @@ def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, s
         "about": about + left_out(results, names),
         "short": short(results),
         "goals": goals_table(results),
-        "cpu": _rows(titles, results, "request", CPU_HEADER, _cpu),
+        "cpu": _rows(titles, results, "request", CPU_HEADER, _cpu) + fewer_streams(titles, results),
         "first-token": first_token_table(titles, results),
         "streams": _rows(
             titles, results, "capacity", ("", "streams held", "share of the core at that", "CPU per stream"), _streams
@@ -48,6 +48,12 @@ def left_out(results: Results, names: Sequence[str]) -> str:
     missing = [make_subject(name).title for name in SUBJECTS if name not in names]
     text = f"\n\nNot measured in this run: {', '.join(missing)}." if missing else ""
     return text + "".join(f"\n\nGave up: {failure}." for failure in results.failures)
+
+
+def fewer_streams(titles: Mapping[str, str], results: Results) -> str:
+    """Whose paced chunks were measured in easier circumstances."""
+    told = [f"{titles[name]}: {count}" for name, count in results.fewer_streams.items()]
+    return f"\n\nPaced with fewer streams, since all were more than it holds: {', '.join(told)}." if told else ""
 
 
 def short(results: Results) -> str:

@@ -35,11 +35,12 @@ class Results:
     """Quantity, subject, round."""
     delays: dict[str, dict[int, list[float]]] = field(default_factory=dict)
     """Subject, number of streams: seconds of delay (p99), one a round."""
+    fewer_streams: dict[str, int] = field(default_factory=dict)
+    """With how many streams paced chunks were measured where the usual number was too much."""
     failures: list[str] = field(default_factory=list)
     busiest: dict[str, float] = field(default_factory=dict)
     """The highest share of a core that the harness's own processes had while CPU or time was measured."""
     late_turns: int = 0
-    turns: int = 0
 
     def add(self, quantity: str, subject: str, number: int, value: float) -> None:
         """One value."""

@@ -8,7 +8,7 @@ from bench import capacity, first_token, load, memory
 from bench.connection import BadAnswer
 from bench.plan import PACED_SECONDS
 from bench.processes import keep_off_the_measured_core
-from bench.results import Results, quantile
+from bench.results import MICROS, Results, quantile
 from bench.roster import make_subject
 from bench.scale import Scale
 from bench.service import ServiceProcess
@@ -16,6 +16,8 @@ from bench.subject import Subject
 
 SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
 DIRECT = "direct"
+SATURATED = 0.85
+"""Of a core: who uses as much is behind."""
 FIRST_LEVEL = 100
 FIRST_GUESS = 0.4
 """The search for the number of streams begins at this part of what the CPU per chunk suggests."""
@@ -106,7 +108,7 @@ class Run:
         if name == DIRECT:
             return  # nothing serves there but the harness itself
         if subject.streams:
-            cost, share, late = await load.paced(subject, service, streams=scale.streams, seconds=scale.paced_seconds)
+            cost, share, late = await self._paced(subject)
             if not subject.is_whole:
                 self.results.add("paced_delay", name, number, late)
             self._store("paced", name, number, cost, share)
@@ -116,8 +118,24 @@ class Run:
             self._store("unpaced", name, number, cost, share)
         cost, share = await load.requests(subject, service, count=scale.requests, at_once=scale.requests_at_once)
         self._store("request", name, number, cost, share)
-        values = ((one, self.results.values[one].get(name, {}).get(number)) for one in ("paced", "unpaced", "request"))
-        note(f"  {name}: " + ", ".join(f"{one} {value * 1e6:.1f} us" for one, value in values if value is not None))
+        note(
+            f"  {name}: "
+            + ", ".join(self._told(quantity, name, number) for quantity in ("paced", "unpaced", "request"))
+        )
+
+    async def _paced(self, subject: Subject) -> tuple[float, load.Share, float]:
+        """With fewer streams where a subject cannot hold them all: late chunks share reads, and would look cheap."""
+        fewer, seconds = self.results.fewer_streams, self._scale.paced_seconds
+        while True:
+            streams = fewer.get(subject.name, self._scale.streams)
+            found = await load.paced(subject, self._service, streams=streams, seconds=seconds)
+            if found[1].subject < SATURATED or streams == 1:
+                return found
+            fewer[subject.name] = max(1, streams // 3)
+
+    def _told(self, quantity: str, name: str, number: int) -> str:
+        value = self.results.values.get(quantity, {}).get(name, {}).get(number)
+        return f"{quantity} {value * MICROS:.1f} us" if value is not None else f"{quantity} -"
 
     def _store(self, quantity: str, name: str, number: int, cost: float, share: load.Share) -> None:
         self.results.add(quantity, name, number, cost)

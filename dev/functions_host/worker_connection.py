@@ -4,6 +4,7 @@ It frames nothing and keeps nothing: who listens to a response decides what beco
 """
 
 import asyncio
+import socket
 from typing import Protocol, cast
 
 import httptools
@@ -11,6 +12,7 @@ import httptools
 from dev.functions_host.request import Headers
 
 FIRST_FINAL_STATUS = 200
+RECEIVE_BUFFER_BYTES = 256 * 1024
 
 
 class ResponseListener(Protocol):
@@ -169,7 +171,16 @@ class ConnectionPool:
     async def fresh(self) -> WorkerConnection:
         """A new one."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: WorkerConnection(self), self.host, self.port)
+        link = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        # Without a bound the kernel takes megabytes in advance for a client that reads slowly.
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        link.setblocking(False)
+        try:
+            await loop.sock_connect(link, (self.host, self.port))
+            _, connection = await loop.create_connection(lambda: WorkerConnection(self), sock=link)
+        except BaseException:
+            link.close()
+            raise
         return connection
 
     async def reachable(self) -> bool:

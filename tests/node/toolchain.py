@@ -1,5 +1,6 @@
 """Node.js for the tests: found on this machine, and the packages of `package-lock.json` installed once."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -32,6 +33,11 @@ class Node:
 
     def install(self) -> None:
         """`npm ci`, unless these very packages are installed already. Raises `RuntimeError`."""
+        with (HERE / ".install.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and the packages are theirs together
+            self._install_once()
+
+    def _install_once(self) -> None:
         stamp = HERE / "node_modules" / ".installed"
         wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == wanted:

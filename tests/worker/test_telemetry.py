@@ -139,7 +139,7 @@ def refusing(certificate: Path) -> Iterator[Ingestion]:
 
 def answer_id(app: App, prompt: str = "hi") -> str:
     seen = app.chat(sim(prompt, tokens=3, interval=0))
-    assert seen.events[-1]["type"] == "finished"
+    assert seen.events[-1]["type"] == "finished", (seen.events[-1], app.log)
     return str(seen.headers["x-request-id"])
 
 
