@@ -174,7 +174,7 @@ class ConnectionPool:
         link = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         # Without a bound the kernel takes megabytes in advance for a client that reads slowly.
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        link.setblocking(False)
+        link.setblocking(False)  # noqa: FBT003 - the signature is the standard library's
         try:
             await loop.sock_connect(link, (self.host, self.port))
             _, connection = await loop.create_connection(lambda: WorkerConnection(self), sock=link)
