@@ -108,6 +108,11 @@ class App:
         """The process that runs the app's code."""
         return int(ask(self.url + "/admin/host/status").json["worker_pid"])
 
+    @property
+    def worker_tasks(self) -> int:
+        """How many asyncio tasks that process has."""
+        return int(ask(self.url + "/admin/host/status").json["worker_tasks"])
+
     def signal(self, signum: signal.Signals) -> None:
         """To the host, as the platform does."""
         self._process.send_signal(signum)

@@ -23,6 +23,8 @@ from dev.simulator.control import Simulator
 from tests.app_process import App
 
 PAGE_BYTES = 4096
+MOST_TASKS_LEFT = 3
+"""Idle connections that are being closed at the moment of asking."""
 WORDS = ["Hello", " you", " and", " all", " the", " others"]
 
 BEFORE_CONTENT: list[dict[str, Any]] = [
@@ -179,22 +181,40 @@ def wait_until_nothing_is_open(simulator: Simulator, seconds: float = 5.0) -> in
     return left
 
 
-def storm(url: str, worker_pid: int, simulator: Simulator, *, streams: int, parallel: int, seed: int) -> list[str]:
-    """Blows, looks at what is left, and returns what is wrong."""
+def make_plans(streams: int, seed: int) -> list[Plan]:
+    """The same for the same seed."""
     dice = random.Random(seed)
-    plans = [make_plan(number, dice, faulty=0.2, leaving=0.15) for number in range(streams)]
+    return [make_plan(number, dice, faulty=0.2, leaving=0.15) for number in range(streams)]
+
+
+def settled_tasks(app: App, most: int, seconds: float = 5.0) -> int:
+    """How many tasks the worker has, once no more than `most` or after so long."""
+    deadline = time.monotonic() + seconds
+    while (left := app.worker_tasks) > most and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+def storm(app: App, simulator: Simulator, *, streams: int, parallel: int, seed: int) -> list[str]:
+    """Blows, looks at what is left, and returns what is wrong."""
+    asyncio.run(blow(app.url, make_plans(20, seed), parallel))  # what is made once is made now
+    simulator.reset()
+    tasks = settled_tasks(app, MOST_TASKS_LEFT)
+    plans = make_plans(streams, seed)
     rounds = [plans[: streams // 2], plans[streams // 2 :]]
     wrong: list[str] = []
     outcomes: Counter[str] = Counter()
     sizes = []
     for half in rounds:
-        tally = asyncio.run(blow(url, half, parallel))
+        tally = asyncio.run(blow(app.url, half, parallel))
         wrong += tally.wrong
         outcomes += tally.outcomes
         if left := wait_until_nothing_is_open(simulator):
             wrong.append(f"{left} upstream requests are still open")
         simulator.reset()
-        sizes.append(private_bytes(worker_pid))
+        if (left := settled_tasks(app, tasks + MOST_TASKS_LEFT)) > tasks + MOST_TASKS_LEFT:
+            wrong.append(f"{left} tasks in the worker, {tasks} before the storm")
+        sizes.append(private_bytes(app.worker_pid))
     growth = (sizes[1] - sizes[0]) / max(len(rounds[1]), 1)
     print(
         f"storm: seed {seed}, {streams} streams, {dict(outcomes)}, growth {growth:.0f} bytes a stream in the second half"
@@ -214,8 +234,7 @@ def main() -> int:
     print(f"storm: replay with SEED={arguments.seed}", flush=True)
     with Simulator.start(backends=("main", "second", "third")) as simulator, start_app(simulator) as app:
         wrong = storm(
-            app.url,
-            app.worker_pid,
+            app,
             simulator,
             streams=arguments.streams,
             parallel=arguments.parallel,

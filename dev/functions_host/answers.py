@@ -31,7 +31,7 @@ async def own_answer(host: HostState, request: Request) -> Answer | None:
     if path == "/":
         return await _home(host, request)
     if path.lower() == STATUS_PATH and request.method == "GET":
-        return Answer(200, json.dumps(host.status(), indent=2).encode() + b"\n", b"application/json")
+        return Answer(200, json.dumps(await host.status(), indent=2).encode() + b"\n", b"application/json")
     if path.lower().lstrip("/").partition("/")[0] in RESERVED:
         return Answer(404)
     return None

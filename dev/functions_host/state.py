@@ -19,7 +19,7 @@ class HostState:
     connections: set[ClientConnection] = field(default_factory=set)
     stopping: bool = False
 
-    def status(self) -> dict[str, object]:
+    async def status(self) -> dict[str, object]:
         """For tests and tools on this machine; the real host has such a path too, behind its master key."""
         worker = self.supervisor.current
         return {
@@ -27,6 +27,7 @@ class HostState:
             "version": "development",
             "worker_pid": worker.pid if worker else None,
             "worker_address": f"http://{worker.pool.address}" if worker else None,
+            "worker_tasks": await worker.tasks() if worker and worker.alive else None,
             "restarts": self.supervisor.restarts,
             # Without the one that asks.
             "open_requests": sum(one.busy for one in self.connections) - 1,

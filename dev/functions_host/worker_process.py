@@ -182,6 +182,10 @@ class WorkerProcess:
                 raise self._early_end()
             await asyncio.sleep(CONNECT_PAUSE_SECONDS)
 
+    async def tasks(self) -> int:
+        """How many asyncio tasks the worker has at the moment."""
+        return int((await self._ask({"type": "tasks"}))["tasks"])
+
     async def _ask(self, message: Message) -> Message:
         if not self.alive:
             raise self._early_end()
