@@ -91,6 +91,15 @@ def test_every_format_and_every_error_code_has_its_row() -> None:
             assert f"| {kind.status} |" in table, kind
 
 
+def test_the_lines_for_each_client_are_those_of_the_programs_that_are_run() -> None:
+    section = README.partition("## OpenAI clients")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```(?:python|js|bash)\n(.*?)```", section, re.DOTALL)
+    programs = (ROOT / "docs/clients.md").read_text()
+    assert len(blocks) == 6
+    for line in "\n".join(blocks).splitlines():
+        assert line in programs or line.startswith("// and "), line
+
+
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
