@@ -75,7 +75,7 @@ def test_ratios_and_differences_are_taken_within_a_round() -> None:
 
 
 def test_figures_are_written_with_their_spread() -> None:
-    assert spread(Figure.of([59.04, 56.2, 63.0])) == "59.0 (56.2 to 63.0)"
+    assert spread(Figure.of([59.04, 56.2, 63.0])) == "59.0 (56.2 to 63)"
     assert spread(Figure.of([0.0012]), scale=1000) == "1.20"
     assert spread(None) == "–"
     assert quantile([3, 1, 2, 4], 0.5) == 3

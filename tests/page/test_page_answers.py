@@ -138,6 +138,7 @@ def test_the_answer_and_each_code_block_can_be_copied(open_page: OpenPage) -> No
     page.question.press("Control+v")
     assert page.question.input_value() == "const a = 1;\nlet b;"
     page.question.fill("")
+    page.answer.get_by_role("button", name="Copied").wait_for(state="hidden")
     page.answer.get_by_role("button", name="Copy answer").click()
     page.answer.get_by_role("button", name="Copied").last.wait_for()
     page.question.press("Control+v")

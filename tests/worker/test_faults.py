@@ -15,6 +15,7 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
+from tests.storm import wait_until_nothing_is_open
 from tests.worker.ways import STREAMS, WAYS, Outcome, Way
 
 NAMES = ("main", "second", "third")
@@ -50,7 +51,7 @@ def run(
     seen, outcome = way.ask(apps[backends], next(MODELS))
     assert time.monotonic() - began < MAX_SECONDS
     asked = Counter(record["backend"] for record in simulator.requests())
-    assert not simulator.requests(ended="open"), "an upstream is still open"
+    assert wait_until_nothing_is_open(simulator, 2.0) == 0, "an upstream is still open"
     return outcome, dict(asked), seen
 
 
