@@ -82,6 +82,13 @@ class App:
         with open(f"/proc/self/fd/{self._log_file.fileno()}", encoding="utf-8", errors="replace") as log:  # noqa: PTH123
             return log.read()
 
+    def has_logged(self, text: str, *, seconds: float = 5.0) -> bool:
+        """Whether the text is in the log by then: a record travels from the worker to the host beside the answer."""
+        deadline = time.monotonic() + seconds
+        while text not in (log := self.log) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return text in log
+
     def receipts(self, *, count: int = 1, seconds: float = 5.0, **fields: Any) -> list[dict[str, Any]]:
         """The receipts with these fields, once there are `count` of them."""
         deadline = time.monotonic() + seconds

@@ -103,7 +103,7 @@ def test_behind_easy_auth_the_principal_is_the_caller(simulator: Simulator) -> N
 
 
 def test_an_open_deployment_says_so_at_its_start(app: App) -> None:
-    assert "AUTH_MODE is 'anonymous'" in app.log
+    assert app.has_logged("AUTH_MODE is 'anonymous'")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_with_a_wrong_setting_every_request_is_answered_with_the_one_sentence(
             assert sentence in seen.json["error"]["message"]
         assert sentence in ask(app.url + "/").json["error"]["message"]
         assert ask(app.url + "/health").status == 503
-        assert sentence in app.log
+        assert app.has_logged(sentence)
 
 
 @pytest.fixture(scope="module")

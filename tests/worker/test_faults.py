@@ -244,7 +244,9 @@ def test_a_missing_role_is_logged_as_an_error_that_names_it(apps: dict[int, App]
     outcome, _, seen = run(apps, simulator, WAYS["openai chat"], 1, main={"status": 403})
     assert outcome == Outcome(REFUSED, "upstream_identity_refused", 502)
     assert "managed identity the role Cognitive Services OpenAI User" in seen.json["error"]["message"]
-    assert any("ERROR" in line and "Cognitive Services OpenAI User" in line for line in apps[1].log.splitlines())
+    assert apps[1].has_logged("needs the role Cognitive Services OpenAI User")
+    line = next(line for line in apps[1].log.splitlines() if "needs the role Cognitive Services OpenAI User" in line)
+    assert line.startswith("ERROR ")
 
 
 def test_a_cooled_backend_is_left_alone_while_another_serves(apps: dict[int, App], simulator: Simulator) -> None:

@@ -235,6 +235,6 @@ def test_an_identity_endpoint_that_fails_is_the_operators_business(simulator: Si
         simulator.behave_identity(status=400)
         seen = app.chat("hi")
         assert (seen.status, seen.json["error"]["code"]) == (502, "identity_unavailable")
-        assert "No token for" in app.log
+        assert app.has_logged("No token for")
         simulator.behave_identity()
         assert app.chat(sim(tokens=1, interval=0)).status == 200
