@@ -120,6 +120,11 @@ class App:
         """How many asyncio tasks that process has."""
         return int(ask(self.url + "/admin/host/status").json["worker_tasks"])
 
+    @property
+    def worker_blocks(self) -> int:
+        """How many blocks of memory Python has allocated in that process, after a garbage collection."""
+        return int(ask(self.url + "/admin/host/status").json["worker_blocks"])
+
     def signal(self, signum: signal.Signals) -> None:
         """To the host, as the platform does."""
         self._process.send_signal(signum)

@@ -22,12 +22,14 @@ class HostState:
     async def status(self) -> dict[str, object]:
         """For tests and tools on this machine; the real host has such a path too, behind its master key."""
         worker = self.supervisor.current
+        contents = await worker.contents() if worker and worker.alive else {}
         return {
             "state": "Stopping" if self.stopping else "Running" if worker else "Starting",
             "version": "development",
             "worker_pid": worker.pid if worker else None,
             "worker_address": f"http://{worker.pool.address}" if worker else None,
-            "worker_tasks": await worker.tasks() if worker and worker.alive else None,
+            "worker_tasks": contents.get("tasks"),
+            "worker_blocks": contents.get("blocks"),
             "restarts": self.supervisor.restarts,
             # Without the one that asks.
             "open_requests": sum(one.busy for one in self.connections) - 1,

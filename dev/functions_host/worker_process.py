@@ -182,9 +182,9 @@ class WorkerProcess:
                 raise self._early_end()
             await asyncio.sleep(CONNECT_PAUSE_SECONDS)
 
-    async def tasks(self) -> int:
-        """How many asyncio tasks the worker has at the moment."""
-        return int((await self._ask({"type": "tasks"}))["tasks"])
+    async def contents(self) -> Message:
+        """How many asyncio `tasks` and allocated `blocks` of Python's memory the worker has at the moment."""
+        return await self._ask({"type": "contents"})
 
     async def _ask(self, message: Message) -> Message:
         if not self.alive:

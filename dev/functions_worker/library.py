@@ -4,6 +4,8 @@ Like the production shell it keeps no state of an invocation, and answers each m
 """
 
 import asyncio
+import gc
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +75,11 @@ async def _invocation(message: Message) -> Message:
     return {"type": "invocation", "invocation_id": message["invocation_id"]} | _status(response.result)
 
 
-async def _tasks(_message: Message) -> Message:
-    """No message of the real host: tests ask what is left running. Not counted: the one that answers."""
-    return {"type": "tasks", "tasks": len(asyncio.all_tasks()) - 1, "ok": True}
+async def _contents(_message: Message) -> Message:
+    """No message of the real host: tests ask what is left, running or in memory. The task that answers is not counted."""
+    gc.collect()
+    tasks, blocks = len(asyncio.all_tasks()) - 1, sys.getallocatedblocks()
+    return {"type": "contents", "tasks": tasks, "blocks": blocks, "ok": True}
 
 
 def _status(result: protos.StatusResult) -> Message:
@@ -89,5 +93,5 @@ _ANSWERS = {
     "functions_metadata": _functions_metadata,
     "function_load": _function_load,
     "invocation": _invocation,
-    "tasks": _tasks,
+    "contents": _contents,
 }
