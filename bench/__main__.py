@@ -1,9 +1,12 @@
 """`python -m bench`: measures, prints the tables, and after a whole run renews docs/performance.md and its plots."""
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +16,11 @@ from bench.document import with_blocks
 from bench.drawings import drawings
 from bench.machine import about
 from bench.peers import LITELLM, nginx_path
+from bench.processes import alone
 from bench.report import blocks
 from bench.roster import EMPTY, NGINX, SUBJECTS
 from bench.run import DIRECT, SECTIONS, Run, note
-from bench.scale import FULL, QUICK
+from bench.scale import FULL, QUICK, Scale
 from bench.service import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -34,18 +38,23 @@ def main() -> int:
     if arguments.rounds:
         rounds = arguments.rounds
         scale = replace(scale, rounds=rounds, capacity_rounds=rounds, memory_rounds=rounds, cold_rounds=rounds)
+    with nullcontext() if arguments.quick else alone(note):
+        return _run(arguments, names, sections, scale)
+
+
+def _run(arguments: argparse.Namespace, names: list[str], sections: list[str], scale: Scale) -> int:
     load = os.getloadavg()[0]
     if load > BUSY_LOAD:
         note(f"The machine is busy (load {load:.2f}): only a quiet one gives numbers that can be reproduced.")
     began = time.monotonic()
-    results = uvloop.run(Run(names, scale).measure(sections))
-    options = " ".join(one for one in sys.argv[1:] if one != "--peers")
-    command = f"make {'bench-peers' if arguments.peers else 'bench'}" + (f' BENCH="{options}"' if options else "")
-    told = about(command, load=load, minutes=(time.monotonic() - began) / 60)
+    run = Run(names, scale)
+    is_complete = uvloop.run(_measure(run, sections))
+    results = run.results
+    told = about(_command(arguments), load=load, minutes=(time.monotonic() - began) / 60)
     written = blocks(results, names, told)
     for name, text in written.items():
         print(f"\n## {name}\n\n{text}")
-    is_whole = not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
+    is_whole = is_complete and not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
     page = arguments.page or (PAGE if is_whole else None)
     if page is None:
         note("\nNot a whole run: docs/performance.md is left as it is.")
@@ -55,6 +64,31 @@ def main() -> int:
         page.with_name(f"{page.stem}-{kind}.svg").write_text(drawing, encoding="utf-8")
     note(f"\nRenewed {page} and its plots.")
     return 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """How to do the same again."""
+    options = ["--quick"] if arguments.quick else []
+    for name in ("rounds", "subjects", "only"):
+        value = getattr(arguments, name)
+        options += [f"--{name} {value}"] if value else []
+    verb = "bench-peers" if arguments.peers else "bench"
+    return f'make {verb} BENCH="{" ".join(options)}"' if options else f"make {verb}"
+
+
+async def _measure(run: Run, sections: list[str]) -> bool:
+    """False where Ctrl-C or SIGTERM ended it early; what was measured by then is still told."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await run.measure(sections)
+    except asyncio.CancelledError:
+        note("\nInterrupted: what follows is what was measured until then.")
+        run.results.failures.append("the run: it was interrupted, and what was not measured by then is missing")
+        return False
+    return True
 
 
 def _names(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:

@@ -88,6 +88,7 @@ class _Peer(Subject):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
         self._reach(port, **self._headers)
         await service.play(SHORT)

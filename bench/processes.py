@@ -1,12 +1,15 @@
 """What is known of a process from outside: the CPU time that it used, its memory, the core that it may run on."""
 
 import contextlib
+import fcntl
 import os
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 _CPU_CLOCK_OF_PROCESS = 2
+LOCK = "streaming-endpoint-bench.lock"
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -42,6 +45,18 @@ def keep_off_the_measured_core() -> None:
     """For the bench's own processes."""
     if OTHER_CORE is not None:
         os.sched_setaffinity(0, {OTHER_CORE})
+
+
+@contextlib.contextmanager
+def alone(say: Callable[[str], None]) -> Iterator[None]:
+    """Waits until no other bench runs on this machine: two would measure each other."""
+    with (Path(tempfile.gettempdir()) / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another bench runs on this machine: waiting for its end.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from bench.service import ROOT, ServiceProcess
 from bench.subject import FunctionApp, Subject
 
 LOADS = ("paced", "unpaced", "requests")
-SAMPLES_PER_SECOND = 500
+SAMPLES_PER_SECOND = 200
 SPY_START_SECONDS = 1.0
 NO_PYTHON = "(the event loop itself)"
 SCRIPT = ROOT / "bench" / "profiled" / "worker.py"
@@ -159,7 +159,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
     parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("loads", nargs="*", metavar="load", help=f"of {', '.join(LOADS)}; default: paced requests")
-    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--top", type=int, default=30, help="lines per table")
     parser.add_argument("--cprofile", action="store_true", help="even where py-spy is installed")
     arguments = parser.parse_args()

@@ -17,8 +17,8 @@ SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
 DIRECT = "direct"
 SATURATED = 0.85
 """Of a core: who uses as much is behind."""
-FIRST_LEVEL = 100
-FIRST_GUESS = 0.4
+FIRST_LEVEL = 300
+FIRST_GUESS = 0.5
 """The search for the number of streams begins at this part of what the CPU per chunk suggests."""
 
 
@@ -99,6 +99,8 @@ class Run:
             reason = str(failure).partition("\n")[0] or type(failure).__name__
             self.results.failures.append(f"{subject.name} ({name}): {reason}")
             note(f"  {subject.name} failed: {failure!r}")
+            if self._service.has_ended:
+                raise SystemExit("The bench's own model service has ended: nothing more can be measured.") from failure
             return False
         return True
 
@@ -147,7 +149,7 @@ class Run:
             self.results.add(quantity, subject.name, number, quantile(found, part))
 
     async def _capacity(self, subject: Subject, number: int) -> None:
-        if not subject.streams or subject.is_whole:
+        if not subject.streams or subject.is_whole or (subject.name == DIRECT and number > 0):
             return
         cost = self.results.figure("paced", subject.name)
         start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else FIRST_LEVEL

@@ -17,17 +17,16 @@ class Scale:
     first_tokens: int = 300
     capacity_rounds: int = 3
     levels: tuple[int, ...] = (
-        *(10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 350, 400, 450, 500),
-        *(600, 700, 800, 900, 1000),
+        *(10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 350, 400, 450, 500, 600, 800, 1000),
     )
     level_seconds: float = 2.0
-    settle_seconds: float = 1.0
+    settle_seconds: float = 0.6
     memory_rounds: int = 3
     few_open: int = 50
     many_open: int = 250
-    few_finished: int = 1000
-    many_finished: int = 3000
-    cold_rounds: int = 7
+    few_finished: int = 500
+    many_finished: int = 2000
+    cold_rounds: int = 5
 
 
 FULL = Scale()

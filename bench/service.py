@@ -18,7 +18,10 @@ class ServiceProcess:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "bench.upstream"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # Its own session: what is sent to this process's group, Ctrl-C for example, is not for it.
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         self.url = f"http://127.0.0.1:{self.port}"
@@ -27,6 +30,11 @@ class ServiceProcess:
     def pid(self) -> int:
         """For its share of the other core."""
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """It should not, before `stop`."""
+        return self._process.poll() is not None
 
     async def play(self, plan: Plan) -> None:
         """Every request from now on."""

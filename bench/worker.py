@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKER_SCRIPT = ROOT / "dev" / "worker.py"
 CONNECT_PAUSE_SECONDS = 0.001
 START_SECONDS = 60.0
-CAPTURED_LINES = 20
+CAPTURED_LINES = 3
 KEPT_VARIABLES = ("HOME", "LANG", "PATH", "TMPDIR")
 """Of this process's environment; a subject knows nothing else of who measures it."""
 
