@@ -119,8 +119,8 @@ class OpenAIFace:
         if address.path == "responses":
             new_peek = partial(ResponsePeek, commits_at_once=request.background)
         kind = StreamRelay if self._settings.streaming_enabled else CollectedRelay
-        limit = self._settings.max_event_bytes
-        return lambda: kind(new_peek(), hides_usage=not request.wants_usage, max_event_bytes=limit)
+        limit, hides_usage = self._settings.max_event_bytes, not request.wants_usage
+        return lambda: kind(new_peek(), hides_usage=hides_usage, max_event_bytes=limit)
 
     def _prepare_stored(self, arrival: Arrival, receipt: Receipt, address: Address, body: bytes) -> Answer:
         asked = arrival.request.query_params

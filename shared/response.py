@@ -20,7 +20,7 @@ from shared.request_body import ClientLeft, read_body
 from shared.settings import Settings
 from shared.stream_clock import StreamClock
 from shared.upstream.attempts import Answer
-from shared.worker import direct_send
+from shared.worker import run_outside
 
 _log = logging.getLogger(__name__)
 
@@ -65,19 +65,26 @@ class AnswerResponse(Response):
         self._task: asyncio.Task[object] | None = None
         self._beat: asyncio.Task[None] | None = None
         self._has_left = False
+        self._has_spoken = False
         self._interruption: AnswerError | None = None
         self.is_committed = False
         self.is_writing = False
         self.last_write = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The whole life of the answer. Returns without completing the response where it must be cut."""
-        self._send = direct_send(scope, send)
+        """Begins the answer."""
         self._exchange.on_start()
+        await run_outside(scope, receive, send, self._answer)
+
+    async def _answer(self, receive: Receive, send: Send) -> None:
+        """The whole life of the answer. Returns without completing the response where it must be cut."""
+        self._send = send
         try:
             with self._open_streams.place(self):
-                body = await read_body(receive, self._settings.max_request_bytes)
-                await self._run(self._exchange.prepare(body), receive)
+                # No name here keeps the body, which may be large, for as long as the answer goes on.
+                await self._run(
+                    self._exchange.prepare(await read_body(receive, self._settings.max_request_bytes)), receive
+                )
         except ClientLeft:
             self._receipt.ended = "client_left"
         except AnswerError as error:
@@ -113,9 +120,13 @@ class AnswerResponse(Response):
             if self._beat is not None:
                 self._beat.cancel()
             self._receipt.usage, self._receipt.chunks = answer.translation.usage, answer.translation.chunks
-        if self._has_left:
+        if self._has_left and not self._has_said_all(answer):
             raise ClientLeft
         await self._end(answer, error)
+
+    def _has_said_all(self, answer: Answer) -> bool:
+        """The model's own ending has been sent; who leaves now, or stops this process, cuts nothing."""
+        return answer.translation.is_ended and not self.is_writing
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -137,7 +148,7 @@ class AnswerResponse(Response):
             if task is None or not (self._has_left or self._interruption):
                 raise
             task.uncancel()
-            return self._interruption
+            return None if self._has_said_all(answer) else self._interruption
         except AnswerError as failure:
             return failure
         except Exception:  # noqa: BLE001 - logged, and told with an id
@@ -146,8 +157,11 @@ class AnswerResponse(Response):
 
     async def _write(self, block: bytes, answer: Answer) -> None:
         self.is_writing = True
-        if not self.is_committed:
-            await self._commit(answer)
+        if not self._has_spoken:
+            self._has_spoken = True
+            self._receipt.mark_first_token()
+            if not self.is_committed:  # a heartbeat may have been first
+                await self._commit(answer)
         await self._send({"type": "http.response.body", "body": block, "more_body": True})
         self.is_writing = False
         self.last_write = answer.last_read = asyncio.get_running_loop().time()
@@ -155,11 +169,12 @@ class AnswerResponse(Response):
     async def _commit(self, answer: Answer) -> None:
         """Sends the head. From here on a failure is an error ending."""
         self.is_committed = True
-        if answer.translation.has_content:
-            self._receipt.mark_first_token()
         translation = answer.translation
         own = {"content-type": translation.media_type, **STREAM_HEADERS, **translation.headers}
         await self._send_head(answer.upstream_status, {**own, **self._exchange.head(answer)})
+        # Nothing of either is needed any more, and a stream may be open for long.
+        answer.upstream_headers = {}
+        del self._exchange
 
     def _start_beat(self, answer: Answer) -> None:
         if self._beat is None or self._beat.done():

@@ -15,9 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from shared.open_streams import OpenStreams
 
+type Answer = Callable[[Receive, Send], Awaitable[None]]
+"""What is left of a response when its request has been routed."""
+
 _log = logging.getLogger(__name__)
 
-_DIRECT_SEND = "shared.worker.direct_send"
+_OUTSIDE = "shared.worker.outside"
 
 KEEP_ALIVE_SECONDS = 150
 """Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""
@@ -64,9 +67,11 @@ def tune(
         web_app = self.web_app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            # A stream's blocks need none of the framework's layers around `send`: see `direct_send`.
-            scope[_DIRECT_SEND] = send
-            await web_app(scope, receive, send)
+            outside: list[Answer] = []
+            # A copy: what the framework adds to it ends with the framework.
+            await web_app({**scope, _OUTSIDE: outside}, receive, send)
+            for answer in outside:
+                await answer(receive, send)
 
         config = uvicorn.Config(
             app,
@@ -77,6 +82,7 @@ def tune(
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         server = DrainingServer(config)
@@ -90,10 +96,16 @@ def tune(
     WebServer.serve = serve  # type: ignore[method-assign]
 
 
-def direct_send(scope: Scope, send: Send) -> Send:
-    """The server's own `send`, for the many small blocks of a stream; the framework's where the server is not ours."""
-    direct: Send = scope.get(_DIRECT_SEND, send)
-    return direct
+async def run_outside(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """Runs the answer once the framework's layers have returned, where the server is ours; right here where it is not.
+
+    A stream has no use for those layers, and they would hold several kilobytes for as long as it is open.
+    """
+    outside: list[Answer] | None = scope.get(_OUTSIDE)
+    if outside is None:
+        await answer(receive, send)
+    else:
+        outside.append(answer)
 
 
 def forget_invocation(invocation_id: str) -> None:

@@ -56,7 +56,7 @@ class _Begun:
     """An attempt that has reached its first content."""
 
     choice: Choice
-    response: "UpstreamResponse"
+    body: "Body"
     held: bytes
 
 
@@ -84,7 +84,8 @@ class Answer:
         """
         clock = asyncio.get_running_loop().time
         begun = await self._first_content()
-        body, translation = begun.response.body, self.translation
+        del self._call  # no other backend is asked from here on, and what it was asked may be large
+        body, translation = begun.body, self.translation
         try:
             self.last_read = clock()
             if begun.held:
@@ -185,7 +186,7 @@ class Answer:
             raise
         self.upstream_status, self.upstream_headers = response.status, response.headers
         self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
-        return _Begun(choice, response, held)
+        return _Begun(choice, response.body, held)
 
     async def _hold(self, response: "UpstreamResponse") -> bytes:
         """Reads up to the first content and returns everything that is to go out by then. Raises `UpstreamFailure`."""
