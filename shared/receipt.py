@@ -42,7 +42,7 @@ class Receipt:
     _first_token: float | None = None
 
     def mark_first_token(self) -> None:
-        """The first content is about to leave."""
+        """The first content is about to leave; heartbeats may have gone before it."""
         self._first_token = time.monotonic() - self._began
 
     def log(self) -> None:

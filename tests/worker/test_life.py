@@ -1,5 +1,6 @@
 """The life of a stream on the real worker: commit, heartbeats, receipts, bounds, and how it ends with its process."""
 
+import base64
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe, ask
 from tests.app_process import App
 from tests.worker.sim import ended, sim
+from tests.worker.test_chat import RAW
 from tests.worker.ways import STREAMS, WAYS, Outcome
 
 HEARTBEATS = {
@@ -104,6 +106,14 @@ def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
     assert receipt["invocation_id"]
 
 
+@pytest.mark.parametrize("way", ["chat sse", "openai chat", "responses"])
+def test_a_receipt_tells_the_time_to_the_first_token_also_after_heartbeats(app: App, way: str) -> None:
+    seen, _ = WAYS[way].ask(app, "gpt", sim(tokens=["Hello"], interval=0, start_delay=1.6))
+    (receipt,) = app.receipts(id=seen.headers["x-request-id"])
+    assert HEARTBEATS[way] in seen.body
+    assert 1.5 < receipt["time_to_first_token"] <= receipt["duration"]
+
+
 def test_the_id_that_a_relayed_answer_shows_is_the_receipts(app: App) -> None:
     seen, _ = WAYS["openai chat"].ask(app, "gpt", sim(tokens=2, interval=0))
     (receipt,) = app.receipts(id=seen.headers["x-request-id"])
@@ -129,6 +139,14 @@ def test_a_client_that_left_is_on_its_receipt(app: App, simulator: Simulator) ->
         probe.read_until(b"delta")
     ended(simulator, "client_gone")
     assert app.receipts(ended="client_left", status=200)
+
+
+def test_a_client_that_leaves_after_the_last_frame_has_a_finished_answer(app: App, simulator: Simulator) -> None:
+    # Many clients close at [DONE]; the upstream's own end may come a little later.
+    behaviour: dict[str, Any] = {"raw": [[0, RAW], [0.2, base64.b64encode(b": late\n\n").decode()]]}
+    with WAYS["openai chat"].begin(app, "left at the end", sim(**behaviour)) as probe:
+        probe.read_until(b"[DONE]\n\n")
+    assert app.receipts(model="left at the end", ended="finished")
 
 
 def test_no_prompt_answer_key_or_token_is_in_the_logs(simulator: Simulator) -> None:
