@@ -17,6 +17,7 @@ from shared.errors import UpstreamTimeout, UpstreamUnreachable
 from shared.settings import Settings
 from shared.upstream.call import UpstreamCall
 from shared.upstream.identity import TokenSource, load_managed_identity, make_credential
+from shared.upstream.late_packages import late
 from shared.upstream.refusals import refusal_from_status
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class UpstreamClients:
 
 def _import_all(*, managed: bool) -> None:
     import httpx2  # noqa: F401
-    import openai  # noqa: F401
+
+    with late("openai.types"):
+        import openai  # noqa: F401
 
     import shared.upstream.transport  # noqa: F401
 
