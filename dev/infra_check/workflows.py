@@ -1,5 +1,6 @@
-"""The rules of the workflows: every action pinned by commit, few permissions, no secrets."""
+"""The rules of the workflows: every action pinned by commit, few permissions, no secrets, every parameter passed on."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -7,6 +8,10 @@ from dev.infra_check.tree import Project
 
 _USES = re.compile(r"^\s*(?:- )?uses:\s*(\S+)(.*)$")
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+_VARIABLE = re.compile(r"\$\{(\w+)")
+# azd itself says who deploys.
+_OF_AZD = frozenset({"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"})
+_EMPTY = {"array": "'[]'", "object": "'{}'"}
 
 
 def workflows(project: Project) -> Iterator[str]:
@@ -27,3 +32,19 @@ def workflows(project: Project) -> Iterator[str]:
             used = _USES.match(line)
             if used and not (_PINNED.fullmatch(used.group(1)) and re.fullmatch(r"\s+# v[\d.]+", used.group(2))):
                 yield f"{name}:{number}: {used.group(1)} is not pinned by commit, with its tag in a comment"
+    yield from _parameters(project)
+
+
+def _parameters(project: Project) -> Iterator[str]:
+    """The deployment gives azd every parameter: one that it left out would be reset to its default, a network included."""
+    name = ".github/workflows/deploy.yml"
+    text = (project.root / name).read_text(encoding="utf-8")
+    types = {found.name: found.type for found in project.main("param")}
+    given = json.loads((project.root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    for parameter, entry in given.items():
+        for variable in set(_VARIABLE.findall(str(entry["value"]))) - _OF_AZD:
+            passed = re.search(rf"^ +{variable}: \$\{{\{{ vars\.{variable}( \|\| '[^']*')? \}}\}}$", text, re.MULTILINE)
+            if not passed:
+                yield f"{name}: {variable} is not passed on: each deployment would reset {parameter} to its default"
+            elif types.get(parameter) in _EMPTY and passed.group(1) != f" || {_EMPTY[types[parameter]]}":
+                yield f"{name}: {variable} has to be {_EMPTY[types[parameter]]} where it is not set: azd reads it as JSON"
