@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dev.infra_check import policy, tools, twin
 from dev.infra_check.checklist import checklist
+from dev.infra_check.order import order
 from dev.infra_check.scanner import Malformed
 from dev.infra_check.setting_lists import setting_lists
 from dev.infra_check.tree import Project, Skipped
@@ -22,6 +23,7 @@ CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
     "roles": policy.roles,
     "checklist": checklist,
     "streams": policy.streams,
+    "order": order,
     "descriptions": policy.readable,
     "twin resources": twin.resources,
     "twin properties": twin.properties,

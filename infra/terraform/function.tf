@@ -160,13 +160,16 @@ resource "azapi_resource" "site" {
   ignore_null_property   = true
   response_export_values = ["properties.defaultHostName"]
 
-  # The app starts only when its roles exist and its private endpoints answer.
+  # The app starts only when its roles exist, its private endpoints answer and its subnets are no longer changed.
   depends_on = [
     azurerm_role_assignment.app_storage_blob_data_owner,
     azurerm_role_assignment.app_monitoring_metrics_publisher,
     azurerm_role_assignment.app_key_vault_secrets_user,
     azurerm_role_assignment.app_open_ai_user,
     azurerm_private_endpoint.endpoint,
+    azurerm_private_dns_zone_virtual_network_link.zone_links,
+    azurerm_subnet_network_security_group_association.app,
+    azurerm_subnet_network_security_group_association.endpoints,
   ]
 }
 

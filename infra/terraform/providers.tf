@@ -20,6 +20,11 @@ provider "azurerm" {
   storage_use_azuread = true
 
   features {
+    resource_group {
+      # Application Insights puts an alert rule and an action group of its own into the group: destroy would stop at them.
+      prevent_deletion_if_contains_resources = false
+    }
+
     storage {
       # The account may be reachable from its own network alone: everything here is done through Resource Manager.
       data_plane_available = false

@@ -7,6 +7,7 @@ import pytest
 
 from dev.infra_check.scanner import leaves, literal
 from dev.infra_check.setting_lists import NOT_DEPLOYED, bicep_settings, code_settings
+from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 from shared.backend_list import parse_backends
 from shared.settings import SETTING_NAMES, Settings
@@ -19,6 +20,7 @@ OWN_CHECKS = (
     "roles",
     "checklist",
     "streams",
+    "order",
     "descriptions",
     "twin resources",
     "twin properties",
@@ -68,6 +70,11 @@ def test_the_app_understands_the_failover_list_that_bicep_makes() -> None:
     assert fields.keys() == sample.keys()
     (parsed,) = parse_backends(json.dumps([sample]), default_scope="https://cognitiveservices.azure.com/.default")
     assert parsed.deployment("gpt") == "gpt"
+
+
+def test_terraform_can_destroy_a_group_to_which_application_insights_has_added_its_own() -> None:
+    (provider,) = (block for block in blocks_of(Project.read(ROOT).terraform, "provider") if block.address == "azurerm")
+    assert provider.at("features.resource_group.prevent_deletion_if_contains_resources") == "false"
 
 
 def test_the_readme_of_infra_names_every_file_and_every_parameter() -> None:
