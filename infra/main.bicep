@@ -18,7 +18,7 @@ param location string
 @description('Optional. Name of the resource group; by default rg- and the environment\'s name.')
 param resourceGroupName string = ''
 
-@description('Optional. Object id of who deploys: may then call the models from their own machine, and fill the vault. Empty for nobody.')
+@description('Optional. Object id of who deploys: may then call the models that are made here from their own machine, and fill the vault. Empty for nobody.')
 param principalId string = ''
 
 @description('Optional. What kind of principal that is.')
@@ -323,14 +323,13 @@ module openAiRbac 'app/rbac-openai.bicep' = [for (account, i) in accounts: {
   }
 }]
 
+// The app's role alone: whoever deploys may well have one on their own account, and Azure refuses a second of the same kind.
 module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
   name: 'rbac-openai-existing'
   scope: resourceGroup(existingIdParts[2], existingIdParts[4])
   params: {
     accountName: existingIdParts[8]
     appPrincipalId: identity.outputs.principalId
-    developerPrincipalId: principalId
-    developerPrincipalType: principalType
   }
 }
 

@@ -10,6 +10,9 @@ locals {
   }
   role_definitions = "${local.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
   has_developer    = var.principal_id != ""
+
+  # Whoever deploys may well have a role on an account of their own, and Azure refuses a second of the same kind.
+  developer_account_ids = local.has_developer && !local.uses_existing ? local.open_ai_account_ids : {}
 }
 
 # The Functions host keeps its locks and keys in blobs, and the platform reads the deployment package from there.
@@ -56,7 +59,7 @@ resource "azurerm_role_assignment" "app_open_ai_user" {
 }
 
 resource "azurerm_role_assignment" "developer_open_ai_user" {
-  for_each = local.has_developer ? local.open_ai_account_ids : {}
+  for_each = local.developer_account_ids
 
   scope              = each.value
   role_definition_id = "${split("/resourceGroups/", each.value)[0]}/providers/Microsoft.Authorization/roleDefinitions/${local.role_ids.cognitive_services_open_ai_user}"

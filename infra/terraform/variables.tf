@@ -20,7 +20,7 @@ variable "resource_group_name" {
 }
 
 variable "principal_id" {
-  description = "Optional. Object id of who deploys: may then call the models from their own machine, and fill the vault. Empty for nobody."
+  description = "Optional. Object id of who deploys: may then call the models that are made here from their own machine, and fill the vault. Empty for nobody."
   type        = string
   default     = ""
 }

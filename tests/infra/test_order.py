@@ -72,6 +72,12 @@ def test_the_app_understands_the_failover_list_that_bicep_makes() -> None:
     assert parsed.deployment("gpt") == "gpt"
 
 
+def test_who_deploys_gets_a_role_on_the_accounts_made_here_and_on_no_other() -> None:
+    modules = {found.name: found for file in Project.read(ROOT).bicep for found in file.of("module")}
+    assert modules["openAiRbac"].at("params.developerPrincipalId") == "principalId"
+    assert modules["existingOpenAiRbac"].at("params.developerPrincipalId") is None
+
+
 def test_terraform_can_destroy_a_group_to_which_application_insights_has_added_its_own() -> None:
     (provider,) = (block for block in blocks_of(Project.read(ROOT).terraform, "provider") if block.address == "azurerm")
     assert provider.at("features.resource_group.prevent_deletion_if_contains_resources") == "false"

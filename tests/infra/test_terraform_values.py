@@ -68,7 +68,7 @@ def evaluated(tmp_path: Path) -> Any:
     def evaluate(**variables: Any) -> Any:
         given = {"environment_name": "chat", "location": "swedencentral"} | variables
         (tmp_path / "terraform.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
-        names = ("named_settings", "site", "deployments", "endpoints", "zone_names", "open_ai_account_ids")
+        names = ("named_settings", "site", "deployments", "endpoints", "zone_names", "open_ai_account_ids", "developer_account_ids")
         question = "jsonencode({" + ", ".join(f"{name} = local.{name}" for name in names) + "})\n"
         done = subprocess.run(
             ["terraform", "console"], input=question, cwd=tmp_path, capture_output=True, text=True, check=False
@@ -127,6 +127,12 @@ def test_an_existing_account_takes_the_place_of_new_ones(evaluated: Any, names: 
     assert settings(values).deployment == "big"
     assert values["deployments"] == {}
     assert values["open_ai_account_ids"] == {"existing": f"{ACCOUNT}/mine"}
+
+
+def test_who_deploys_gets_a_role_on_the_accounts_made_here_and_on_no_other(evaluated: Any) -> None:
+    assert list(evaluated(principal_id="me")["developer_account_ids"]) == ["primary"]
+    assert evaluated(principal_id="me", existing_open_ai_resource_id=f"{ACCOUNT}/mine")["developer_account_ids"] == {}
+    assert evaluated()["developer_account_ids"] == {}
 
 
 def test_settings_of_ones_own_override_the_defaults_but_not_what_is_deployed(evaluated: Any) -> None:
