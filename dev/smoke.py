@@ -1,7 +1,7 @@
 """`make smoke URL=https://... [KEY=...]`: tries a deployment as a client would, and says in a table what it saw.
 
 Standard library only, so that a pipeline can run it with any Python 3.12 or later: `KEY=... python3 -m dev.smoke URL`.
-It spends the tokens of two short answers and of the beginning of a third.
+It spends the tokens of one answer of some hundred words and of the beginnings of one or two more.
 """
 
 import http.client
@@ -15,6 +15,11 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 SILENCE_SECONDS = 240.0
+# No model says so much in so short a time: what arrives like that has been waiting somewhere.
+MANY_DELTAS = 200
+HELD_BACK_SECONDS = 0.3
+# What is there sooner than this was not held back long enough to tell.
+PROMPT_SECONDS = 1.0
 WRONG_KEY = "smoke-test-wrong-key"
 SHORT = {"input": "Say hello in one short sentence.", "stream": True}
 LONG = {"input": "Count from one to two hundred in words.", "stream": True}
@@ -77,10 +82,10 @@ def health(deployment: Deployment) -> str:
 
 
 def stream(deployment: Deployment) -> str:
-    """One streamed answer, timed to its first word, ends as finished."""
+    """One streamed answer, timed to its first word, comes as it is made and ends as finished."""
     began = time.perf_counter()
     first, deltas = 0.0, 0
-    with deployment.send("/chat", SHORT, key=deployment.key) as response:
+    with deployment.send("/chat", LONG, key=deployment.key) as response:
         for event in _events(response, deployment):
             if event["type"] == "delta":
                 first = first or time.perf_counter() - began
@@ -90,11 +95,14 @@ def stream(deployment: Deployment) -> str:
             elif event["type"] == "finished":
                 if not deltas:
                     raise Failed(f"finished ({event.get('finish_reason')}) without a word")
-                whole = time.perf_counter() - began
-                return (
-                    f"first word after {first:.2f} s, {deltas} deltas, "
-                    f"finished ({event.get('finish_reason')}) after {whole:.2f} s"
-                )
+                spread = time.perf_counter() - began - first
+                if deltas >= MANY_DELTAS and first >= PROMPT_SECONDS and spread < HELD_BACK_SECONDS:
+                    raise Failed(
+                        f"held back: {deltas} deltas came within {spread:.2f} s, {first:.2f} s after the request; "
+                        "something on the way collects the stream"
+                    )
+                reason = event.get("finish_reason")
+                return f"first word after {first:.2f} s, {deltas} deltas in {spread:.2f} s, finished ({reason})"
     raise Failed(f"the stream broke off after {deltas} deltas, with neither a finished nor a failed event")
 
 
@@ -131,6 +139,9 @@ def _events(response: http.client.HTTPResponse, deployment: Deployment) -> Itera
     if response.status != 200:
         hint = "" if deployment.key or response.status != 401 else "; give KEY=... (make smoke URL=... KEY=...)"
         raise Failed(f"{response.status} {_text(response)}{hint}")
+    kind = response.getheader("content-type", "")
+    if not kind.startswith("text/event-stream"):
+        raise Failed(f"no stream, but {kind or 'something without a type'}: {_text(response)}")
     for line in response:
         if line.startswith(b"data:"):
             try:

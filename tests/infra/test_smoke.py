@@ -1,6 +1,7 @@
 """The smoke script against deployments that behave, and against those that do not."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from dev import smoke
 from dev.simulator.control import Simulator
 from dev.smoke import main
 from tests.app_process import App
@@ -26,6 +28,7 @@ class Stub(BaseHTTPRequestHandler):
     key = KEY
     refusal = 401
     health = 200
+    kind = "text/event-stream; charset=utf-8"
 
     def do_GET(self) -> None:
         """GET /health."""
@@ -37,12 +40,11 @@ class Stub(BaseHTTPRequestHandler):
         if self.key and self.headers.get("x-functions-key") != self.key:
             return self._whole(self.refusal, b"")
         self.send_response(200)
+        self.send_header("content-type", self.kind)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for event in self.events:
-            text = f"event: x\ndata: {json.dumps(event)}\n\n: heartbeat\n\n".encode()
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
-        self.wfile.write(b"0\r\n\r\n")
+        texts = [f"event: x\ndata: {json.dumps(event)}\n\n: heartbeat\n\n".encode() for event in self.events]
+        self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(text), text) for text in texts) + b"0\r\n\r\n")
         return None
 
     def _whole(self, status: int, body: bytes) -> None:
@@ -75,7 +77,7 @@ def test_a_deployment_that_behaves_passes_and_its_first_word_is_timed(capsys: py
         assert main(url, KEY) == 0
     output = capsys.readouterr().out
     assert results(output) == dict.fromkeys(("health", "stream", "leaving", "bad key"), "ok")
-    assert "2 deltas, finished (stop) after" in output
+    assert re.search(r"first word after [\d.]+ s, 2 deltas in [\d.]+ s, finished \(stop\)", output)
     assert "401, as it should be" in output
 
 
@@ -119,6 +121,38 @@ def test_a_stream_that_does_not_finish_well_fails(
     output = capsys.readouterr().out
     assert results(output)["stream"] == "FAILED"
     assert words in output
+
+
+MANY = (*[DELTA] * smoke.MANY_DELTAS, FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("events", "prompt_seconds", "status"),
+    [(MANY, 0.0, 1), (MANY, 60.0, 0), (WELL, 0.0, 0)],
+    ids=["late and all at once", "all at once, but soon", "late, but too short to tell"],
+)
+def test_a_stream_that_was_collected_on_the_way_fails(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    events: tuple[object, ...],
+    prompt_seconds: float,
+    status: int,
+) -> None:
+    monkeypatch.setattr(smoke, "PROMPT_SECONDS", prompt_seconds)
+    monkeypatch.setattr(smoke, "HELD_BACK_SECONDS", 60.0)
+    with deployment(events=events) as url:
+        assert main(url, KEY) == status
+    output = capsys.readouterr().out
+    assert results(output)["stream"] == ("FAILED" if status else "ok")
+    assert (f"held back: {smoke.MANY_DELTAS} deltas" in output) == bool(status)
+
+
+def test_an_answer_that_is_no_stream_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with deployment(kind="application/json") as url:
+        assert main(url, KEY) == 1
+    output = capsys.readouterr().out
+    assert results(output)["stream"] == results(output)["leaving"] == "FAILED"
+    assert "no stream, but application/json: " in output
 
 
 def test_a_server_error_is_no_refusal(capsys: pytest.CaptureFixture[str]) -> None:
