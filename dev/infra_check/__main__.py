@@ -41,18 +41,20 @@ def main(root: Path) -> int:
     except Malformed as error:
         print(f"failed   reading: {error}")
         return 1
-    failed = 0
+    failed, skipped = 0, 0
     for name, check in CHECKS.items():
         try:
             problems = list(check(project))
         except Skipped as reason:
             print(f"skipped  {name}: {reason}", flush=True)
+            skipped += 1
             continue
         failed += bool(problems)
         print(f"failed   {name}:" if problems else f"ok       {name}", flush=True)
         for problem in problems:
             print(f"           {problem}")
-    print(f"{failed} of {len(CHECKS)} checks failed" if failed else "infra/ is in order")
+    verdict = f"{failed} of {len(CHECKS)} checks failed" if failed else "infra/ is in order"
+    print(f"{verdict}; {skipped} could not be made here, as said above" if skipped else verdict)
     return 1 if failed else 0
 
 
