@@ -59,6 +59,8 @@ FORBIDDEN_SETTINGS = frozenset(
 _SECRET_NAME = re.compile(r"(_KEY|_KEYS|_SECRET|_PASSWORD|_TOKEN|CONNECTION_?STRING)$", re.IGNORECASE)
 # Named like a secret, and none: telemetry needs an Entra token there, and the keys are a Key Vault reference to hashes.
 _HARMLESS = {"APPLICATIONINSIGHTS_CONNECTION_STRING": r"", "CALLER_KEYS": r"@Microsoft\.KeyVault\(SecretUri="}
+# Not the slashes of an address, behind which a key may stand.
+_COMMENT = re.compile(r"(?:^|\s)(?://|#)")
 _KEY_READERS = re.compile(
     r"\blist(Keys|AdminKeys|AccountSas|ServiceSas|Secrets)\b|AccountKey=|SharedAccessSignature|"
     r"\.(primary|secondary)_(access_key|connection_string|blob_connection_string|shared_key)\b|\binstrumentation_key\b"
@@ -113,7 +115,7 @@ def keyless(project: Project) -> Iterator[str]:
     texts = {file.path: file.text for file in project.bicep} | {file.path: file.text for file in project.terraform}
     for path, text in texts.items():
         for number, line in enumerate(text.splitlines(), 1):
-            if _KEY_READERS.search(line.partition("//")[0]):
+            if _KEY_READERS.search(_COMMENT.split(line)[0]):
                 yield f"infra/{path}:{number}: reads or holds a key: {line.strip()}"
     for tree, settings in (("Bicep", bicep_settings(project)), ("Terraform", terraform_settings(project))):
         for name, value in settings.items():

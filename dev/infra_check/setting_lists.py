@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dev.infra_check.scanner import Node, literal
+from dev.infra_check.scanner import Node, Scanner, literal
 from dev.infra_check.terraform import local_value
 from dev.infra_check.tree import Project
 
@@ -31,7 +31,8 @@ NOT_DEPLOYED = {
 }
 # What every deployment sets for the platform.
 DEPLOYED_PLATFORM = PLATFORM - {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
-_LISTED = re.compile(r"""name\s*[:=]\s*['"]([\w]+)['"]\s*\n\s*value\s*[:=]\s*(.+)""")
+# What stands beside the listed settings: those with a name in a variable, which are read there.
+_NAMED = re.compile(r"namedSettingList|for \w+, \w+ in local\.named_settings\s*:")
 _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTILINE)
 
 
@@ -60,6 +61,7 @@ def bicep_settings(project: Project) -> dict[str, str]:
     return _settings(
         site.at("properties.siteConfig.appSettings") if site else None,
         (variables.get("defaultSettings"), variables.get("deployedSettings")),
+        quote="'",
     )
 
 
@@ -69,15 +71,32 @@ def terraform_settings(project: Project) -> dict[str, str]:
     return _settings(
         site.at("body.properties.siteConfig.appSettings") if site else None,
         (local_value(project.terraform, "default_settings"), local_value(project.terraform, "deployed_settings")),
+        quote='"',
     )
 
 
-def _settings(listed: Node | None, named: tuple[Node | None, ...]) -> dict[str, str]:
-    found = dict(_LISTED.findall(listed)) if isinstance(listed, str) else {}
+def _settings(listed: Node | None, named: tuple[Node | None, ...], *, quote: str) -> dict[str, str]:
+    """What cannot be read is in the answer as it stands: no list has a setting of such a name."""
+    found: dict[str, str] = {}
+    for part in _parts(listed, quote):
+        for entry in part if isinstance(part, list) else (part,):
+            name = literal(entry.get("name")) if isinstance(entry, dict) else None
+            if isinstance(entry, dict) and name and "value" in entry:
+                found[name] = str(entry["value"])
+            elif not _NAMED.fullmatch(str(entry.get("for") if isinstance(entry, dict) else entry)):
+                found[" ".join(str(entry).split())] = ""
     for entries in named:
         if isinstance(entries, Mapping):
             found |= {name: str(value) for name, value in entries.items()}
     return found
+
+
+def _parts(listed: Node | None, quote: str) -> list[Node]:
+    """The lists that are concatenated, or the one list."""
+    if isinstance(listed, str) and listed.startswith("concat("):
+        parts = Scanner(f"[{listed.removeprefix('concat(').removesuffix(')')}]", quote).value()
+        return parts if isinstance(parts, list) else [parts]
+    return [] if listed is None else [listed]
 
 
 def readme_settings(root: Path) -> frozenset[str]:
@@ -96,6 +115,9 @@ def setting_lists(project: Project) -> Iterator[str]:
     yield from _compare("Bicep", frozenset(bicep), deployed | DEPLOYED_PLATFORM)
     yield from _compare("Terraform", frozenset(terraform), deployed | DEPLOYED_PLATFORM)
     yield from _compare("The README's table", readme_settings(project.root), code)
+    for found in project.bicep_resources().values():
+        if found.resource_type == "Microsoft.Web/sites/config" and literal(found.at("name")) == "appsettings":
+            yield f"{found.place}: {found.name} replaces every setting of the app"
     for name in sorted(bicep.keys() & terraform.keys() & code):
         in_bicep, in_terraform = literal(bicep[name]), literal(terraform[name])
         if in_bicep != in_terraform:
