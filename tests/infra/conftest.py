@@ -1,11 +1,26 @@
-"""A copy of what describes the deployment, to plant errors in."""
+"""A copy of what describes the deployment, to plant errors in; and the deployment as values, by Terraform's own program."""
 
+import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infra.planting import ROOT
+from tests.infra.samples import ACCOUNT
+
+TERRAFORM = ROOT / "infra" / "terraform"
+# What Azure alone knows is a plain value.
+STAND_INS = (
+    (r"data\.azapi_resource\.existing_open_ai\[0\]\.output\.properties\.endpoint", '"https://mine.openai.azure.com/"'),
+    (r"azurerm_cognitive_account\.account\[account\.name\]\.endpoint", '"https://${account.name}.openai.azure.com/"'),
+    (r"azurerm_cognitive_account\.account\[account\.name\]\.id", f'"{ACCOUNT}/${{account.name}}"'),
+    (r"\$\{(?:data\.)?azurerm_\w+\.\w+(?:\[\w+\])?\.\w+\}", "value"),
+    (r"(?:data\.)?azurerm_\w+\.\w+(?:\[\w+\])?\.\w+", '"value"'),
+)
 
 
 @pytest.fixture
@@ -17,3 +32,35 @@ def copy(tmp_path: Path) -> Path:
     for name in ("azure.yaml", "README.md", "local.settings.json.example", "shared/settings.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path) -> Any:
+    """A function from variables to the values of the locals and of the site's body."""
+    if shutil.which("terraform") is None:
+        pytest.skip("no terraform here")
+    texts = [(TERRAFORM / "variables.tf").read_text(encoding="utf-8")]
+    for path in TERRAFORM.glob("*.tf"):
+        texts += re.findall(r"^locals \{\n.*?^\}\n", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    site = re.search(
+        r"^  body = (\{\n.*?^  \})\n", (TERRAFORM / "function.tf").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert site
+    text = "\n".join([*texts, f"locals {{\n  site = {site.group(1)}\n}}\n"])
+    for pattern, stand_in in STAND_INS:
+        text = re.sub(pattern, stand_in.replace("\\", r"\\"), text)
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+
+    def evaluate(**variables: Any) -> Any:
+        given = {"environment_name": "chat", "location": "swedencentral"} | variables
+        (tmp_path / "terraform.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
+        names = ("named_settings", "site", "deployments", "endpoints", "zone_names", "open_ai_account_ids", "developer_account_ids")
+        question = "jsonencode({" + ", ".join(f"{name} = local.{name}" for name in names) + "})\n"
+        done = subprocess.run(
+            ["terraform", "console"], input=question, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith('"'), done.stderr  # a refused variable changes no exit status
+        return json.loads(json.loads(done.stdout))
+
+    return evaluate

@@ -1,15 +1,13 @@
 """The tree as it stands passes every check that needs no other program."""
 
-import json
 import re
 
 import pytest
 
-from dev.infra_check.scanner import leaves, literal
+from dev.infra_check.scanner import literal
 from dev.infra_check.setting_lists import NOT_DEPLOYED, bicep_settings, code_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
-from shared.backend_list import parse_backends
 from shared.settings import SETTING_NAMES, Settings
 from tests.infra.planting import ROOT, said
 
@@ -52,24 +50,6 @@ def test_the_defaults_of_a_deployment_are_the_defaults_of_the_app() -> None:
 
 def test_every_setting_that_a_deployment_leaves_out_has_its_reason() -> None:
     assert all(NOT_DEPLOYED[name] for name in set(SETTING_NAMES) - set(bicep_settings(Project.read(ROOT))))
-
-
-def test_the_app_understands_the_failover_list_that_bicep_makes() -> None:
-    outputs = [
-        found for file in Project.read(ROOT).bicep if "openai-account" in file.path for found in file.of("output")
-    ]
-    (backend,) = (found for found in outputs if found.name == "backend")
-    fields = leaves(backend.body)
-    sample = {
-        "name": "east",
-        "endpoint": "https://east.openai.azure.com/",
-        "priority": 1,
-        "weight": 1,
-        "deployments": {"gpt": "gpt"},
-    }
-    assert fields.keys() == sample.keys()
-    (parsed,) = parse_backends(json.dumps([sample]), default_scope="https://cognitiveservices.azure.com/.default")
-    assert parsed.deployment("gpt") == "gpt"
 
 
 def test_who_deploys_gets_a_role_on_the_accounts_made_here_and_on_no_other() -> None:

@@ -1,0 +1,121 @@
+"""Bicep's own expressions, evaluated: what the app is given by a deployment with certain parameters. The same as by Terraform."""
+
+import json
+from typing import Any
+
+import pytest
+
+from dev.infra_check.bicep import Declaration
+from dev.infra_check.tree import Project, snake
+from tests.infra.bicep_values import Module
+from tests.infra.planting import ROOT
+from tests.infra.samples import ACCOUNT, SEVERAL, app_settings, settings
+
+EVERYTHING: dict[str, Any] = {
+    "openAiAccounts": SEVERAL,
+    "authMode": "keys",
+    "vnetEnabled": True,
+    "frontDoorEnabled": True,
+    "httpAlwaysReadyInstances": 2,
+    "zoneRedundant": True,
+    "corsAllowedOrigins": ["https://app.example.com", "https://other.example.com"],
+}
+EXISTING: dict[str, Any] = {
+    "existingOpenAiResourceId": f"{ACCOUNT}/mine",
+    "existingOpenAiDeployments": {"smart": "big"},
+    "openAiDeploymentName": "smart",
+}
+CASES: dict[str, dict[str, Any]] = {
+    "nothing but the defaults": {},
+    "several accounts": {"openAiAccounts": SEVERAL},
+    "an account that exists": EXISTING,
+    "everything at once": EVERYTHING,
+    "Entra": {"authMode": "entra", "authClientId": "id", "corsAllowedOrigins": ["https://app.example.com"]},
+    "settings of one's own": {"appSettings": {"SYSTEM_PROMPT": "Be brief: \"yes\".", "AUTH_MODE": "anonymous"}},
+}
+
+
+class Known(dict[str, Any]):
+    """What Azure knows of a resource: a plain value wherever nothing else is said."""
+
+    def __missing__(self, key: str) -> Any:
+        return Known() if key in ("properties", "primaryEndpoints") else "value"
+
+
+def known(_found: Declaration, name: str) -> Known:
+    account = name.removeprefix("cog-token-")
+    endpoint = f"https://{account}.openai.azure.com/"
+    return Known(name=name, id=f"{ACCOUNT}/{account}", properties=Known(endpoint=endpoint))
+
+
+def main(parameters: dict[str, Any]) -> Module:
+    files = {file.path: file for file in Project.read(ROOT).bicep}
+    return Module(files, "main.bicep", {"environmentName": "chat", "location": "swedencentral"} | parameters, known)
+
+
+def site(parameters: dict[str, Any]) -> Any:
+    return main(parameters).value("api").body("site")
+
+
+def test_the_default_is_one_account_that_the_app_understands() -> None:
+    read = settings(site({}))
+    (backend,) = read.backends
+    assert backend.base_url == "https://primary.openai.azure.com/openai/v1/"
+    assert read.deployment == "gpt-5.4-mini"
+    assert backend.deployment(read.deployment) == "gpt-5.4-mini"
+    assert read.client_id == "value"
+
+
+def test_several_accounts_become_the_failover_list_with_the_names_that_callers_use() -> None:
+    deployed = main({"openAiAccounts": SEVERAL})
+    read = settings(deployed.value("api").body("site"))
+    assert [(backend.name, backend.priority, backend.weight) for backend in read.backends] == [
+        ("sweden", 1, 1),
+        ("us", 2, 3),
+    ]
+    assert read.deployment == "mini"
+    assert [backend.deployment("smart") for backend in read.backends] == ["big", None]
+    accounts = deployed.value("openAi").value("account")
+    assert [account.body("account")["location"] for account in accounts] == ["swedencentral", "swedencentral"]
+    assert [[made["name"] for made in account.body("modelDeployments")] for account in accounts] == [
+        ["mini", "big"],
+        ["mini"],
+    ]
+    assert [role.value("accountName") for role in deployed.value("openAiRbac")] == ["cog-token-sweden", "cog-token-us"]
+
+
+def test_an_existing_account_takes_the_place_of_new_ones() -> None:
+    deployed = main(EXISTING)
+    (backend,) = settings(deployed.value("api").body("site")).backends
+    assert (backend.name, backend.base_url) == ("mine", "https://mine.openai.azure.com/openai/v1/")
+    assert backend.deployment("smart") == "big"
+    assert deployed.value("openAi").value("account") == []
+    assert deployed.value("openAiRbac") == []
+    assert deployed.value("existingOpenAiRbac").value("accountName") == "mine"
+    assert deployed["outputs"]["AZURE_OPENAI_RESOURCE"] == "mine"
+    assert deployed["outputs"]["AZURE_OPENAI_DEPLOYMENT"] == "smart"
+
+
+def test_every_private_endpoint_has_a_zone() -> None:
+    deployed = main(EVERYTHING)
+    endpoints = deployed.value("privateEndpoints").body("endpoint")
+    groups = [endpoint["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"] for endpoint in endpoints]
+    assert groups == [["blob"], ["account"], ["account"], ["vault"]]
+    zones = deployed.value("network")["outputs"]["zoneIds"]
+    assert {group for (group,) in groups} == zones.keys()
+
+
+def without(part: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != key}
+
+
+@pytest.mark.parametrize("parameters", CASES.values(), ids=CASES.keys())
+def test_terraform_gives_the_app_the_same(evaluated: Any, parameters: dict[str, Any]) -> None:
+    ours = site(parameters)
+    theirs = evaluated(**{snake(name): value for name, value in parameters.items()})["site"]
+    left, right = app_settings(ours), app_settings(theirs)
+    assert json.loads(left.pop("AZURE_OPENAI_BACKENDS")) == json.loads(right.pop("AZURE_OPENAI_BACKENDS"))
+    assert left == right
+    for part, apart in (("siteConfig", "appSettings"), ("functionAppConfig", "deployment")):
+        assert without(ours["properties"][part], apart) == without(theirs["properties"][part], apart)
+    assert ours["properties"].keys() == theirs["properties"].keys()
