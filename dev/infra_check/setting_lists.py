@@ -10,7 +10,7 @@ from dev.infra_check.scanner import Node, Scanner, literal
 from dev.infra_check.terraform import local_value
 from dev.infra_check.tree import Project
 
-# Read by the platform, not by the app.
+# Set for the platform; of these the app reads the two of Application Insights as well, to send its receipts.
 PLATFORM = frozenset(
     {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",

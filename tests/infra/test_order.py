@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dev.infra_check.scanner import literal
-from dev.infra_check.setting_lists import NOT_DEPLOYED, bicep_settings, code_settings
+from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings, code_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 from shared.settings import SETTING_NAMES, Settings
@@ -38,6 +38,16 @@ def test_the_listed_settings_are_exactly_those_that_the_code_reads() -> None:
     read = set(re.findall(r'read\.\w+\(\s*"([A-Z_]+)"', source))
     assert read == set(SETTING_NAMES)
     assert code_settings(ROOT) == SETTING_NAMES
+
+
+def test_nothing_else_is_read_from_the_environment() -> None:
+    # What the platform says about itself, in no list of settings.
+    of_platform = {"IDENTITY_ENDPOINT", "WEBSITE_AUTH_ENABLED", "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME"}
+    read = r"""\b(?:env(?:iron)?(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']"""
+    sources = [ROOT / "function_app.py", *(ROOT / "shared").rglob("*.py")]
+    names = {name for path in sources for name in re.findall(read, path.read_text(encoding="utf-8"))}
+    assert names >= of_platform
+    assert names <= of_platform | DEPLOYED_PLATFORM
 
 
 def test_the_defaults_of_a_deployment_are_the_defaults_of_the_app() -> None:
