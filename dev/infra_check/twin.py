@@ -1,7 +1,6 @@
-"""Bicep and Terraform compared: resources, properties that matter, roles, parameters, outputs."""
+"""Bicep and Terraform compared: resources, properties that matter, parameters, outputs."""
 
 import json
-import re
 from collections.abc import Iterator
 
 from dev.infra_check.bicep import Declaration
@@ -113,7 +112,7 @@ azurerm_consumption_budget_resource_group.budget properties.timeGrain time_grain
 _OPPOSITE = {"true": "false", "false": "true"}
 
 
-def _pairs(project: Project) -> dict[str, Declaration]:
+def pairs(project: Project) -> dict[str, Declaration]:
     """Bicep's resources by the addresses that their twins have to have."""
     return {
         f"{TYPES[found.resource_type]}.{snake(found.name)}": found
@@ -124,16 +123,16 @@ def _pairs(project: Project) -> dict[str, Declaration]:
 
 def resources(project: Project) -> Iterator[str]:
     """Each resource of one tree has its twin, of the matching type and name, in the other."""
-    terraform, pairs = project.terraform_resources(), _pairs(project)
+    terraform, twins = project.terraform_resources(), pairs(project)
     for name, found in project.bicep_resources().items():
         part = PARTS_IN_TERRAFORM.get(name)
         if part and (part[0] not in terraform or terraform[part[0]].at(part[1]) is None):
             yield f"{found.place}: {found.name} has no twin: {part[0]} has no {part[1]}"
         elif not part and found.resource_type not in TYPES:
             yield f"{found.place}: nobody has said which Terraform type is the twin of {found.resource_type}"
-    for address in sorted(pairs.keys() - terraform.keys()):
-        yield f"{pairs[address].place}: {pairs[address].name} has no twin: Terraform lacks {address}"
-    for address in sorted(terraform.keys() - pairs.keys()):
+    for address in sorted(twins.keys() - terraform.keys()):
+        yield f"{twins[address].place}: {twins[address].name} has no twin: Terraform lacks {address}"
+    for address in sorted(terraform.keys() - twins.keys()):
         whole = project.bicep_resource(PARTS_IN_BICEP[address][0]) if address in PARTS_IN_BICEP else None
         if whole is None or whole.at(PARTS_IN_BICEP[address][1]) is None:
             yield f"{terraform[address].place}: {address} has no twin in Bicep"
@@ -141,11 +140,11 @@ def resources(project: Project) -> Iterator[str]:
 
 def properties(project: Project) -> Iterator[str]:
     """Each property that matters is the same: the same literal, or given by a parameter in both."""
-    terraform, pairs = project.terraform_resources(), _pairs(project)
+    terraform, twins = project.terraform_resources(), pairs(project)
     for address, bicep_path, terraform_path in PROPERTIES:
-        if address not in terraform or address not in pairs:
+        if address not in terraform or address not in twins:
             continue  # said by `resources`
-        left = pairs[address].at(bicep_path)
+        left = twins[address].at(bicep_path)
         right = terraform[address].at(terraform_path.removeprefix("!"))
         if left is None or right is None:
             missing = "Bicep" if left is None else "Terraform"
@@ -156,7 +155,7 @@ def properties(project: Project) -> Iterator[str]:
             expected = _OPPOSITE[expected or "true"]
         if expected != literal(right):
             yield f"{address}: {bicep_path} is {left} in Bicep, {terraform_path} is {right} in Terraform"
-    for address, found in sorted(pairs.items()):
+    for address, found in sorted(twins.items()):
         if address in terraform:
             yield from _bodies(address, found, terraform[address])
             yield from _categories(address, found, terraform[address])
@@ -188,22 +187,6 @@ def _categories(address: str, found: Declaration, block: Block) -> Iterator[str]
     right = {literal(value) for inner in block.blocks for value in inner.arguments.values()}
     if left != right:
         yield f"{address}: collects {sorted(map(str, left))} in Bicep and {sorted(map(str, right))} in Terraform"
-
-
-def roles(project: Project) -> Iterator[str]:
-    """Each role assignment gives the same role, to the same kind of principal, on the same kind of resource."""
-    terraform = project.terraform_resources()
-    for address, found in sorted(_pairs(project).items()):
-        if address not in terraform or not address.startswith("azurerm_role_assignment."):
-            continue
-        definition = r"(?:roleIds|role_ids)\.(\w+)"
-        left = re.search(definition, str(found.at("properties.roleDefinitionId")))
-        right = re.search(definition, str(terraform[address].at("role_definition_id")))
-        if not left or not right or snake(left.group(1)) != right.group(1):
-            yield f"{address}: the role differs between Bicep and Terraform"
-        kinds = (found.at("properties.principalType"), terraform[address].at("principal_type"))
-        if literal(kinds[0]) != literal(kinds[1]):
-            yield f"{address}: principal type {kinds[0]} in Bicep, {kinds[1]} in Terraform"
 
 
 def parameters(project: Project) -> Iterator[str]:
