@@ -10,6 +10,7 @@ from dev.infra_check.order import order
 from dev.infra_check.scanner import Malformed
 from dev.infra_check.setting_lists import setting_lists
 from dev.infra_check.tree import Project, Skipped
+from dev.infra_check.twin_parts import twin_parts
 from dev.infra_check.twin_roles import twin_roles
 from dev.infra_check.workflows import workflows
 
@@ -28,6 +29,7 @@ CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
     "descriptions": policy.readable,
     "twin resources": twin.resources,
     "twin properties": twin.properties,
+    "twin parts": twin_parts,
     "twin roles": twin_roles,
     "twin parameters": twin.parameters,
     "twin outputs": twin.outputs,

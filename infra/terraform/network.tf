@@ -1,7 +1,8 @@
 # The virtual network, made only with vnet_enabled: one subnet for the app, one for private endpoints, and private DNS.
 
 locals {
-  network_count = var.vnet_enabled ? 1 : 0
+  network_count     = var.vnet_enabled ? 1 : 0
+  app_subnet_prefix = "10.0.1.0/24"
 
   # The private DNS zone of each kind of endpoint, by its group id.
   zone_names = var.vnet_enabled ? {
@@ -54,7 +55,7 @@ resource "azurerm_network_security_group" "endpoints_security_group" {
     direction                  = "Inbound"
     priority                   = 100
     protocol                   = "Tcp"
-    source_address_prefix      = "10.0.1.0/24"
+    source_address_prefix      = local.app_subnet_prefix
     source_port_range          = "*"
     destination_address_prefix = "*"
     destination_port_range     = "443"
@@ -90,7 +91,7 @@ resource "azurerm_subnet" "app" {
   name                 = "app"
   resource_group_name  = azurerm_resource_group.group.name
   virtual_network_name = azurerm_virtual_network.network[0].name
-  address_prefixes     = ["10.0.1.0/24"]
+  address_prefixes     = [local.app_subnet_prefix]
 
   delegation {
     name = "flex-consumption"

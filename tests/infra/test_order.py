@@ -22,6 +22,7 @@ OWN_CHECKS = (
     "descriptions",
     "twin resources",
     "twin properties",
+    "twin parts",
     "twin roles",
     "twin parameters",
     "twin outputs",
