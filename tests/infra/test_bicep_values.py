@@ -105,6 +105,57 @@ def test_every_private_endpoint_has_a_zone() -> None:
     assert {group for (group,) in groups} == zones.keys()
 
 
+@pytest.mark.parametrize(("is_private", "access", "action"), [(False, "Enabled", "Allow"), (True, "Disabled", "Deny")])
+def test_a_private_network_closes_storage_models_and_vault_to_others(is_private: bool, access: str, action: str) -> None:
+    deployed = main({"vnetEnabled": is_private, "authMode": "keys"})
+    (models,) = deployed.value("openAi").value("account")
+    bodies = [
+        deployed.value("storage").body("account"),
+        models.body("account"),
+        deployed.value("vault").body("vault"),
+    ]
+    assert [body["properties"]["publicNetworkAccess"] for body in bodies] == [access] * 3
+    assert [body["properties"]["networkAcls"]["defaultAction"] for body in bodies] == [action] * 3
+    subnet = deployed.value("api").body("site")["properties"]["virtualNetworkSubnetId"]
+    assert (subnet is not None) == is_private
+
+
+def test_both_subnets_are_guarded_and_the_apps_is_delegated() -> None:
+    app, endpoints = main(EVERYTHING).value("network").body("network")["properties"]["subnets"]
+    assert app["properties"]["delegations"][0]["properties"]["serviceName"] == "Microsoft.App/environments"
+    assert app["properties"]["networkSecurityGroup"]["id"] and endpoints["properties"]["networkSecurityGroup"]["id"]
+    assert endpoints["properties"]["privateEndpointNetworkPolicies"] == "NetworkSecurityGroupEnabled"
+
+
+def test_behind_front_door_only_its_one_profile_may_call() -> None:
+    config = site(EVERYTHING)["properties"]["siteConfig"]
+    (rule,) = config["ipSecurityRestrictions"]
+    assert config["ipSecurityRestrictionsDefaultAction"] == "Deny"
+    assert (rule["action"], rule["tag"], rule["ipAddress"]) == ("Allow", "ServiceTag", "AzureFrontDoor.Backend")
+    assert rule["headers"] == {"x-azure-fdid": ["value"]}
+    assert site({})["properties"]["siteConfig"]["ipSecurityRestrictionsDefaultAction"] == "Allow"
+
+
+def test_front_door_has_current_rules_and_takes_https_alone() -> None:
+    deployed = main(EVERYTHING)
+    rules = deployed.value("frontDoor").body("firewall")["properties"]["managedRules"]["managedRuleSets"][0]
+    assert (rules["ruleSetType"], rules["ruleSetVersion"]) == ("Microsoft_DefaultRuleSet", "2.1")
+    assert deployed.value("edgeRoutes").body("route")["properties"]["supportedProtocols"] == ["Https"]
+
+
+@pytest.mark.parametrize(("named", "allowed"), [([], ["id"]), (["one", "two"], ["one", "two"])])
+def test_easy_auth_leaves_health_open_and_never_takes_an_empty_list_of_applications(
+    named: list[str], allowed: list[str]
+) -> None:
+    api = main({"authMode": "entra", "authClientId": "id", "authAllowedClientIds": named}).value("api")
+    properties = api.body("easyAuth")["properties"]
+    assert properties["globalValidation"]["excludedPaths"] == ["/health"]
+    provider = properties["identityProviders"]["azureActiveDirectory"]
+    assert provider["validation"]["defaultAuthorizationPolicy"]["allowedApplications"] == allowed
+    assert provider["validation"]["allowedAudiences"] == ["id", "api://id"]
+    assert provider["registration"] == {"clientId": "id", "openIdIssuer": "https://login/tenant/v2.0"}
+
+
 def without(part: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != key}
 
