@@ -10,6 +10,7 @@ from dev.infra_check.order import order
 from dev.infra_check.scanner import Malformed
 from dev.infra_check.setting_lists import setting_lists
 from dev.infra_check.tree import Project, Skipped
+from dev.infra_check.twin_limits import twin_limits
 from dev.infra_check.twin_parts import twin_parts
 from dev.infra_check.twin_roles import twin_roles
 from dev.infra_check.workflows import workflows
@@ -32,6 +33,7 @@ CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
     "twin parts": twin_parts,
     "twin roles": twin_roles,
     "twin parameters": twin.parameters,
+    "twin limits": twin_limits,
     "twin outputs": twin.outputs,
     "checkov": tools.checkov,
 }

@@ -212,6 +212,11 @@ variable "http_always_ready_instances" {
   description = "Optional. Instances that are always ready for HTTP, so that nobody waits for a cold start. They cost money all the time."
   type        = number
   default     = 0
+
+  validation {
+    condition     = var.http_always_ready_instances >= 0
+    error_message = "http_always_ready_instances is at least 0."
+  }
 }
 
 variable "zone_redundant" {
@@ -236,6 +241,11 @@ variable "log_retention_in_days" {
   description = "Optional. Days that logs are kept."
   type        = number
   default     = 30
+
+  validation {
+    condition     = var.log_retention_in_days >= 30 && var.log_retention_in_days <= 730
+    error_message = "log_retention_in_days is 30 to 730."
+  }
 }
 
 variable "log_daily_quota_gb" {
@@ -248,6 +258,11 @@ variable "budget_amount" {
   description = "Optional. Monthly amount, in the currency of the subscription, that a budget warns about; 0 for no budget."
   type        = number
   default     = 0
+
+  validation {
+    condition     = var.budget_amount >= 0
+    error_message = "budget_amount is at least 0."
+  }
 }
 
 variable "budget_start_date" {

@@ -25,6 +25,7 @@ OWN_CHECKS = (
     "twin parts",
     "twin roles",
     "twin parameters",
+    "twin limits",
     "twin outputs",
 )
 

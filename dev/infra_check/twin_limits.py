@@ -1,0 +1,26 @@
+"""What a parameter may be, in Bicep and in Terraform."""
+
+import re
+from collections.abc import Iterator
+
+from dev.infra_check.terraform import blocks_of
+from dev.infra_check.tree import Project, snake
+
+_LIMIT = re.compile(r"(?:minValue|maxValue)\((-?\d+)\)|'([^']*)'|(?<=[\s\[])(\d+)(?=[\s\]])")
+
+
+def twin_limits(project: Project) -> Iterator[str]:
+    """Every value that Bicep's decorators name (allowed ones, the least, the greatest) is in Terraform's validation."""
+    variables = {block.address: block for block in blocks_of(project.terraform, "variable")}
+    for found in project.main("param"):
+        block = variables.get(snake(found.name))
+        if block is None:
+            continue  # said by the comparison of parameters
+        condition = str(block.at("validation.condition") or "")
+        for decorator in found.decorators:
+            if not decorator.startswith(("allowed(", "minValue(", "maxValue(")):
+                continue
+            limits = {next(filter(None, match)) for match in _LIMIT.findall(decorator)}
+            missing = sorted(limits - set(re.findall(r"-?\w[\w.]*", condition)))
+            if missing:
+                yield f"{block.place}: {block.address} is not held to {', '.join(missing)}, as in Bicep"
