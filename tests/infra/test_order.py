@@ -1,5 +1,6 @@
 """The tree as it stands passes every check that needs no other program."""
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from dev.infra_check.scanner import literal
 from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings, code_settings
 from dev.infra_check.terraform import blocks_of
-from dev.infra_check.tree import Project
+from dev.infra_check.tree import Project, snake
 from shared.settings import SETTING_NAMES, Settings
 from tests.infra.planting import ROOT, said
 
@@ -73,6 +74,14 @@ def test_who_deploys_gets_a_role_on_the_accounts_made_here_and_on_no_other() -> 
 def test_terraform_can_destroy_a_group_to_which_application_insights_has_added_its_own() -> None:
     (provider,) = (block for block in blocks_of(Project.read(ROOT).terraform, "provider") if block.address == "azurerm")
     assert provider.at("features.resource_group.prevent_deletion_if_contains_resources") == "false"
+
+
+def test_azd_gives_terraform_variables_that_exist_from_the_same_environment_as_bicep() -> None:
+    given = json.loads((ROOT / "infra" / "terraform" / "main.tfvars.json").read_text(encoding="utf-8"))
+    bicep = json.loads((ROOT / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    sources = {snake(name): re.findall(r"\w+", entry["value"])[0] for name, entry in bicep.items()}
+    assert {name: re.findall(r"\w+", value)[0] for name, value in given.items()}.items() <= sources.items()
+    assert given.keys() <= {block.address for block in blocks_of(Project.read(ROOT).terraform, "variable")}
 
 
 def test_the_readme_of_infra_names_every_file_and_every_parameter() -> None:
