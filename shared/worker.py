@@ -69,7 +69,10 @@ def tune(
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outside: list[Answer] = []
             # A copy: what the framework adds to it ends with the framework.
-            await web_app({**scope, _OUTSIDE: outside}, receive, send)
+            inner = {**scope, _OUTSIDE: outside}
+            if scope["type"] == "http":
+                inner["path"] = routable(scope["path"])
+            await web_app(inner, receive, send)
             for answer in outside:
                 await answer(receive, send)
 
@@ -94,6 +97,17 @@ def tune(
             warming.cancel()
 
     WebServer.serve = serve  # type: ignore[method-assign]
+
+
+def routable(path: str) -> str:
+    """The path in a form that the framework's one route, `/{path:path}`, matches.
+
+    NOTE: its pattern stops at a line feed and needs the slash. The framework would answer 404 by itself, the invocation would
+    wait for a request that never comes, and its timeout would kill the worker with every stream in it.
+    """
+    if "\n" in path:
+        path = path.replace("\n", "%0A")
+    return path if path.startswith("/") else "/" + path
 
 
 async def run_outside(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:

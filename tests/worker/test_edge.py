@@ -30,6 +30,14 @@ def test_the_frameworks_own_pages_are_out_of_reach(app: App, path: str, method: 
     assert ask(app.url + "/health").status == 200
 
 
+@pytest.mark.parametrize("path", ["/page/a%0Ab", "/v1/a%0ab", "/v1/%0A", "/openai/deployments/a%0A/nothing"])
+def test_a_line_feed_in_the_path_reaches_the_app_and_not_the_frameworks_own_404(app: App, path: str) -> None:
+    # What the framework answers by itself leaves an invocation behind that hangs until its timeout kills the worker.
+    seen = ask(app.url + path)
+    assert (seen.status, seen.json["error"]["code"]) == (404, "not_found")
+    assert seen.headers["x-request-id"]
+
+
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/chat/completions/"])
 def test_an_unknown_path_of_the_openai_face_is_a_404_in_its_shape(app: App, path: str) -> None:
     seen = app.chat({}, path)
