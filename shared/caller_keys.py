@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from shared.setting_values import wrong
+from shared.errors import Misconfigured
 
 _ENTRY = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})=sha256:(?P<digest>[0-9a-fA-F]{64})")
 
@@ -20,12 +20,15 @@ class CallerKey:
 
 
 def parse_caller_keys(text: str) -> tuple[CallerKey, ...]:
-    """Reads CALLER_KEYS. Raises `Misconfigured`; the sentence never shows a digest."""
+    """Reads CALLER_KEYS. Raises `Misconfigured`; the sentence shows nothing of the value, which may be a key itself."""
     keys = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for number, part in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
         match = _ENTRY.fullmatch(part)
         if not match:
-            raise wrong("CALLER_KEYS", part.partition("=")[0] + "=…", "a comma list of name=sha256:<64 hex digits>")
+            raise Misconfigured(
+                f"Entry {number} of CALLER_KEYS is not valid; expected a comma list of name=sha256:<64 hex digits> "
+                "(make caller-key NAME=... makes one)."
+            )
         keys.append(CallerKey(match["name"], match["digest"].lower()))
     return tuple(keys)
 
