@@ -17,7 +17,7 @@ from shared.home import home_text
 from shared.open_streams import OpenStreams
 from shared.openai_face import OpenAIFace
 from shared.page_files import page_answer
-from shared.settings import Settings
+from shared.settings import Settings, host_checks_keys
 from shared.telemetry import Telemetry, TelemetryTarget
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
@@ -31,7 +31,16 @@ _DEFAULT_DRAIN_SECONDS = 25.0
 class Service:
     """One method per function of the app; each returns its response object at once."""
 
-    def __init__(self, settings: Settings | None, problem: Misconfigured | None, target: TelemetryTarget) -> None:
+    def __init__(
+        self,
+        settings: Settings | None,
+        problem: Misconfigured | None,
+        target: TelemetryTarget,
+        *,
+        host_checks_keys: bool,
+    ) -> None:
+        self.host_checks_keys = host_checks_keys
+        """Whether the functions are to ask for the host's function key."""
         self._settings = settings
         self._problem = problem
         self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
@@ -55,19 +64,15 @@ class Service:
     def from_env(cls, env: Mapping[str, str]) -> "Service":
         """Reads the settings. A wrong one is logged, kept, and told to every caller."""
         target = TelemetryTarget.from_env(env)
+        by_host = host_checks_keys(env)
         try:
             settings = Settings.from_env(env)
         except Misconfigured as problem:
             _log.error("%s", problem.message)
-            return cls(None, problem, target)
+            return cls(None, problem, target, host_checks_keys=by_host)
         if settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
-        return cls(settings, None, target)
-
-    @property
-    def host_checks_keys(self) -> bool:
-        """Whether the functions are to ask for the host's function key; so too while the settings are wrong."""
-        return self._settings is None or self._settings.auth_mode == "function"
+        return cls(settings, None, target, host_checks_keys=by_host)
 
     def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
         """POST /chat, /stream, /chat/stream."""

@@ -117,6 +117,12 @@ class Settings:
         )
 
 
+def host_checks_keys(env: Mapping[str, str]) -> bool:
+    """Whether the host is to ask for its function key: told by AUTH_MODE alone, so that it holds while another setting is
+    wrong, and the callers of an app that checks for itself get the sentence and not the host's empty 401."""
+    return env.get("AUTH_MODE", "").strip().lower() not in set(AUTH_MODES) - {"function"}
+
+
 def _check_entra(auth_mode: str, env: Mapping[str, str]) -> None:
     if auth_mode == "entra" and env.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
         raise Misconfigured(

@@ -135,6 +135,21 @@ def test_with_a_wrong_setting_every_request_is_answered_with_the_one_sentence(
         assert app.has_logged(sentence)
 
 
+def test_the_sentence_reaches_callers_whom_the_host_would_not_know(simulator: Simulator) -> None:
+    entry = f"alice=sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    wrong = {"CALLER_KEYS": entry, "COMMIT_SECONDS": "soon"}
+    with App.start(simulator, arguments=("--keys", "host-key"), AUTH_MODE="keys", **wrong) as app:
+        seen = app.chat("hi", authorization=f"Bearer {KEY}")
+        assert (seen.status, seen.json["error"]["code"]) == (503, "misconfigured")
+        assert "COMMIT_SECONDS is 'soon'" in seen.json["error"]["message"]
+
+
+def test_while_nobody_knows_who_may_call_the_host_asks_for_its_key(simulator: Simulator) -> None:
+    with App.start(simulator, arguments=("--keys", "host-key"), AUTH_MODE="open") as app:
+        assert app.chat("hi").status == 401
+        assert app.chat("hi", **{"x-functions-key": "host-key"}).json["error"]["code"] == "misconfigured"
+
+
 @pytest.fixture(scope="module")
 def crossed(simulator_process: Simulator) -> Iterator[App]:
     with App.start(simulator_process, ALLOWED_ORIGINS="https://app.example.com, http://localhost:3000") as app:
