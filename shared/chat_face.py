@@ -39,8 +39,8 @@ class ChatFace:
         try:
             caller = authorise(self._settings, headers)
             check_content_type(headers.get("content-type", ""))
-            # What can be refused is refused before the body is read.
-            self._format(arrival, _shape(arrival), stream=None, must_stream=must_stream)
+            # What can be refused is refused before the body is read. Where `stream` may still be false there, any Accept may do.
+            self._format(arrival, _shape(arrival), stream=None if must_stream else False, must_stream=must_stream)
         except AnswerError as error:
             return arrival.refuse(error)
         receipt = arrival.receipt("chat", caller)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from shared.encoders import ENCODERS, MEDIA_TYPES
 from shared.errors import BadRequest, NotAcceptable
 
-_WEIGHT = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
+_WEIGHT = re.compile(r"0?\.[0-9]{1,9}|0\.?|1(?:\.0{0,9})?")
+"""RFC 9110's, and what is seen beside it: `q=.2` of Java's own client, and more than three digits."""
 WHOLE, WHOLE_CHAT_PROTOCOL = "json", "chat-protocol-json"
 OWN, UI_MESSAGE, CHAT_PROTOCOL = "own", "ui-message", "chat-protocol"
 OFFERS: dict[str, Mapping[str, str]] = {
@@ -68,6 +69,8 @@ def parse_accept(accept: str) -> list[tuple[str, float]]:
         for name, _, value in (parameter.partition("=") for parameter in parameters):
             if name.strip() == "q":
                 weight = float(value.strip()) if _WEIGHT.fullmatch(value.strip()) else 0.0
+        if media_range == "*":  # Java's own client sends it
+            media_range = "*/*"
         if media_range.count("/") == 1:
             ranges.append((media_range, weight))
     return ranges

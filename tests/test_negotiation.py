@@ -38,6 +38,9 @@ def choose(
         ("text/*;q=0.3, text/plain;q=0.7, */*;q=0.5", "text"),
         ("application/json; charset=utf-8; q=1", "json"),
         ("text/plain;q=oops, application/json;q=0.1", "json"),
+        ("text/plain;q=1.5, application/json;q=0.1", "json"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "sse"),
+        ("application/json;q=.5, text/plain;q=0.6666", "text"),
     ],
 )
 def test_the_accept_header_is_weighed_as_rfc_9110_says(accept: str | None, chosen: str) -> None:

@@ -41,6 +41,14 @@ def test_a_stream_says_that_it_must_not_be_buffered_or_cached(app: App) -> None:
     assert headers["x-request-id"].startswith("req_")
 
 
+def test_stream_false_gives_the_whole_answer_whatever_is_accepted(app: App) -> None:
+    for accept in ("text/html", "text/event-stream", "text/plain"):
+        seen = app.chat({"input": sim(**THREE), "stream": False}, accept=accept)
+        assert (seen.status, seen.json["text"]) == (200, "Grüße, Welt 😀")
+    assert app.chat(sim(**THREE), accept="text/html").status == 406
+    assert app.chat(sim(**THREE), "/stream", accept="text/html").status == 406
+
+
 def test_deltas_arrive_one_by_one(app: App) -> None:
     with app.probe(sim(tokens=["one", "two", "three"], interval=0.4)) as probe:
         at = []
