@@ -15,6 +15,10 @@ ROLES = ("system", "developer", "user", "assistant")
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 MAX_MESSAGES = 2048
 MAX_STOPS = 4
+MAX_MODEL_CHARACTERS = 256
+"""A model's name goes into the log."""
+MAX_SHOWN_CHARACTERS = 128
+"""Of an unknown field's name, in the refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def read_options(fields: dict[str, Any], *, beside: tuple[str, ...]) -> dict[str
     """Everything but the conversation, which is in the fields `beside` the options. Raises `BadRequest`."""
     unknown = sorted(fields.keys() - _FIELDS.keys() - set(beside))
     if unknown:
-        raise _bad(unknown[0], f"Unknown field {unknown[0]!r}; allowed are {', '.join([*beside, *_FIELDS])}.")
+        raise _unknown(unknown[0], [*beside, *_FIELDS])
     return {name: read(name, fields[name]) for name, read in _FIELDS.items() if fields.get(name) is not None}
 
 
@@ -153,13 +157,18 @@ def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
         raise expected(where, "an object with " + ", ".join(sorted(allowed)))
     unknown = sorted(value.keys() - allowed)
     if unknown:
-        field = f"{where}.{unknown[0]}"
-        raise _bad(field, f"Unknown field {field!r}; allowed are {', '.join(sorted(allowed))}.")
+        raise _unknown(f"{where}.{unknown[0]}", sorted(allowed))
 
 
 def _words(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise expected(name, "text that is not empty")
+    return value
+
+
+def _model(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_MODEL_CHARACTERS:
+        raise expected(name, f"a name of 1 to {MAX_MODEL_CHARACTERS} characters")
     return value
 
 
@@ -207,12 +216,17 @@ def expected(name: str, allowed: str) -> BadRequest:
     return _bad(name, f"{name!r} is not valid; expected {allowed}.")
 
 
+def _unknown(field: str, allowed: list[str]) -> BadRequest:
+    shown = field if len(field) <= MAX_SHOWN_CHARACTERS else field[:MAX_SHOWN_CHARACTERS] + "…"
+    return _bad(shown, f"Unknown field {shown!r}; allowed are {', '.join(allowed)}.")
+
+
 def _bad(name: str, message: str) -> BadRequest:
     return BadRequest(message, param=name)
 
 
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
-    "model": _words,
+    "model": _model,
     "temperature": _number(0, 2),
     "top_p": _number(0, 1),
     "max_output_tokens": _whole(1, 10_000_000),

@@ -7,12 +7,16 @@ import msgspec
 
 from shared.errors import InvalidJson, UnsupportedMediaType
 
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+"""US-ASCII is UTF-8 too. Any other parameter of application/json means nothing (RFC 8259 section 11)."""
+
 
 def check_content_type(content_type: str) -> None:
     """Raises `UnsupportedMediaType` unless the type is JSON in UTF-8."""
-    media_type, _, parameters = content_type.partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
+    media_type, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
+    named = (parameter.partition("=") for parameter in parameters)
+    charsets = {value.strip().strip('"') for name, _, value in named if name.strip() == "charset"}
+    if media_type != "application/json" or not charsets <= _CHARSETS:
         raise UnsupportedMediaType("The Content-Type is not supported; expected application/json in UTF-8.")
 
 
@@ -32,17 +36,25 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _second_look(body: bytes) -> Any:
-    """What msgspec refuses is either no JSON, or has lone surrogates, which RFC 8259 section 8.2 allows."""
+    """What msgspec refuses is either no JSON, or has lone surrogates or huge numbers, which RFC 8259 allows."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidJson("The body is not valid UTF-8.") from None
     try:
-        return replace_surrogates(json.loads(text, parse_constant=no_constant))
+        return replace_surrogates(json.loads(text, parse_constant=no_constant, parse_int=_whole_number))
     except RecursionError:
         raise InvalidJson("The JSON is nested too deeply.") from None
     except ValueError:
         raise InvalidJson("The body is not valid JSON.") from None
+
+
+def _whole_number(digits: str) -> int | float:
+    """Python reads no whole number of more than some thousand digits, and no field takes one: it is as good as infinite."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def no_constant(_name: str) -> NoReturn:

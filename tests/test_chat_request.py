@@ -88,7 +88,10 @@ WRONG: list[tuple[Any, str, str]] = [
     (HI | {"stop": [""]}, "stop", "not empty"),
     (HI | {"seed": "x"}, "seed", "a whole number"),
     (HI | {"stream": "yes"}, "stream", "true or false"),
-    (HI | {"model": ""}, "model", "not empty"),
+    (HI | {"model": ""}, "model", "1 to 256 characters"),
+    (HI | {"model": " "}, "model", "1 to 256 characters"),
+    (HI | {"model": "m" * 257}, "model", "1 to 256 characters"),
+    (HI | {"x" * 1000: 1}, "x" * 128 + "…", "allowed are input"),
 ]
 
 
@@ -101,6 +104,14 @@ def test_a_refusal_names_the_field_and_what_is_allowed(body: Any, field: str, al
     assert (caught.value.status, caught.value.param) == (400, field)
     assert field.split("[")[0] in caught.value.message
     assert allowed in caught.value.message
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1e999999999"])
+@pytest.mark.parametrize("field", ["temperature", "seed", "max_output_tokens"])
+def test_a_number_too_large_for_this_machine_is_still_json_and_its_field_is_named(field: str, number: str) -> None:
+    with pytest.raises(BadRequest, match="expected a (whole )?number from") as caught:
+        parse_chat_request(f'{{"input": "hi", "{field}": {number}}}'.encode())
+    assert caught.value.param == field
 
 
 @pytest.mark.parametrize(
@@ -124,14 +135,23 @@ def test_what_is_no_json_object_is_refused(body: bytes, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "accepted", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+    "accepted",
+    [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json; charset=us-ascii",
+        "application/json;odata=verbose",
+        "application/json; charset=utf-8; x=y",
+        "application/json;",
+    ],
 )
 def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
     check_content_type(accepted)
 
 
 @pytest.mark.parametrize(
-    "refused", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"]
+    "refused", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/json; x=y; charset=utf-16"]
 )
 def test_another_content_type_is_refused(refused: str) -> None:
     with pytest.raises(BadRequest, match="application/json") as caught:
