@@ -1,6 +1,7 @@
 """The backends that an answer can come from: parsed once from the settings, never changed after."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ from shared.errors import Misconfigured
 from shared.setting_values import check_scope, shown, wrong
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
+_SECRETS = re.compile(r"(?<=//)[^/?]*(?=@)|(?<=\?).+")
+"""Credentials and the query: what a sentence doesn't show of an address."""
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})
 
 
@@ -45,7 +49,7 @@ def parse_backends(text: str, *, default_scope: str) -> tuple[Backend, ...]:
     setting = "AZURE_OPENAI_BACKENDS"
     try:
         listed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise wrong(setting, text, "a JSON list of backends, and this is not JSON") from None
     if not isinstance(listed, list) or not listed:
         raise wrong(setting, text, "a JSON list with at least one backend")
@@ -68,8 +72,8 @@ def _parse_one(where: str, entry: Any, default_scope: str) -> Backend:
             f"{where}.{unknown[0]}", entry[unknown[0]], "no such field; allowed are " + ", ".join(sorted(_FIELDS))
         )
     name, endpoint = entry.get("name"), entry.get("endpoint")
-    if not isinstance(name, str) or not name.strip():
-        raise wrong(f"{where}.name", name, "a name that is not empty")
+    if not isinstance(name, str) or not name.strip() or not (name.isascii() and name.isprintable()):
+        raise wrong(f"{where}.name", name, "a name in plain ASCII")  # it goes into a header and into the log
     if not isinstance(endpoint, str) or not endpoint.strip():
         raise wrong(f"{where}.endpoint", endpoint, "an address such as https://my-account.openai.azure.com")
     deployments = entry.get("deployments", {})
@@ -96,17 +100,21 @@ def _whole(where: str, value: Any, *, least: int) -> int:
 
 def _base_url(where: str, url: str, *, is_azure: bool) -> str:
     allowed = "an https address (plain http only for this machine), without query, fragment or credentials"
+    url = url.strip()
+    found = _SECRETS.sub("…", url)
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         host = parts.hostname
         parts.port  # noqa: B018 - reading it checks it
     except ValueError:
-        raise wrong(where, url, allowed) from None
+        raise wrong(where, found, allowed) from None
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    if not (host and is_safe) or parts.query or parts.fragment or parts.username is not None or " " in url.strip():
-        raise wrong(where, url, allowed)
+    is_host = host is not None and _HOST.fullmatch(host) is not None
+    is_bare = not (parts.query or parts.fragment or parts.username is not None or re.search(r"\s", url))
+    if not (is_host and is_safe and is_bare):
+        raise wrong(where, found, allowed)
     path = parts.path.rstrip("/")
     if is_azure and path not in ("", "/openai", "/openai/v1"):
-        raise wrong(where, url, "the account's address alone, such as https://my-account.openai.azure.com")
+        raise wrong(where, found, "the account's address alone, such as https://my-account.openai.azure.com")
     root = f"{parts.scheme}://{parts.netloc}"
     return f"{root}/openai/v1/" if is_azure else f"{root}{path}/"

@@ -39,7 +39,7 @@ class ChatFace:
         try:
             caller = authorise(self._settings, headers)
             check_content_type(headers.get("content-type", ""))
-            # What can be refused is refused before the body is read. Where `stream` may still be false there, any Accept may do.
+            # What can be refused is refused before the body is read; it may say `stream: false`, and then any Accept will do.
             self._format(arrival, _shape(arrival), stream=None if must_stream else False, must_stream=must_stream)
         except AnswerError as error:
             return arrival.refuse(error)

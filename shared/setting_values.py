@@ -1,14 +1,16 @@
 """Reads single values out of the environment. Every refusal names the setting, what was found and what is allowed."""
 
 import json
+import re
 from collections.abc import Mapping
-from math import isfinite
+from math import nan
 from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _SHOWN_CHARACTERS = 80
 
 
@@ -71,11 +73,8 @@ class SettingReader:
         found = self.text(name)
         if not found:
             return default
-        try:
-            value = float(found)
-        except ValueError:
-            value = float("nan")
-        if not isfinite(value) or not least <= value <= most:
+        value = float(found) if _DECIMAL.fullmatch(found) else nan
+        if not least <= value <= most:
             raise wrong(name, found, f"a number of seconds from {least:g} to {most:g}")
         return value
 
@@ -85,11 +84,11 @@ class SettingReader:
 
     def origins(self, name: str) -> frozenset[str]:
         """A comma list of browser origins, each scheme://host[:port] and nothing more."""
-        origins = [part.strip() for part in self.text(name).split(",") if part.strip()]
+        origins = [part.strip().lower() for part in self.text(name).split(",") if part.strip()]
         for origin in origins:
             if not _is_origin(origin):
                 raise wrong(name, origin, "a comma list of origins such as https://app.example.com (no path, no *)")
-        return frozenset(origin.lower() for origin in origins)
+        return frozenset(origins)
 
     def name_map(self, name: str) -> dict[str, str]:
         """A JSON object of strings, or a comma list of alias=deployment."""
@@ -98,7 +97,7 @@ class SettingReader:
         if found.startswith("{"):
             try:
                 names = json.loads(found)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise wrong(name, found, allowed) from None
             if not all(isinstance(value, str) and value and key for key, value in names.items()):
                 raise wrong(name, found, allowed)

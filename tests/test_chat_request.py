@@ -109,7 +109,7 @@ def test_a_refusal_names_the_field_and_what_is_allowed(body: Any, field: str, al
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1e999999999"])
 @pytest.mark.parametrize("field", ["temperature", "seed", "max_output_tokens"])
 def test_a_number_too_large_for_this_machine_is_still_json_and_its_field_is_named(field: str, number: str) -> None:
-    with pytest.raises(BadRequest, match="expected a (whole )?number from") as caught:
+    with pytest.raises(BadRequest, match=r"expected a (whole )?number from") as caught:
         parse_chat_request(f'{{"input": "hi", "{field}": {number}}}'.encode())
     assert caught.value.param == field
 
@@ -151,7 +151,14 @@ def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "refused", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/json; x=y; charset=utf-16"]
+    "refused",
+    [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+        "application/json; x=y; charset=utf-16",
+    ],
 )
 def test_another_content_type_is_refused(refused: str) -> None:
     with pytest.raises(BadRequest, match="application/json") as caught:

@@ -65,6 +65,9 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"AZURE_OPENAI_ENDPOINT": "https://u:p@x.openai.azure.com"}, "AZURE_OPENAI_ENDPOINT"),
     ({"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com/openai/deployments/d"}, "AZURE_OPENAI_ENDPOINT"),
     ({"AZURE_OPENAI_ENDPOINT": "https://x:port"}, "AZURE_OPENAI_ENDPOINT"),
+    ({"AZURE_OPENAI_ENDPOINT": "https://<account>.openai.azure.com"}, "AZURE_OPENAI_ENDPOINT is 'https://<account>"),
+    ({"AZURE_OPENAI_ENDPOINT": "https://a\tb.openai.azure.com"}, "AZURE_OPENAI_ENDPOINT"),
+    ({"AZURE_OPENAI_ENDPOINT": "https://a..openai.azure.com"}, "AZURE_OPENAI_ENDPOINT"),
     ({"AZURE_OPENAI_API": "grpc"}, "AZURE_OPENAI_API is 'grpc'; expected one of chat, responses, completions"),
     ({"AZURE_OPENAI_SCOPE": "cognitive"}, "AZURE_OPENAI_SCOPE"),
     ({"AUTH_MODE": "none"}, "AUTH_MODE is 'none'; expected one of function, keys, entra, anonymous"),
@@ -79,15 +82,21 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"MAX_REQUEST_BYTES": "many"}, "MAX_REQUEST_BYTES is 'many'; expected a whole number of at least 1024"),
     ({"MAX_OUTPUT_TOKENS": "0"}, "MAX_OUTPUT_TOKENS"),
     ({"COMMIT_SECONDS": "nan"}, "COMMIT_SECONDS is 'nan'"),
+    ({"COMMIT_SECONDS": "1_0"}, "COMMIT_SECONDS is '1_0'; expected a number of seconds from 0.05 to 200"),
+    ({"COMMIT_SECONDS": "10s"}, "COMMIT_SECONDS is '10s'"),
+    ({"COMMIT_SECONDS": "-1"}, "COMMIT_SECONDS is '-1'"),
     ({"HEARTBEAT_SECONDS": "0"}, "HEARTBEAT_SECONDS is '0'"),
     ({"AZURE_OPENAI_MODELS": "gpt"}, "AZURE_OPENAI_MODELS"),
     ({"AZURE_OPENAI_MODELS": '{"a": 1}'}, "AZURE_OPENAI_MODELS"),
     ({"AZURE_OPENAI_MODELS": "{nope"}, "AZURE_OPENAI_MODELS"),
     ({"AZURE_OPENAI_BACKENDS": "[nope"}, "this is not JSON"),
+    ({"AZURE_OPENAI_BACKENDS": "[" * 100_000}, "AZURE_OPENAI_BACKENDS is"),
+    ({"AZURE_OPENAI_MODELS": '{"a":' * 100_000}, "AZURE_OPENAI_MODELS is"),
     ({"AZURE_OPENAI_BACKENDS": "[]"}, "at least one backend"),
     ({"AZURE_OPENAI_BACKENDS": "[1]"}, "AZURE_OPENAI_BACKENDS\\[0\\]"),
     (backends(GOOD | {"prio": 1}), "AZURE_OPENAI_BACKENDS\\[0\\].prio is '1'; expected no such field"),
     (backends({"endpoint": "https://a"}), "AZURE_OPENAI_BACKENDS\\[0\\].name"),
+    (backends(GOOD | {"name": "a\nb"}), "AZURE_OPENAI_BACKENDS\\[0\\].name is 'a\\\\nb'; expected a name in plain ASCII"),
     (backends({"name": "a"}), "AZURE_OPENAI_BACKENDS\\[0\\].endpoint"),
     (backends(GOOD, GOOD), "2 backends named 'a'"),
     (backends(GOOD | {"priority": -1}), "AZURE_OPENAI_BACKENDS\\[0\\].priority"),
@@ -112,6 +121,27 @@ def test_a_caller_key_is_never_part_of_the_sentence_however_it_was_put(entry: st
     with pytest.raises(Misconfigured) as caught:
         Settings.from_env(ENDPOINT | {"CALLER_KEYS": f"{KEY},{entry}"})
     assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://u:hunter2@x.openai.azure.com", "https://hunter2@x", "https://x/?sig=hunter2", "ftp://u:hunter2@x"],
+)
+def test_the_credentials_in_an_address_are_never_part_of_the_sentence(address: str) -> None:
+    for env in (
+        {"AZURE_OPENAI_ENDPOINT": address},
+        {"OPENAI_BASE_URL": address},
+        backends(GOOD | {"endpoint": address}),
+    ):
+        with pytest.raises(Misconfigured, match="credentials") as caught:
+            Settings.from_env(ENDPOINT | env)
+        assert "hunter2" not in caught.value.message
+        assert "…@x" in caught.value.message or "/?…'" in caught.value.message
+
+
+def test_an_origin_may_be_written_in_any_case() -> None:
+    origins = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": "HTTPS://App.Example.com"}).allowed_origins
+    assert origins == {"https://app.example.com"}
 
 
 def test_blank_values_count_as_not_set() -> None:
