@@ -13,7 +13,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dev.functions_host.settings import EXAMPLE_FILE, SETTINGS_FILE
+
 ROOT = Path(__file__).resolve().parent.parent
+DECIDE_WHOM_TO_ASK = (
+    "AZURE_OPENAI_ENDPOINT",
+    "AZURE_OPENAI_BACKENDS",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_MODELS",
+    "OPENAI_BASE_URL",
+)
+"""What other tools' shells often have set; the simulated service takes the place of all of them."""
 
 
 def main() -> int:
@@ -25,8 +35,10 @@ def main() -> int:
     env = dict(os.environ)
     simulator = None
     try:
-        if not (ROOT / "local.settings.json").exists():
+        if not (ROOT / SETTINGS_FILE).exists():
             simulator = _start_simulator(env)
+            if arguments.host == "func":
+                env = _example_values() | env  # Core Tools reads no example file
         return _serve(arguments.host, arguments.port, env)
     finally:
         if simulator is not None:
@@ -42,13 +54,25 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     ready = json.loads(process.stdout.readline() or b"{}")
     if not ready:
         raise SystemExit("The simulated Azure OpenAI did not start.")
-    env.setdefault("AZURE_OPENAI_ENDPOINT", ready["backends"]["main"])
-    env.setdefault("IDENTITY_ENDPOINT", ready["identity_endpoint"])
-    env.setdefault("IDENTITY_HEADER", ready["identity_header"])
+    passed_over = [name for name in DECIDE_WHOM_TO_ASK if env.get(name)]
+    env |= dict.fromkeys(DECIDE_WHOM_TO_ASK, "")
+    env["AZURE_OPENAI_ENDPOINT"] = ready["backends"]["main"]
+    env["IDENTITY_ENDPOINT"], env["IDENTITY_HEADER"] = ready["identity_endpoint"], ready["identity_header"]
     print(
-        f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)"
+        f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)",
+        flush=True,
     )
+    if passed_over:
+        print(
+            f"Passed over, as set in this shell: {', '.join(passed_over)}. A {SETTINGS_FILE} decides otherwise.",
+            flush=True,
+        )
     return process
+
+
+def _example_values() -> dict[str, str]:
+    values: dict[str, str] = json.loads((ROOT / EXAMPLE_FILE).read_text())["Values"]
+    return values
 
 
 def _serve(host: str, port: int, env: dict[str, str]) -> int:

@@ -42,15 +42,19 @@ def running() -> Iterator[str]:
         env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
     )
     assert process.stdout is not None
+    ports = [port]
     for line in process.stdout:
+        if found := re.match(r"Simulated Azure OpenAI at http://127.0.0.1:(\d+) ", line):
+            ports.append(int(found[1]))
         if line.startswith("Listening on "):
             break
+    assert len(ports) == 2, "the line about the simulated service did not come first"
     yield f"http://127.0.0.1:{port}"
     os.killpg(process.pid, signal.SIGINT)
     process.wait(15)
     process.stdout.close()
     deadline = time.monotonic() + 5
-    while (left := listening(port)) and time.monotonic() < deadline:
+    while (left := [one for one in ports if listening(one)]) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not left, "Ctrl-C left something running"
 
@@ -72,6 +76,8 @@ def test_the_first_screens_curl_prints_what_it_shows(running: str) -> None:
     assert names[-2:] == ["usage", "finished"]
     shown = re.findall(r"^event: (\w+)$", README, re.MULTILINE)
     assert shown == ["started", "delta", "delta", "usage", "finished"]
+    for line in re.findall(r"^data: .*$", README, re.MULTILINE):
+        assert '"started"' in line or line in printed.splitlines(), line  # an id is new each time
 
 
 def test_every_setting_has_its_row(running: str) -> None:

@@ -14,6 +14,7 @@ from dev.functions_host.failure import UsageFailure
 SETTINGS_FILE = "local.settings.json"
 EXAMPLE_FILE = "local.settings.json.example"
 DEFAULT_PORT = 7071
+LAST_PORT = 65535
 DEFAULT_FUNCTION_TIMEOUT_SECONDS = 1800.0
 DEFAULT_BODY_LIMIT_BYTES = 104_857_600
 OVERRIDE_PREFIX = "azurefunctionsjobhost__"
@@ -42,7 +43,10 @@ def read(app: Path, file: Path | None, environment: Mapping[str, str], overrides
     local = _json_object(path) if path else {}
     if local.get("IsEncrypted"):
         raise UsageFailure(f"{path} is encrypted: only Core Tools can read it")
-    values = {name: _text(value) for name, value in (local.get("Values") or {}).items()}
+    listed = local.get("Values") or {}
+    if not isinstance(listed, dict):
+        raise UsageFailure(f"Values in {path} must be a JSON object of names and values")
+    values = {name: _text(value) for name, value in listed.items()}
     variables = _core_tools(app) | values | dict(environment) | dict(_override(one) for one in overrides)
     host = _with_overrides(_json_object(host_json), variables)
     return HostSettings(
@@ -52,7 +56,7 @@ def read(app: Path, file: Path | None, environment: Mapping[str, str], overrides
         function_timeout_seconds=_seconds(_at(host, "functionTimeout", default=None)),
         body_limit_bytes=_whole_number(variables, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", DEFAULT_BODY_LIMIT_BYTES),
         homepage=variables.get("AzureWebJobsDisableHomepage", "").lower() != "true",
-        port=int(_at(local, "Host", "LocalHttpPort", default=DEFAULT_PORT)),
+        port=_local_port(_at(local, "Host", "LocalHttpPort", default=DEFAULT_PORT)),
         notes=notes,
     )
 
@@ -136,6 +140,13 @@ def _seconds(text: object) -> float | None:
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError as error:
         raise UsageFailure(f"functionTimeout in host.json must be hh:mm:ss or -1, not {text!r}") from error
+
+
+def _local_port(value: object) -> int:
+    text = str(value).strip()
+    if not (text.isdecimal() and int(text) <= LAST_PORT):
+        raise UsageFailure(f"LocalHttpPort in {SETTINGS_FILE} must be a port, not {value!r}")
+    return int(text)
 
 
 def _whole_number(variables: Mapping[str, str], name: str, default: int) -> int:

@@ -88,6 +88,9 @@ def test_the_home_page_can_be_switched_off(app: Path) -> None:
         ("{", "cannot be read as JSON"),
         ("[]", "must hold a JSON object"),
         ('{"IsEncrypted": true}', "encrypted"),
+        ('{"Values": [1]}', "must be a JSON object of names and values"),
+        ('{"Host": {"LocalHttpPort": "x"}}', "LocalHttpPort in local.settings.json must be a port, not 'x'"),
+        ('{"Host": {"LocalHttpPort": 99999}}', "must be a port, not 99999"),
     ],
 )
 def test_a_broken_settings_file_is_one_clear_line(app: Path, content: str, said: str) -> None:

@@ -1,0 +1,60 @@
+"""`make run`'s program: what it hands to the host that it starts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev.functions_host.settings import EXAMPLE_FILE, SETTINGS_FILE
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNC = """#!/bin/sh
+exec "$PYTHON" -c 'import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))' "$@"
+"""
+SHELL = {
+    "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com",
+    "AZURE_OPENAI_API_KEY": "a-key-of-another-tool",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    "AZURE_OPENAI_DEPLOYMENT": "mine",
+}
+
+
+@pytest.fixture
+def printed(tmp_path: Path) -> str:
+    """What `HOST=func` prints where Core Tools are a program that tells how it was called."""
+    if (ROOT / SETTINGS_FILE).exists():
+        pytest.skip(f"{SETTINGS_FILE} would be used instead of the simulated Azure OpenAI")
+    (tmp_path / "func").write_text(FUNC)
+    (tmp_path / "func").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "-m", "dev.run", "--host", "func", "--port", "7099"],
+        cwd=ROOT,
+        env=os.environ | SHELL | {"PATH": path, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def test_the_simulated_service_takes_the_place_of_what_the_shell_names(printed: str) -> None:
+    _, env = json.loads(printed.splitlines()[-1])
+    assert env["AZURE_OPENAI_ENDPOINT"] in printed.splitlines()[0]
+    assert env["AZURE_OPENAI_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert env["IDENTITY_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert (env["AZURE_OPENAI_API_KEY"], env["OPENAI_BASE_URL"]) == ("", "")
+    assert "AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, OPENAI_BASE_URL" in printed
+    assert "a-key-of-another-tool" not in printed
+
+
+def test_core_tools_get_the_examples_values_which_they_do_not_read(printed: str) -> None:
+    arguments, env = json.loads(printed.splitlines()[-1])
+    assert arguments == ["start", "--port", "7099"]
+    example = json.loads((ROOT / EXAMPLE_FILE).read_text())["Values"]
+    for name in ("FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsDisableHomepage", "COMMIT_SECONDS"):
+        assert env[name] == example[name]
+    assert env["AZURE_OPENAI_DEPLOYMENT"] == "mine"
