@@ -32,7 +32,7 @@ def choose_format(
     `asked` is the query's `format`, which wins over the `Accept` header; `must_stream` is true for the addresses that
     always stream; `stream` is the body's field; `shape` is the body's shape, a key of `OFFERS`.
     """
-    if must_stream and stream is False:
+    if must_stream and stream is False and streaming_enabled:
         raise BadRequest(
             "'stream' is false, but this address always streams; use /chat for a whole answer.", param="stream"
         )

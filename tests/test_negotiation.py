@@ -77,3 +77,4 @@ def test_an_address_that_streams_never_answers_whole() -> None:
 @pytest.mark.parametrize("accept", [None, "text/plain", "text/event-stream"])
 def test_where_streaming_is_off_every_request_is_answered_whole(accept: str | None) -> None:
     assert choose(accept, on=False) == choose(accept, on=False, must=True) == "json"
+    assert choose(accept, on=False, must=True, stream=False) == "json"
