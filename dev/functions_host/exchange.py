@@ -21,6 +21,8 @@ from dev.functions_host.worker_process import WorkerProcess
 CONNECT_ATTEMPTS = 10
 CONNECT_PAUSE_SECONDS = 0.05
 MOST_PAUSE_SECONDS = 0.25
+MOST_TARGET_BYTES = 8192
+"""Kestrel's default for the request line. The worker's server refuses much longer ones, and the invocation would hang."""
 
 
 class Exchange:
@@ -79,6 +81,9 @@ class Exchange:
             self._fail(500)
 
     async def _forward(self) -> None:
+        if len(self._request.target) > MOST_TARGET_BYTES:
+            self._fail(414)
+            return
         worker = await self._host.supervisor.worker()
         match = worker.table.find(self._request.method, self._request.path) if worker else None
         if worker is None:

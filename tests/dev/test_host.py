@@ -214,6 +214,11 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(host: HostProcess) 
         assert until(connection, b"}").endswith(b'{"size": 2}')
 
 
+def test_an_address_too_long_for_the_host_is_a_414_and_never_reaches_the_worker(host: HostProcess) -> None:
+    # The worker's server would refuse a very long one by itself, and leave the invocation hanging.
+    assert host.get(f"/echo?{'x' * 60_000}").status_code == 414
+
+
 def test_what_is_not_http_is_a_400(host: HostProcess) -> None:
     with host.raw("nonsense\n\n") as connection:
         assert rest(connection).startswith(b"HTTP/1.1 400 ")
