@@ -33,7 +33,17 @@ class SettingReader:
 
     def text(self, name: str) -> str:
         """The value without surrounding blanks, or ''."""
-        return self._env.get(name, "").strip()
+        value = self._env.get(name, "").strip()
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise Misconfigured(f"{name} is not valid UTF-8; expected text.")
+        return value
+
+    def secret(self, name: str) -> str:
+        """As `text`, of what may stand in a header; the sentence never shows it."""
+        value = self.text(name)
+        if not (value.isascii() and value.isprintable()):
+            raise Misconfigured(f"{name} has characters that no key has; expected printable ASCII.")
+        return value
 
     def choice(self, name: str, allowed: tuple[str, ...], *, default: str) -> str:
         """One of a few words, in any case of letters."""

@@ -82,7 +82,7 @@ class Settings:
         in_azure = bool(env.get("WEBSITE_SITE_NAME"))
         auth_mode = read.choice("AUTH_MODE", AUTH_MODES, default="function")
         _check_entra(auth_mode, env)
-        api_key = read.text("AZURE_OPENAI_API_KEY")
+        api_key = read.secret("AZURE_OPENAI_API_KEY")
         if api_key and in_azure:
             raise Misconfigured(
                 "AZURE_OPENAI_API_KEY is set, but this app runs in Azure, where it uses its managed identity: "

@@ -139,6 +139,17 @@ def test_the_credentials_in_an_address_are_never_part_of_the_sentence(address: s
         assert "…@x" in caught.value.message or "/?…'" in caught.value.message
 
 
+def test_a_key_that_no_header_can_carry_is_told_without_showing_it() -> None:
+    with pytest.raises(Misconfigured, match="AZURE_OPENAI_API_KEY has characters that no key has") as caught:
+        Settings.from_env(ENDPOINT | {"AZURE_OPENAI_API_KEY": "hunter2\nhunter2"})
+    assert "hunter2" not in caught.value.message
+
+
+def test_a_value_that_is_not_utf8_is_told_and_not_met_later() -> None:
+    with pytest.raises(Misconfigured, match="SYSTEM_PROMPT is not valid UTF-8"):
+        Settings.from_env(ENDPOINT | {"SYSTEM_PROMPT": b"\xff".decode("utf-8", "surrogateescape")})
+
+
 def test_an_origin_may_be_written_in_any_case() -> None:
     origins = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": "HTTPS://App.Example.com"}).allowed_origins
     assert origins == {"https://app.example.com"}
