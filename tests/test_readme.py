@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +80,14 @@ def test_the_first_screens_curl_prints_what_it_shows(running: str) -> None:
     assert shown == ["started", "delta", "delta", "usage", "finished"]
     for line in re.findall(r"^data: .*$", README, re.MULTILINE):
         assert '"started"' in line or line in printed.splitlines(), line  # an id is new each time
+
+
+def test_the_terminal_clients_line_prints_an_answer(running: str) -> None:
+    command = re.search(r"In the terminal: `\.venv/bin/python (-m client .*?)`", README)
+    assert command is not None
+    line = [sys.executable, *shlex.split(command[1]), "--url", running]
+    printed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "simulated model" in printed
 
 
 def test_every_setting_has_its_row(running: str) -> None:
