@@ -12,7 +12,17 @@ from dev.simulator.probe import ask
 from tests.app_process import App
 from tests.worker.sim import sim
 
-ROUTES = ["/", "/chat", "/stream", "/chat/stream", "/health", "/v1/chat/completions", "/openai/models"]
+ROUTES = [
+    "/",
+    "/chat",
+    "/stream",
+    "/chat/stream",
+    "/health",
+    "/v1/chat/completions",
+    "/openai/models",
+    "/page/app.js",
+    "/nothing",
+]
 SHORT: dict[str, Any] = {"tokens": 2, "interval": 0}
 
 
