@@ -46,6 +46,8 @@ def test_a_null_option_counts_as_not_given() -> None:
 def test_lone_surrogates_become_the_replacement_character() -> None:
     assert parse_chat_request(b'{"input": "a\\ud800b", "stop": ["\\udfff"]}').messages[0].text == "a\ufffdb"
     assert parse_chat_request(b'{"input": "\\ud83d\\ude00"}').messages[0].text == "😀"
+    mixed = rb'{"input": "\ud83d\uDE00\ud83d\\ud83d\ude00\uD83D\"\udc00\ud800\ud83d\ude00"}'
+    assert parse_chat_request(mixed).messages[0].text == '😀\ufffd\\ud83d\ufffd\ufffd"\ufffd\ufffd😀'
 
 
 WRONG: list[tuple[Any, str, str]] = [
