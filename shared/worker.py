@@ -8,6 +8,7 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -128,3 +129,11 @@ def forget_invocation(invocation_id: str) -> None:
     references = getattr(getattr(http_v2, "http_coordinator", None), "_context_references", None)
     if isinstance(references, dict):
         references.pop(invocation_id, None)
+    else:
+        _say_that_requests_are_kept()
+
+
+@cache
+def _say_that_requests_are_kept() -> None:
+    """Once."""
+    _log.warning("The worker library has changed: it keeps about 2 KB of every request for ever")

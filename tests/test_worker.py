@@ -1,0 +1,24 @@
+"""What is left of the worker's mending where its libraries are not as expected."""
+
+import logging
+
+import pytest
+
+from shared import worker
+
+
+@pytest.mark.parametrize(("path", "seen"), [("/chat", "/chat"), ("*", "/*"), ("", "/"), ("/a\nb", "/a%0Ab")])
+def test_every_path_is_one_that_the_frameworks_route_matches(path: str, seen: str) -> None:
+    assert worker.routable(path) == seen
+
+
+def test_a_worker_library_without_the_known_memory_is_told_once_and_harms_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker._say_that_requests_are_kept.cache_clear()
+    with caplog.at_level(logging.WARNING, "shared.worker"):
+        worker.forget_invocation("1")
+        worker.forget_invocation("2")
+    assert [record.message for record in caplog.records] == [
+        "The worker library has changed: it keeps about 2 KB of every request for ever"
+    ]
