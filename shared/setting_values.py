@@ -98,7 +98,7 @@ class SettingReader:
         for origin in origins:
             if not _is_origin(origin):
                 raise wrong(name, origin, "a comma list of origins such as https://app.example.com (no path, no *)")
-        return frozenset(origins)
+        return frozenset(_without_default_port(origin) for origin in origins)
 
     def name_map(self, name: str) -> dict[str, str]:
         """A JSON object of strings, or a comma list of alias=deployment."""
@@ -124,6 +124,11 @@ def check_scope(name: str, scope: str) -> str:
     if not (scope.startswith("https://") and scope.endswith("/.default")):
         raise wrong(name, scope, "a token scope such as https://cognitiveservices.azure.com/.default")
     return scope
+
+
+def _without_default_port(origin: str) -> str:
+    """As browsers send it."""
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 
 def _is_origin(origin: str) -> bool:

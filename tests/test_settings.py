@@ -150,9 +150,10 @@ def test_a_value_that_is_not_utf8_is_told_and_not_met_later() -> None:
         Settings.from_env(ENDPOINT | {"SYSTEM_PROMPT": b"\xff".decode("utf-8", "surrogateescape")})
 
 
-def test_an_origin_may_be_written_in_any_case() -> None:
-    origins = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": "HTTPS://App.Example.com"}).allowed_origins
-    assert origins == {"https://app.example.com"}
+def test_an_origin_may_be_written_in_any_case_and_with_its_usual_port() -> None:
+    written = "HTTPS://App.Example.com, https://b.example:443, http://c.example:80, http://localhost:443"
+    origins = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": written}).allowed_origins
+    assert origins == {"https://app.example.com", "https://b.example", "http://c.example", "http://localhost:443"}
 
 
 def test_blank_values_count_as_not_set() -> None:
