@@ -42,6 +42,8 @@ class ClientConnection(asyncio.Protocol):
         self._incoming: Request | None = None
         self._current: tuple[Request, RequestHandler] | None = None
         self._parser = httptools.HttpRequestParser(self)
+        self._head_is_known = False
+        """Whether the parser is reading a head that it was given only to find the end of the body."""
         self._peer = ""
         self._retired = False
         self.slow = False
@@ -139,28 +141,43 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No WebSockets here: what follows the head of an upgrade is never read.
-            return
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_on(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse()
+
+    def _read_on(self, rest: bytes) -> None:
+        """No upgrades here: a wish for HTTP/2, which some clients send with a POST, is passed over, and its body is read.
+
+        The parser stops behind the head of an upgrade, so a new one is told how long the body is.
+        """
+        request = self._incoming
+        if request is not None and _has_body(request):
+            length = request.header(b"content-length")
+            framing = b"transfer-encoding: chunked" if request.chunked else b"content-length: %s" % (length or b"0")
+            self._parser = httptools.HttpRequestParser(self)
+            self._head_is_known = True
+            self.data_received(b"POST / HTTP/1.1\r\n%s\r\n\r\n%s" % (framing, rest))
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        if self._head_is_known:
+            return
         self._incoming = Request(Body(self._pause, self._resume), self._peer)
 
     def on_url(self, url: bytes) -> None:
-        if self._incoming is not None:
+        if self._incoming is not None and not self._head_is_known:
             self._incoming.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._incoming is not None:
+        if self._incoming is not None and not self._head_is_known:
             self._incoming.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         request = self._incoming
-        if request is None:
+        if request is None or self._head_is_known:
+            self._head_is_known = False
             return
         request.method = self._parser.get_method().decode()
         request.version = self._parser.get_http_version()
@@ -179,8 +196,9 @@ class ClientConnection(asyncio.Protocol):
             self._incoming.body.feed(data)
 
     def on_message_complete(self) -> None:
-        if self._incoming is not None:
-            self._incoming.body.end()
+        request = self._incoming
+        if request is not None and not (self._parser.should_upgrade() and _has_body(request)):
+            request.body.end()
 
     # And the rest.
 
@@ -217,3 +235,7 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _has_body(request: Request) -> bool:
+    return request.chunked or bool(request.content_length)

@@ -206,6 +206,28 @@ def test_a_large_body_arrives_whole(host: HostProcess) -> None:
     assert host.request("POST", "/upload", content=pieces).json() == {"size": size}
 
 
+@pytest.mark.parametrize(
+    ("framing", "first", "then"),
+    [
+        ("content-length: 10", "", b"1234567890"),
+        ("content-length: 10", "1234567890", b""),
+        ("content-length: 10", "12345", b"67890"),
+        ("transfer-encoding: chunked", "5\n12345\n", b"5\r\n67890\r\n0\r\n\r\n"),
+    ],
+)
+def test_a_wish_for_http_2_is_passed_over_and_the_body_is_read(
+    host: HostProcess, framing: str, first: str, then: bytes
+) -> None:
+    wish = (
+        "connection: Upgrade, HTTP2-Settings\nupgrade: h2c\nhttp2-settings: AAMAAABkAAQAAP__"  # as Java's client does
+    )
+    with host.raw(f"POST /upload HTTP/1.1\nhost: example\n{wish}\n{framing}\n\n{first}") as connection:
+        connection.sendall(then)
+        answer = until(connection, b"}")
+
+    assert answer.endswith(b'{"size": 10}')
+
+
 def test_a_client_that_asks_before_it_sends_is_told_to_go_on(host: HostProcess) -> None:
     head = "POST /upload HTTP/1.1\nhost: example\ncontent-length: 2\nexpect: 100-continue\n\n"
     with host.raw(head) as connection:
