@@ -45,7 +45,7 @@ export async function* ask({ messages, model, streaming, key, signal }) {
     body: JSON.stringify({ messages, stream: streaming, ...(model && { model }) }),
     signal,
   });
-  if (!response.ok) throw new AnswerFailed(await readFailure(response));
+  if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
   const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   const read = READERS[mediaType];
   if (read === undefined) {
@@ -62,7 +62,7 @@ export async function* ask({ messages, model, streaming, key, signal }) {
  */
 export async function listModels(key) {
   const response = await send("v1/models", { headers: { accept: "application/json", ...credentials(key) } });
-  if (!response.ok) throw new AnswerFailed(await readFailure(response));
+  if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
   const { data } = fields(await response.json().catch(() => null));
   return Array.isArray(data) ? data.map((entry) => text(fields(entry)["id"])).filter(Boolean) : [];
 }
@@ -186,15 +186,17 @@ async function send(path, request) {
 
 /**
  * @param {Response} response
+ * @param {string} key the one that was sent
  * @returns {Promise<import("./failures.js").Failure>}
  */
-async function readFailure(response) {
+async function readFailure(response, key) {
   const body = fields(await response.json().catch(() => null));
   return toldFailure({
     status: response.status,
     error: body["error"],
     retryAfterSeconds: retryAfter(response.headers, Date.now()),
     requestId: response.headers.get("x-request-id") ?? "",
+    hadKey: key !== "",
   });
 }
 

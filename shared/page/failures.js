@@ -21,6 +21,7 @@
  * @property {unknown} [error] the error object, untrusted
  * @property {number | null} [retryAfterSeconds]
  * @property {string} [requestId]
+ * @property {boolean} [hadKey] whether a key was sent
  */
 
 /** The failure as an exception; its message is the title. */
@@ -43,10 +44,13 @@ const BY_CODE = {
   invalid_api_key: ["The key was not accepted", "Check the key and try again."],
   misconfigured: ["The endpoint is not set up correctly", "Whoever runs it has to mend its settings."],
   model_not_found: ["This model is not available", "Choose another model."],
+  rate_limit_exceeded: ["Too many requests", "The model's rate limit is reached. Wait a moment, then try again."],
   request_too_large: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   server_stopping: ["The endpoint is restarting", "Try again in a moment."],
   too_many_streams: ["The endpoint is busy", "Try again in a moment."],
   upstream_cut: ["The answer was cut off", "The model's service ended it too early. Try again."],
+  upstream_failed: ["The model's service failed", "Try again in a moment."],
+  upstream_frame_too_large: ["The answer was cut off", "The model's service sent a piece of it that is too large."],
   upstream_identity_refused: ["The endpoint may not use the model", "Azure OpenAI refused its identity. Whoever runs it has to grant it access."],
   upstream_malformed: ["The answer was cut off", "The model's service sent something unreadable. Try again."],
   upstream_silent: ["The model fell silent", "It stopped in the middle of the answer. Try again."],
@@ -73,11 +77,12 @@ const BY_STATUS = {
  * @param {Circumstances} known
  * @returns {Failure}
  */
-export function toldFailure({ status, error, retryAfterSeconds = null, requestId = "" }) {
+export function toldFailure({ status, error, retryAfterSeconds = null, requestId = "", hadKey = false }) {
   const { message, code } = readError(error);
   /** @type {[string, string]} */
   const fallback = [status === undefined ? "The answer failed" : status < 500 ? "The request was refused" : "The endpoint failed", "Try again."];
-  const byCode = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;
+  const telling = status === 401 ? (hadKey ? "invalid_api_key" : "") : code; // the host's own 401 says nothing, the app's the same of both
+  const byCode = Object.hasOwn(BY_CODE, telling) ? BY_CODE[telling] : undefined;
   const [title, advice] = byCode ?? BY_STATUS[status ?? 0] ?? fallback;
   const wait = retryAfterSeconds === null ? "" : ` The service asks to wait ${seconds(retryAfterSeconds)}.`;
   const detail = [status === undefined ? "" : `HTTP ${status}`, code, requestId].filter(Boolean).join(" · ");

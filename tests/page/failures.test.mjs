@@ -32,6 +32,20 @@ test("the endpoint's own sentence, its code and the request id are passed on", (
   assert.equal(failure.detail, "HTTP 429 · rate_limit_exceeded · req_1");
 });
 
+test("a failure of the model's service is told as well when the stream had begun, where there is no status", () => {
+  const source = readFileSync(new URL("../../shared/errors.py", import.meta.url), "utf8");
+  const codes = [...source.matchAll(/^ {4}code(?:: str \| None)? = "((?:upstream|identity|server)_\w+)"/gm)].map((found) => found[1]);
+  assert.ok(codes.length > 8, codes.join());
+  for (const code of [...codes, "rate_limit_exceeded"]) assert.notEqual(toldFailure({ error: { code, message: "m" } }).title, UNKNOWN, code);
+});
+
+test("a 401 says whether there was no key or a wrong one, whoever answers it", () => {
+  for (const error of [undefined, { code: "invalid_api_key", message: "m" }]) {
+    assert.equal(toldFailure({ status: 401, error }).title, "A key is needed");
+    assert.equal(toldFailure({ status: 401, error, hadKey: true }).title, "The key was not accepted");
+  }
+});
+
 test("a 401 without a body asks for a key, and an error that is no object does no harm", () => {
   assert.equal(toldFailure({ status: 401 }).needsKey, true);
   for (const error of [null, undefined, "text", 7, [], { message: {}, code: 5 }, { code: "constructor" }]) assert.equal(toldFailure({ error }).title, UNKNOWN);
