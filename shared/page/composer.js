@@ -22,7 +22,8 @@ export class Composer {
       this.#ask();
     });
     this.#field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      // NOTE: the Enter that ends a composition is told by `isComposing`, but in Safari only by its key code.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#ask();
     });
