@@ -87,6 +87,7 @@ export function render(tokens, { isGrowing = false } = {}) {
     table.replaceWith(frame);
     frame.append(table);
   }
+  for (const block of fragment.children) block.setAttribute("dir", "auto"); // right to left where its first letter is
   return fragment;
 }
 

@@ -37,7 +37,7 @@ export class TurnView {
     this.element = make(
       "article",
       { class: "turn" },
-      make("section", { class: "question" }, make("h2", { class: "visually-hidden" }, "Question"), make("p", {}, question)),
+      make("section", { class: "question" }, make("h2", { class: "visually-hidden" }, "Question"), make("p", { dir: "auto" }, question)),
       this.#answer,
     );
     const markdown = new MarkdownView(this.#text);
@@ -127,7 +127,7 @@ export class TurnView {
 
 /** The model's reasoning, folded; its text is only rendered while it is open. */
 class Reasoning {
-  #summary = make("summary", {}, "Thinking");
+  #summary = make("summary", {}, "Reasoning");
   #body = make("div", { class: "prose" });
   element = make("details", { class: "reasoning" }, this.#summary, this.#body);
   #view = new MarkdownView(this.#body);

@@ -180,6 +180,47 @@ def test_nothing_scrolls_sideways_whatever_the_width(open_page: OpenPage, width:
         page.shot("mobile")
 
 
+def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    listed = {"data": [{"id": "gpt-5.4-mini"}, {"id": "a-model-with-a-rather-long-name"}]}
+    page.page.route("**/v1/models", lambda route: route.fulfill(json=listed))
+    page.page.reload()
+    page.page.locator("#model-field").wait_for()
+    boxes = [page.page.locator(at).bounding_box() for at in ("#model", ".switch", "#send")]
+    middles = [box["y"] + box["height"] / 2 for box in boxes if box is not None]
+    assert len(middles) == 3
+    assert max(middles) - min(middles) < 4
+    height = "document.querySelector('.bar').offsetHeight"
+    before = page.page.evaluate(height)
+    page.answer_with(events(delta("Hi."), finished()))
+    page.ask_and_wait("hello")
+    assert page.page.evaluate(height) == before, "the new-chat button has joined the others"
+
+
+def test_what_is_written_from_right_to_left_stands_so(page: ChatPage) -> None:
+    text = "مرحبا `code` بالعالم.\n\n- بند\n\n| أ | ب |\n|---|---|\n| 1 | 2 |\n\nEnglish.\n\n```\nنص\n```\n"
+    page.answer_with(events(delta(text), finished()))
+    page.question.fill("مرحبا؟")
+    direction = "element => getComputedStyle(element).direction"
+    assert page.question.evaluate(direction) == "rtl"
+    page.question.press("Enter")
+    page.wait_for_end()
+    assert page.page.locator(".question p").evaluate(direction) == "rtl"
+    found = {at: page.answer.locator(f".text {at}").first.evaluate(direction) for at in ("p", "li", "td", "pre")}
+    assert found == {"p": "rtl", "li": "rtl", "td": "rtl", "pre": "ltr"}
+    assert page.answer.get_by_text("English.").evaluate(direction) == "ltr"
+
+
+def test_the_paragraphs_of_a_list_item_and_of_a_quotation_stand_apart(page: ChatPage) -> None:
+    page.answer_with(events(delta("1. one\n\n   two\n\n> three\n>\n> four\n"), finished()))
+    page.ask_and_wait("paragraphs")
+    for block in ("li", "blockquote"):
+        first, second = (page.answer.locator(f"{block} > p").nth(number).bounding_box() for number in (0, 1))
+        assert first is not None
+        assert second is not None
+        assert second["y"] - (first["y"] + first["height"]) >= 6, block
+
+
 def test_the_page_follows_the_words_until_the_reader_scrolls_away(open_page: OpenPage) -> None:
     page = open_page(viewport={"width": 900, "height": 500})
     left = "document.documentElement.scrollHeight - innerHeight - scrollY"

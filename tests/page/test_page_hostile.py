@@ -103,6 +103,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
         "aria-hidden",
         "aria-label",
         "class",
+        "dir",
         "href",
         "open",
         "rel",
@@ -114,6 +115,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
         "type",
     }
     assert set(attributes) <= allowed
+    assert shown.locator("[dir]:not([dir=auto])").count() == 0, "the page's own, on whole blocks"
     links = shown.evaluate(
         "(top) => [...top.querySelectorAll('a[href]')].map((a) => [a.getAttribute('href'), a.rel, a.target])"
     )
