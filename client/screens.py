@@ -5,9 +5,10 @@ import sys
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -101,7 +102,7 @@ class LiveText:
                 self._reasoning += harmless(event["text"])
             case "step":
                 self._step = harmless(f"{event['name']}: {event['status']}")
-        self._live.update(self._drawing())
+        self._live.update(Tail(self._drawing()))
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -126,6 +127,19 @@ class LiveText:
         if self._reasoning:
             self._console.print(Text(self._reasoning.strip(), style="dim italic"), "")
             self._reasoning = ""
+
+
+class Tail:
+    """The last lines of a drawing, as many as the screen holds: what has scrolled out of it can't be drawn anew."""
+
+    def __init__(self, drawing: RenderableType) -> None:
+        self._drawing = drawing
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lines, each with its end."""
+        for line in console.render_lines(self._drawing, options, pad=False)[-options.size.height :]:
+            yield from line
+            yield Segment.line()
 
 
 def markdown(text: str) -> Markdown:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from client.formats import Event
-from client.screens import EventLines, LiveText, PlainText, Screen, harmless, new_screen, settle
+from client.screens import EventLines, LiveText, PlainText, Screen, Tail, harmless, markdown, new_screen, settle
 
 
 class Terminal(io.StringIO):
@@ -62,6 +62,21 @@ def test_a_terminal_shows_markdown_reasoning_and_steps() -> None:
     assert "First block." in text
     assert "http://evil.example" in text
     assert "\x1b]" not in text
+
+
+def test_of_a_block_that_is_taller_than_the_screen_the_newest_lines_are_shown_while_it_grows() -> None:
+    lines = [f"line_{number} = {number}" for number in range(30)]
+    code = "\n".join(["```python", *lines])
+    out = Terminal()
+    console = Console(file=out, width=40, height=10, force_terminal=True, color_system=None)
+    console.print(Tail(markdown(code)), end="")
+    assert [line.strip() for line in out.getvalue().splitlines() if "=" in line][-1] == lines[-1]
+    assert len(out.getvalue().splitlines()) == 10
+
+    out.seek(0)
+    out.truncate()
+    shown(LiveText(console), delta(code))
+    assert all(line in out.getvalue() for line in lines), "and in the end all of it"
 
 
 def test_a_model_s_words_cannot_steer_the_terminal() -> None:
