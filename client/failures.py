@@ -14,11 +14,11 @@ READER_LEFT = 141
 EXIT_STATUSES = f"""\
 exit status:
   {FINISHED}    the model finished its answer
-  {FAILED}    the service refused the request, or the answer failed
+  {FAILED}    the service refused the request, or the answer failed before its first word
   {USAGE}    wrong use of this program
   {INCOMPLETE}    the answer is incomplete: cut off, or ended by the token limit or the content filter
   {UNAUTHORISED}    no key, or one that may not ask here
-  {UNREACHABLE}    nothing answers at this address
+  {UNREACHABLE}    no connection to this address
   {INTERRUPTED}  stopped by Ctrl-C
   {READER_LEFT}  the program that read the answer has gone"""
 
@@ -47,8 +47,9 @@ class Refused(Failure):
 class Failed(Failure):
     """The stream had begun, and the service told why it could not go on."""
 
-    def __init__(self, error: dict[str, Any]) -> None:
+    def __init__(self, error: dict[str, Any], *, has_words: bool) -> None:
         super().__init__(str(error.get("message") or "The answer failed."))
+        self.exit_status = INCOMPLETE if has_words else FAILED
         self.code = str(error.get("code") or "failed")
 
 

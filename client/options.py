@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
 
 from client.failures import EXIT_STATUSES
 from client.formats import READERS
@@ -42,7 +45,7 @@ def read_options(arguments: Sequence[str] | None) -> Options:
     """Reads them. Ends the program with status 2 where they make no sense."""
     parser = _parser()
     read = parser.parse_args(arguments)
-    if not re.fullmatch(r"https?://[^/\s?#]+[^\s?#]*", read.url):
+    if not _is_address(read.url):
         parser.error("--url: expected an address such as https://my-app.azurewebsites.net")
     if not (read.key.isascii() and read.key.isprintable()):
         parser.error("--key: a key has printable ASCII characters only")
@@ -58,6 +61,16 @@ def read_options(arguments: Sequence[str] | None) -> Options:
         prints_events=read.json,
         is_verbose=read.verbose,
     )
+
+
+def _is_address(text: str) -> bool:
+    """Whether requests can be sent to paths below it."""
+    try:
+        httpx.URL(text)
+        port = urlsplit(text).port  # and httpx would take any number for a port
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return port != 0 and re.fullmatch(r"https?://[^/\s?#]+[^\s?#]*", text) is not None
 
 
 def _parser() -> argparse.ArgumentParser:

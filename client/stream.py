@@ -40,7 +40,7 @@ async def ask(
                 last = event["type"]
                 yield event
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise Unreachable(f"Nothing answers at {url}.") from error
+        raise Unreachable(f"No connection to {url}: {str(error) or 'it took too long'}.") from error
     except httpx.ReadTimeout as error:
         raise Cut("The service has said nothing for too long.") from error
     except httpx.RequestError as error:

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 import httpx
 
-from client.failures import FINISHED, INCOMPLETE, INTERRUPTED, READER_LEFT, USAGE, Failed, Failure
+from client.failures import FAILED, FINISHED, INCOMPLETE, INTERRUPTED, READER_LEFT, USAGE, Failed, Failure
 from client.options import Options, read_options
 from client.screens import harmless, new_screen
 from client.stream import ask
@@ -26,6 +28,7 @@ _SHORT_ENDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; see `failures`."""
     options = read_options(arguments)
+    _open_what_is_closed()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -38,9 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 runner.run(chat.close())
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:  # standard output's: the connection's own are `Failure`s
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain once more when it flushes at the end
-        return READER_LEFT
+        if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
+            return READER_LEFT
+        _tell(f"The answer could not be written: {error.strerror}.")
+        return FAILED
+
+
+def _open_what_is_closed() -> None:
+    """A stream that was closed by whoever started this (`>&-`) is None, and its number would go to the next connection."""
+    nowhere = Path(os.devnull)
+    sys.stdin = sys.stdin or nowhere.open(encoding="utf-8")
+    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
 
 
 def _run(runner: asyncio.Runner, chat: "Chat", options: Options) -> int:
@@ -126,7 +140,7 @@ class Chat:
                             case "finished":
                                 reason = event["finish_reason"] or ""
                             case "failed":
-                                raise Failed(event["error"])
+                                raise Failed(event["error"], has_words=bool(said))
             except Failure as failure:
                 if not isinstance(failure, Failed):  # that one came as an event, and has been shown
                     screen.show(failure.event())

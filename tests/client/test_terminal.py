@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,13 +102,17 @@ def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
     ("question", "arguments", "status", "told"),
     [
         (sim(status=400, error="bad_thing"), [], FAILED, "bad_thing"),
-        (sim(tokens=4, end="cut", after=2), [], FAILED, "upstream_cut"),
+        (sim(tokens=4, end="cut", after=2), [], INCOMPLETE, "upstream_cut"),
         (sim(tokens=4, end="cut", after=2), ["--format", "text"], INCOMPLETE, "broke off"),
         (sim(tokens=4, finish_reason="length"), [], INCOMPLETE, "token limit"),
         (sim(tokens=4, finish_reason="content_filter"), ["--no-stream"], INCOMPLETE, "content filter"),
-        ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "Nothing answers"),
+        ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "No connection to"),
         ("hi", ["--url", "127.0.0.1"], USAGE, "--url"),
         ("hi", ["--url", "http://"], USAGE, "--url"),
+        ("hi", ["--url", "http://127.0.0.1:99999"], USAGE, "--url"),
+        ("hi", ["--url", "http://host:port"], USAGE, "--url"),
+        ("hi", ["--url", "http://[::1"], USAGE, "--url"),
+        ("hi", ["--url", "http://ä..b"], USAGE, "--url"),
         ("hi", ["--key", "Schlüssel"], USAGE, "--key"),
         ("hi", ["--no-stream", "--format", "sse"], USAGE, "not allowed with"),
         (" ", [], USAGE, "empty"),
@@ -159,6 +164,30 @@ def test_a_reader_that_leaves_stops_the_upstream(app: App, simulator: Simulator)
     process.stdout.close()
     assert process.wait(10) == READER_LEFT
     simulator.wait_for(ended="client_gone")
+
+
+def test_an_answer_that_cannot_be_written_stops_the_upstream_and_is_told(app: App, simulator: Simulator) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        command, env = [*COMMAND, sim(**ENDLESS)], environment(app.url)
+        done = subprocess.run(command, cwd=ROOT, env=env, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (FAILED, b"The answer could not be written: No space left on device.\n")
+    simulator.wait_for(ended="client_gone")
+
+
+@pytest.mark.parametrize(("closed", "status"), [("<&-", USAGE), ("'hi' >&-", FINISHED), ("'hi' 2>&-", FINISHED)])
+def test_a_closed_standard_stream_is_as_one_that_leads_nowhere(app: App, closed: str, status: int) -> None:
+    command = f"{sys.executable} -m client {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, env=environment(app.url), capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_the_program_is_still_loading_is_quiet(app: App, tmp_path: Path) -> None:
+    (tmp_path / "httpx.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n")
+    done = run(app.url, "hi", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "")
 
 
 class Conversation:
