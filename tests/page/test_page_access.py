@@ -88,6 +88,15 @@ def test_every_control_is_reached_in_order_and_shows_that_it_has_the_focus(page:
     assert order == ["theme-button", *examples, "question", "model", "streaming"]
 
 
+def test_in_a_high_contrast_theme_the_question_shows_that_it_has_the_focus(open_page: OpenPage) -> None:
+    page = open_page(forced_colors="active")
+    outline = "getComputedStyle(document.getElementById('composer')).outlineStyle"
+    assert page.focused == "question"
+    assert page.page.evaluate(outline) == "solid"
+    page.page.locator("#theme-button").focus()
+    assert page.page.evaluate(outline) == "none"
+
+
 def test_a_screen_reader_hears_states_and_whole_answers_never_single_words(page: ChatPage) -> None:
     page.page.evaluate("""() => {
       window.heard = [];
