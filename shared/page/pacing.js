@@ -52,6 +52,11 @@ export class Pacer {
     this.#choose();
   }
 
+  /** Everything that arrived is on the screen: the last word was shown whole, ahead of its time. */
+  catchUp() {
+    this.#shown = this.#received;
+  }
+
   /** Nothing more will arrive. */
   end() {
     this.#hasEnded = true;

@@ -69,6 +69,7 @@ export class Reveal {
     const isAtOnce = this.#isHurried || lessMotion.matches || document.hidden;
     const length = isAtOnce ? this.#text.length : endOfWord(this.#text, this.#pacer.advance(now));
     if (this.#hasEnded && length >= this.#text.length) return this.#finish();
+    if (length >= this.#text.length) this.#pacer.catchUp(); // or the rest that follows would count as time to show more in
     if (length > this.#shown) {
       this.#shown = length;
       this.#show(this.#text.slice(0, length), { isWhole: false });

@@ -62,6 +62,18 @@ test("everything is shown in the end, and never more than there is", () => {
   assert.ok(steps.every(({ grown, behind }) => grown >= 0 && behind >= 0));
 });
 
+test("a rest after the last word, which is shown whole, does not make the next burst leap", () => {
+  const pacer = new Pacer();
+  pacer.arrive(140, 0);
+  let now = 0;
+  while (pacer.advance(now) < 120) now += FRAME_MS;
+  pacer.catchUp();
+  assert.ok(pacer.isIdle);
+  pacer.arrive(280, now + 2000);
+  const grown = pacer.advance(now + 2000 + FRAME_MS) - 140;
+  assert.ok(grown > 0 && grown < 40, `${grown} of 140 in one frame`);
+});
+
 test("words appear whole, very long ones in parts, and no character is ever cut in two", () => {
   assert.equal(endOfWord("one two", 1), 3);
   assert.equal(endOfWord("one two", 5), 7);
