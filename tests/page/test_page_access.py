@@ -206,6 +206,20 @@ def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(o
     assert page.page.evaluate(height) == before, "the new-chat button has joined the others"
 
 
+def test_on_a_phone_a_table_is_scrolled_and_its_cells_are_neither_squeezed_nor_run_into_each_other(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    words = "what it means for somebody who reads this table on a phone"
+    table = f"| Setting | Default | {words} |\n|---|--:|---|\n| `{'A_LONG_NAME_' * 6}` | 10 | {words} |\n"
+    page.answer_with(events(delta(table), finished()))
+    page.ask_and_wait("table")
+    cells = page.answer.locator("td")
+    assert not any(cells.evaluate_all("(cells) => cells.map((cell) => cell.scrollWidth > cell.clientWidth)"))
+    assert cells.last.evaluate("(cell) => cell.clientWidth") > 200
+    assert page.answer.locator(".table").evaluate("(frame) => frame.scrollWidth > frame.clientWidth")
+
+
 def test_what_is_written_from_right_to_left_stands_so(page: ChatPage) -> None:
     text = "مرحبا `code` بالعالم.\n\n- بند\n\n| أ | ب |\n|---|---|\n| 1 | 2 |\n\nEnglish.\n\n```\nنص\n```\n"
     page.answer_with(events(delta(text), finished()))
