@@ -28,10 +28,14 @@ export class MarkdownView {
    */
   show(text, { isWhole }) {
     text = text.replace(/\r\n?/g, "\n");
-    if (isWhole && this.#hasReferences) this.#startOver(); // a definition may come after what refers to it
-    const rest = text.slice(this.#settled);
-    const tokens = blocks(isWhole ? rest : mend(rest));
+    let rest = text.slice(this.#settled);
+    let tokens = blocks(isWhole ? rest : mend(rest));
     this.#hasReferences ||= Object.keys(tokens.links).length > 0;
+    if (isWhole && this.#hasReferences) {
+      this.#startOver(); // a definition may come after what refers to it
+      rest = text;
+      tokens = blocks(rest);
+    }
     const lastBlock = tokens.findLastIndex((token) => token.type !== "space");
     const settled = tokens.slice(0, Math.max(0, lastBlock));
     const source = settled.map((token) => token.raw).join("");

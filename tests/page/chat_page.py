@@ -1,6 +1,7 @@
 """The page as a test handles it: what a reader does and sees, in the words of the tests."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from playwright.sync_api import Locator, Page, Route
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 
+FRAME_MS = 33.0
+
 SAMPLE = """() => {
   const samples = window.samples = [];
+  let last = performance.now();
   const look = (now) => {
     const text = [...document.querySelectorAll(".text")].at(-1)?.textContent ?? "";
-    if (samples.length === 0 || samples.at(-1)[1] !== text.length) samples.push([now, text.length]);
+    if (samples.length === 0 || samples.at(-1)[1] !== text.length) samples.push([now, text.length, now - last]);
+    last = now;
     window.sampling = requestAnimationFrame(look);
   };
   window.sampling = requestAnimationFrame(look);
@@ -94,7 +99,14 @@ class ChatPage:
     def samples(self) -> list[tuple[float, int]]:
         """The moments at which the answer grew, and its lengths then."""
         found = self.page.evaluate("() => { cancelAnimationFrame(window.sampling); return window.samples; }")
-        return [(float(now), int(length)) for now, length in found if length > 0]
+        return [(float(now), int(length)) for now, length, _ in found if length > 0]
+
+    def grown_per_frame(self) -> list[float]:
+        """By how much the answer grew with each of the samples, for every 33 ms that the browser's frame took."""
+        found = self.page.evaluate("window.samples.filter(([, length]) => length > 0)")
+        return [
+            (length - earlier) / max(1.0, took / FRAME_MS) for (_, earlier, _), (_, length, took) in pairwise(found)
+        ]
 
     def shot(self, name: str) -> None:
         """A picture for people to look at."""

@@ -1,7 +1,6 @@
 """Questions and answers on the page, in a real browser, from the app on the real worker."""
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,10 +24,10 @@ def test_the_answer_appears_over_time_and_evenly_although_it_arrives_in_bursts(p
     page.sample()
     page.ask_and_wait(sim(tokens=200, interval=0.01, burst=40))
     samples = page.samples()
-    grown = [later - earlier for (_, earlier), (_, later) in pairwise(samples)]
+    grown = page.grown_per_frame()
     total, lasted = samples[-1][1], samples[-1][0] - samples[0][0]
     assert len(samples) > 25, "many small steps, not the five bursts in which it came"
-    assert max(grown) < total / 8
+    assert max(grown) < total / 8, "of a frame that comes late, as much as was due"
     assert lasted > 1000
     middle = next(length for now, length in samples if now >= samples[0][0] + lasted / 2)
     assert 0.25 * total < middle < 0.75 * total
@@ -71,6 +70,12 @@ def test_whatever_the_steps_the_markdown_is_whole_in_the_end(page: ChatPage) -> 
     assert page.answer.locator("td[align=right]").inner_text() == "2"
     assert page.answer.locator("a[href='https://example.com/r']").inner_text() == "a reference"
     assert page.answer.locator(".hljs-keyword").first.inner_text() == "def"
+
+
+def test_a_reference_is_a_link_also_when_its_address_comes_with_the_last_words(open_page: OpenPage) -> None:
+    page = open_page(reduced_motion="reduce")
+    page.ask_and_wait(sim(tokens=["See [this][1].\n\nMore.\n\n", "[1]: https://example.com/r\n"], interval=0.5))
+    assert page.answer.locator("a[href='https://example.com/r']").inner_text() == "this"
 
 
 def test_later_questions_carry_the_conversation(page: ChatPage, simulator: Simulator) -> None:
