@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 _ANSWERS = frozenset(
     {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
 )
-_RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_.-]{1,256})(?P<rest>/cancel|/input_items)?")
+# NOTE: an id never begins with a dot: `..` would climb to another path of the backend.
+_RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255})(?P<rest>/cancel|/input_items)?")
 _MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
 _DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
 
