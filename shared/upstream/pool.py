@@ -89,13 +89,19 @@ class BackendPool:
         self._cooling.pop(choice.key, None)
 
     def failed(self, choice: Choice, *, pause_seconds: float | None) -> None:
-        """It did not answer. `pause_seconds`: how long it asked to be left alone, if it did."""
-        before = self._cooling.get(choice.key)
-        failures = before.failures + 1 if before else 1
+        """It did not answer. `pause_seconds`: how long it asked to be left alone, if it did.
+
+        What fails while it is cooling already, as all that were open do when it breaks, is the same failure over again:
+        it makes no pause longer, and none shorter.
+        """
+        before, now = self._cooling.get(choice.key), self._clock()
+        is_known = before is not None and now < before.until
+        failures = before.failures + (not is_known) if before else 1
         if pause_seconds is None:
             pause = min(FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 16), LONGEST_PAUSE_SECONDS)
             pause_seconds = pause * (0.5 + self._dice())
-        self._cooling[choice.key] = _Cooling(self._clock() + pause_seconds, failures)
+        until = now + pause_seconds
+        self._cooling[choice.key] = _Cooling(max(until, before.until) if before and is_known else until, failures)
 
     def released(self, choice: Choice) -> None:
         """Nothing was learnt: the client left first."""

@@ -119,3 +119,24 @@ def test_only_the_newest_owners_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     for number in range(3):
         pool.remember(f"resp_{number}", Choice(backend("b"), "m"))
     assert [len(pool.knowing(f"resp_{number}")) for number in range(3)] == [2, 1, 1]
+
+
+def test_what_fails_at_the_same_moment_is_one_failure() -> None:
+    clock = Clock()
+    pool = BackendPool([backend("a", priority=1), backend("b", priority=2)], clock=clock, dice=lambda: 0.5)
+    choice = pool.serving("m")[0]
+    for _ in range(50):
+        pool.failed(choice, pause_seconds=None)
+    clock.now = FIRST_PAUSE_SECONDS + 0.01
+    assert order(pool) == ["a", "b"]
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
+    choice = pool.serving("m")[0]
+    pool.failed(choice, pause_seconds=30)
+    pool.failed(choice, pause_seconds=None)
+    clock.now = 29
+    assert order(pool) == ["b", "a"]
+    clock.now = 31
+    assert order(pool) == ["a", "b"]
