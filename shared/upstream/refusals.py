@@ -1,5 +1,6 @@
 """What a refusal from upstream means: reads its body, its Retry-After, and whether another backend could help."""
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamRefusal
+from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamFailure, UpstreamRefusal
 
 MOVING_STATUSES = frozenset({401, 403, 408, 409, 429})
 """Refusals below 500 that another backend may not share."""
@@ -16,6 +17,7 @@ IDENTITY_STATUSES = frozenset({401, 403})
 """Refusals of this app's identity: the caller brought no upstream key, so they are never the caller's fault."""
 
 _MAX_RETRY_AFTER_SECONDS = 3600.0
+_STATUS = re.compile(r"[45][0-9][0-9]")
 
 _STATUS_BY_CODE = {
     "rate_limit_exceeded": 429,
@@ -66,10 +68,11 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) ->
     error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
     if status == 429 and (error.code or "429") == "429":  # Azure's own code is the status over again
         error = ErrorObject(error.message, RATE_LIMIT, "rate_limit_exceeded", error.param)
+    is_answer = status >= 400  # a redirect, or the like, is none of the caller's business: not even its page
     return UpstreamRefusal(
-        status=status if status >= 400 else 502,  # a redirect is none of the caller's business
-        error=error,
-        raw_body=body,
+        status=status if is_answer else 502,
+        error=error if status < 500 and is_answer else _with_code(error),
+        raw_body=body if is_answer else None,
         content_type=headers.get("content-type", "application/octet-stream"),
         headers=headers,
         retry_after=retry_after_seconds(headers),
@@ -80,9 +83,13 @@ def refusal_from_event(error: ErrorObject) -> UpstreamRefusal:
     """An error event inside a 200. It carries no status: the code tells it."""
     words = [word.lower() for word in (error.code, error.type) if word]
     status = next((_STATUS_BY_CODE[word] for word in words if word in _STATUS_BY_CODE), None)
-    if status is None and words and words[0].isdigit() and 400 <= int(words[0]) <= 599:
+    if status is None and words and _STATUS.fullmatch(words[0]):
         status = int(words[0])
-    return UpstreamRefusal(status=status or 502, error=error)
+    return UpstreamRefusal(status=status or 502, error=error if status else _with_code(error))
+
+
+def _with_code(error: ErrorObject) -> ErrorObject:
+    return error if error.code else ErrorObject(error.message, error.type, UpstreamFailure.code, error.param)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

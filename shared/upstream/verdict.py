@@ -17,9 +17,8 @@ RECONNECT_SECONDS = 0.1
 def most_useful(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
     """The refusal that tells the caller most, with the soonest Retry-After of all. `failures` is not empty."""
     best = min(failures, key=_rank)
-    waits = [failure.retry_after for failure in failures if _wait(failure) is not None]  # type: ignore[attr-defined]
-    if isinstance(best, UpstreamRefusal) and len(waits) > 1:
-        soonest = min(waits)
+    waits = [wait for failure in failures if (wait := _wait(failure)) is not None]
+    if isinstance(best, UpstreamRefusal) and waits and (soonest := min(waits)) != best.retry_after:
         headers = {k: v for k, v in best.headers.items() if k.lower() not in ("retry-after", "retry-after-ms")}
         best.retry_after = soonest
         best.headers = {
@@ -39,6 +38,8 @@ def _rank(failure: UpstreamFailure) -> tuple[int, float]:
     soonest = wait if wait is not None else float("inf")
     if failure.status == 429:
         return 0, soonest
+    if failure.status in (400, 404):
+        return 5, soonest  # "I don't have it" is true of all only where all have said it
     if isinstance(failure, UpstreamRefusal):
         return 1, soonest
     if isinstance(failure, UpstreamIdentityRefused | IdentityUnavailable):

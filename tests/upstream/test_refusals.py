@@ -75,8 +75,17 @@ def test_azures_code_429_becomes_the_code_that_clients_know() -> None:
     assert (refusal.code, refusal.type) == ("rate_limit_exceeded", "rate_limit_error")
 
 
-def test_a_redirect_is_a_bad_gateway() -> None:
-    assert refused(307, b"").status == 502
+@pytest.mark.parametrize("status", [101, 302, 307])
+def test_a_redirect_is_a_bad_gateway_in_our_own_words(status: int) -> None:
+    refusal = refused(status, b"<html>moved</html>")
+    assert (refusal.status, refusal.code, refusal.raw_body) == (502, "upstream_failed", None)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 529])
+def test_a_failure_without_a_code_has_ours(status: int) -> None:
+    assert refused(status, {"error": {"message": "oops"}}).code == "upstream_failed"
+    assert refusal_from_event(ErrorObject("oops", "server_error", None)).code == "upstream_failed"
+    assert refused(400, {"error": {"message": "bad"}}).code is None
 
 
 @pytest.mark.parametrize(
@@ -129,3 +138,20 @@ def test_a_lone_backend_is_asked_once_more_where_its_retry_after_fits(
     failures: Any, backends: int, elapsed: float, pause: float | None
 ) -> None:
     assert retry_pause(failures, backends, elapsed, SETTINGS) == pause
+
+
+@pytest.mark.parametrize("code", ["²", "4²9", "9" * 5000, "429.0", ""])
+def test_a_code_that_only_resembles_a_status_is_none(code: str) -> None:
+    assert refusal_from_event(ErrorObject("m", "x", code)).status == 502
+
+
+def test_the_soonest_retry_after_is_told_though_only_another_had_one() -> None:
+    told = most_useful([refused(429, b"", x_request_id="r"), DOWN_1])
+    assert (told.status, told.headers["retry-after"], told.headers["x-request-id"]) == (429, "1", "r")
+
+
+@pytest.mark.parametrize("other", [refused(503, b""), UpstreamUnreachable("x"), UpstreamTimeout("x")])
+def test_what_one_does_not_have_another_that_did_not_answer_may_have(other: Any) -> None:
+    missing = refused(404, {"error": {"message": "no such response"}})
+    assert most_useful([missing, other]) is other
+    assert most_useful([missing, missing]) is missing
