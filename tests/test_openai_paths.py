@@ -44,7 +44,8 @@ def test_models_and_stored_responses_have_addresses(path: str, kind: str, method
 @pytest.mark.parametrize(
     "path",
     ["/v1", "/v1/", "/v1/audio/speech", "/v1/chat", "/v1/responses/../secret",
-     "/v1/responses/..", "/v1/responses/.", "/v1/responses/../cancel", "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models/a/b",
+     "/v1/responses/..", "/v1/responses/.", "/v1/responses/../cancel",
+     "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models/a/b",
      "/v1/chat/completions/", "/openai/chat/completions", "/openai/deployments/d/responses", "/openai/deployments//completions",
      "/v2/completions", "/"],
 )  # fmt: skip
