@@ -87,6 +87,7 @@ class Answer:
         del self._call  # no other backend is asked from here on, and what it was asked may be large
         body, translation = begun.body, self.translation
         try:
+            self._remember_owner(begun.choice)  # now: it can be asked for while it is being told
             self.last_read = clock()
             if begun.held:
                 yield begun.held
@@ -106,8 +107,12 @@ class Answer:
                 await _last_bytes(body)
         finally:
             body.close()
-            if translation.answer_id.startswith("resp_"):
-                self._upstream.pool.remember(translation.answer_id, begun.choice)
+            self._remember_owner(begun.choice)
+
+    def _remember_owner(self, choice: Choice) -> None:
+        for stored_id in (self.translation.answer_id, self._call.stored_id):
+            if stored_id.startswith("resp_"):
+                self._upstream.pool.remember(stored_id, choice)
 
     async def _first_content(self) -> _Begun:
         """Raises the most useful refusal when nobody answers."""
@@ -124,7 +129,8 @@ class Answer:
         clock = asyncio.get_running_loop().time
         while True:
             elapsed = clock() - self._began_at
-            choice = pool.choose(choices, tried=tried) if elapsed < settings.attempt_budget_seconds else None
+            may_begin = not tried or elapsed < settings.attempt_budget_seconds
+            choice = pool.choose(choices, tried=tried) if may_begin else None
             if choice is None:
                 pause = retry_pause(failures, len(choices), elapsed, settings)
                 if pause is None:
@@ -152,7 +158,9 @@ class Answer:
         except AnswerError as failure:
             outcome = failure.code or str(failure.status)
             if isinstance(failure, UpstreamFailure) and self._moves_on(failure):
-                if failure.status not in (400, 404):  # it only does not have the stored response
+                if failure.status in (400, 404):  # it is well, and only does not have the stored response
+                    pool.succeeded(choice)
+                else:
                     pool.failed(choice, pause_seconds=_pause_asked(failure))
                 _log.warning("Backend %s failed before content: %s", choice.backend.name, outcome)
             else:
@@ -178,7 +186,7 @@ class Answer:
             raise UpstreamTimeout("The model's service did not begin to answer in time.") from None
         except UpstreamRefusal as refusal:
             _close(response)
-            if response is None and refusal.status in IDENTITY_STATUSES:
+            if refusal.status in IDENTITY_STATUSES:
                 raise _identity_refused(choice, refusal.status) from refusal
             raise
         except BaseException:
@@ -235,13 +243,13 @@ def _close(response: "UpstreamResponse | None") -> None:
 
 
 async def _read(body: "Body", translation: Translation) -> bytes:
-    """What arrives next; b'' at the end, and where an announced failure stays unexplained."""
+    """What arrives next; b'' at the end, and where an announced failure stays unexplained, whatever became of the rest."""
     if not translation.may_have_failed:
         return await body.read()
     try:
         async with asyncio.timeout(EXPLANATION_SECONDS):
             return await body.read()
-    except TimeoutError:
+    except (TimeoutError, UpstreamCut):
         return b""
 
 

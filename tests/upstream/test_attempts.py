@@ -1,10 +1,13 @@
 """The logic of attempts, without a network: whatever backends do, in whatever order, an answer has one honest ending."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +15,7 @@ from shared.backend_list import Backend
 from shared.chat_translation import ChatTranslation
 from shared.encoders import ENCODERS
 from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamRefusal, UpstreamUnreachable
-from shared.peek import ChunkPeek
+from shared.peek import ChunkPeek, ResponsePeek
 from shared.receipt import Receipt
 from shared.relay import StreamRelay
 from shared.settings import Settings
@@ -32,10 +35,20 @@ FRAMES = {
     "usage": b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n',
     "done": b"data: [DONE]\n\n",
     "error": b'data: {"error":{"message":"overloaded","code":"server_error"}}\n\n',
+    "denied": b'data: {"error":{"message":"PermissionDenied","code":"403"}}\n\n',
     "malformed": b"data: {nope\n\n",
     "comment": b": hello\n\n",
     "huge": b"data: " + b"x" * 20_000 + b"\n\n",
+    "created": b'data: {"type":"response.created","response":{"id":"resp_1"}}\n\n',
+    "output": b'data: {"type":"response.output_text.delta","delta":"from%(n)d"}\n\n',
+    "keepalive": b'event: keepalive\ndata: {"type":"keepalive","sequence_number":3}\n\n',
+    "oops": b'event: error\ndata: {"type":"error","error":{"code":"rate_limit_exceeded","message":"slow down"}}\n\n',
+    "failed": b'data: {"type":"response.failed","response":{"error":{"code":"server_error","message":"oops"}}}\n\n',
+    "completed": b'data: {"type":"response.completed","response":{"id":"resp_1"}}\n\n',
 }
+ONLY_RESPONSES = {"created", "output", "failed", "oops", "keepalive", "completed"}
+CHAT_FRAMES = sorted(FRAMES.keys() - ONLY_RESPONSES)
+RESPONSE_FRAMES = sorted(ONLY_RESPONSES | {"malformed", "comment", "huge", "done"})
 OPENINGS = ["ok", "unreachable", "429", "500", "401", "400"]
 ENDS = ["eof", "reset"]
 
@@ -47,6 +60,7 @@ class Script:
     opening: str
     frames: list[str]
     end: str
+    frames_per_read: int = 1
 
 
 @dataclass
@@ -85,13 +99,16 @@ class Response:
 class Clients:
     """Stands in for the clients, at a seam of ours."""
 
+    load_seconds = 0.0
+
     def __init__(self, scripts: list[Script]) -> None:
         self._scripts = scripts
         self.asked: list[int] = []
         self.bodies: list[Body] = []
 
     async def load(self) -> None:
-        """Nothing is slow here."""
+        """As slow as the test wants it."""
+        await asyncio.sleep(self.load_seconds)
 
     async def open(self, backend: Backend, _call: UpstreamCall, _deployment: str) -> Response:
         number = int(backend.name)
@@ -100,25 +117,39 @@ class Clients:
         if script.opening == "unreachable":
             raise UpstreamUnreachable("no")
         if script.opening != "ok":
-            raise UpstreamRefusal(status=int(script.opening), error=ErrorObject("no", "t", "c"))
-        body = Body([FRAMES[name].replace(b"%(n)d", b"%d" % number) for name in script.frames], script.end)
+            code = "previous_response_not_found" if script.opening == "400" else "c"
+            raise UpstreamRefusal(status=int(script.opening), error=ErrorObject("no", "t", code))
+        frames = [FRAMES[name].replace(b"%(n)d", b"%d" % number) for name in script.frames]
+        reads = [b"".join(read) for read in batched(frames, script.frames_per_read, strict=False)]
+        body = Body(reads, script.end)
         self.bodies.append(body)
         return Response(body)
 
 
 def new_translation(face: str) -> Translation:
+    if face == "responses":
+        return StreamRelay(ResponsePeek(), hides_usage=True, max_event_bytes=10_000)
     if face == "relay":
         return StreamRelay(ChunkPeek(), hides_usage=True, max_event_bytes=10_000)
     return ChatTranslation(DIALECTS["chat"].new_decoder(), ENCODERS["sse"](), max_event_bytes=10_000)
 
 
-async def run(scripts: list[Script], face: str) -> tuple[bytes, AnswerError | None, Translation, Clients]:
+CALL = UpstreamCall(path="p", model="m")
+
+
+def new_pool(size: int, clock: Callable[[], float] = time.monotonic) -> BackendPool:
+    names = map(str, range(size))
+    return BackendPool([Backend(name=n, base_url="https://b/", priority=int(n), scope="s") for n in names], clock=clock)
+
+
+async def run(
+    scripts: list[Script], face: str, *, call: UpstreamCall = CALL, pool: BackendPool | None = None, **env: str
+) -> tuple[bytes, AnswerError | None, Translation, Clients]:
     clients = Clients(scripts)
-    backends = [Backend(name=str(n), base_url="https://b/", priority=n, scope="s") for n in range(len(scripts))]
-    app_settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "0.05"})
-    upstream = Upstream(cast(UpstreamClients, clients), BackendPool(backends), app_settings)
+    env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "0.05", **env}
+    upstream = Upstream(cast(UpstreamClients, clients), pool or new_pool(len(scripts)), Settings.from_env(env))
     receipt = Receipt(id="r", invocation_id="i", face=face)
-    answer = Answer(UpstreamCall(path="p", model="m"), lambda: new_translation(face), upstream, receipt)
+    answer = Answer(call, lambda: new_translation(face), upstream, receipt)
     out, failure = b"", None
     try:
         async for block in answer.blocks():
@@ -128,18 +159,30 @@ async def run(scripts: list[Script], face: str) -> tuple[bytes, AnswerError | No
     return out, failure, answer.translation, clients
 
 
-SCRIPTS = st.lists(
-    st.builds(Script, st.sampled_from(OPENINGS), st.lists(st.sampled_from(sorted(FRAMES)), max_size=7), st.sampled_from(ENDS)),
-    min_size=1,
-    max_size=3,
-)  # fmt: skip
+def scripts_of(frames: list[str]) -> st.SearchStrategy[list[Script]]:
+    script = st.builds(
+        Script,
+        st.sampled_from(OPENINGS),
+        st.lists(st.sampled_from(frames), max_size=7),
+        st.sampled_from(ENDS),
+        st.integers(1, 7),
+    )
+    return st.lists(script, min_size=1, max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
-@given(scripts=SCRIPTS, face=st.sampled_from(["relay", "chat"]))
-def test_any_order_of_events_gives_one_honest_ending(scripts: list[Script], face: str) -> None:
+ENDINGS = {"relay": b"data: [DONE]", "chat": b"event: finished", "responses": b'"type":"response.completed"'}
+FACES = st.one_of(
+    st.tuples(st.sampled_from(["relay", "chat"]), scripts_of(CHAT_FRAMES)),
+    st.tuples(st.just("responses"), scripts_of(RESPONSE_FRAMES)),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(FACES)
+def test_any_order_of_events_gives_one_honest_ending(case: tuple[str, list[Script]]) -> None:
+    face, scripts = case
     out, failure, translation, clients = asyncio.run(run(scripts, face))
-    finished = b"data: [DONE]" in out if face == "relay" else b"event: finished" in out
+    finished = ENDINGS[face] in out
     assert finished == (failure is None) == translation.is_ended
     if failure is not None and out:
         assert translation.has_content, "what was held before content never leaves"
@@ -170,3 +213,58 @@ def test_a_refusal_of_the_callers_own_asks_nobody_else() -> None:
     scripts = [Script("400", [], "eof"), Script("ok", ["word", "stop", "done"], "eof")]
     _, failure, _, clients = asyncio.run(run(scripts, "chat"))
     assert (failure and failure.status, clients.asked) == (400, [0])
+
+
+GOOD = Script("ok", ["role", "word", "stop", "done"], "eof")
+
+
+@pytest.mark.parametrize("face", ["relay", "chat"])
+def test_an_error_event_about_our_identity_is_no_fault_of_the_callers(face: str) -> None:
+    denied = Script("ok", ["role", "denied"], "eof")
+    _, failure, _, _ = asyncio.run(run([denied], face))
+    assert (failure and failure.status, failure and failure.code) == (502, "upstream_identity_refused")
+    _, failure, _, clients = asyncio.run(run([denied, GOOD], face))
+    assert (failure, clients.asked) == (None, [0, 1])
+
+
+@pytest.mark.parametrize("content", [[], ["output"]], ids=["before content", "after content"])
+@pytest.mark.parametrize("end", ENDS)
+def test_an_announced_failure_is_told_as_it_is_however_the_connection_ends(content: list[str], end: str) -> None:
+    out, failure, translation, _ = asyncio.run(run([Script("ok", ["created", *content, "failed"], end)], "responses"))
+    assert failure is not None
+    assert (failure.code, failure.message) == ("server_error", "oops")
+    assert bool(out) == bool(content)
+    assert translation.fail(failure) == b"", "the upstream's own ending is the only one"
+
+
+def test_a_backend_that_only_lacks_the_stored_response_stays_in_use() -> None:
+    now = 0.0
+    pool = new_pool(2, lambda: now)
+    call = UpstreamCall(path="p", model="m", previous_id="resp_1")
+    asyncio.run(run([Script("500", [], "eof"), GOOD], "relay", pool=pool))
+    now = 100.0
+    for _ in range(2):  # the first of them is the probe that brings it back
+        _, failure, _, clients = asyncio.run(run([Script("400", [], "eof"), GOOD], "relay", call=call, pool=pool))
+        assert (failure, clients.asked) == (None, [0, 1])
+
+
+def test_the_owner_of_a_stored_response_is_known_while_the_answer_is_still_coming() -> None:
+    async def first_block() -> list[str]:
+        clients = Clients([Script("500", [], "eof"), Script("ok", ["created", "output", "output", "completed"], "eof")])
+        pool = new_pool(2)
+        settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"})
+        upstream = Upstream(cast(UpstreamClients, clients), pool, settings)
+        receipt = Receipt(id="r", invocation_id="i", face="openai")
+        blocks = Answer(CALL, lambda: new_translation("responses"), upstream, receipt).blocks()
+        await anext(blocks)
+        known = [choice.backend.name for choice in pool.knowing("resp_1")]
+        await blocks.aclose()
+        return known
+
+    assert asyncio.run(first_block()) == ["1"]
+
+
+def test_the_first_attempt_may_begin_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clients, "load_seconds", 0.2)
+    out, failure, _, _ = asyncio.run(run([GOOD], "relay", ATTEMPT_BUDGET_SECONDS="0.1"))
+    assert (failure, out[-14:]) == (None, b"data: [DONE]\n\n")
