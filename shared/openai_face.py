@@ -137,7 +137,7 @@ class OpenAIFace:
             stored_id=address.id,
         )
         limit = self._settings.max_event_bytes
-        new_relay: Callable[[], Translation] = WholeRelay
+        new_relay: Callable[[], Translation] = partial(WholeRelay, may_be_empty=True)
         if streams:
             peek = partial(ResponsePeek, commits_at_once=True)
             new_relay = lambda: StreamRelay(peek(), hides_usage=False, max_event_bytes=limit)  # noqa: E731
@@ -167,4 +167,6 @@ def _goes_down(name: str) -> bool:
 
 def _headers_up(arrival: Arrival) -> dict[str, str]:
     headers = arrival.request.headers
-    return {name: headers[name] for name in _HEADERS_UP if name in headers}
+    found = {name: headers[name] for name in _HEADERS_UP if name in headers}
+    # Only ASCII can go up; a value of anything else is worth less than the request that carries it.
+    return {name: value for name, value in found.items() if value.isascii()}

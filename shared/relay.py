@@ -48,15 +48,15 @@ class StreamRelay:
         return self._peek.answer_id
 
     def feed(self, data: bytes) -> bytes:
-        """All frames of one read leave in one write."""
+        """All frames of one read leave in one write, up to the ending: what a server says after it changes nothing."""
         out: list[bytes] = []
         try:
             for frame in self._splitter.feed(data):
                 self._pass(frame, out)
-                if self.failure is not None:
+                if self.failure is not None or self.is_ended:
                     break
         except AnswerError as error:
-            self.failure = error
+            self.failure = self._announced_failure() or error
         return b"".join(out)
 
     def end(self) -> bytes:
@@ -66,10 +66,15 @@ class StreamRelay:
             if left := self._splitter.flush():
                 self._pass(left + b"\n\n", out)
         except AnswerError as error:
-            self.failure = error
-        if self.may_have_failed and self.failure is None and self._peek.error is not None:
-            self.failure = refusal_from_event(self._peek.error)
+            self.failure = self._announced_failure() or error
+        if self.failure is None:
+            self.failure = self._announced_failure()
         return b"".join(out)
+
+    def _announced_failure(self) -> AnswerError | None:
+        if self.may_have_failed and self._peek.error is not None:
+            return refusal_from_event(self._peek.error)
+        return None
 
     def fail(self, error: AnswerError) -> bytes | None:
         """The format's error event; nothing more where the upstream's own has been passed on."""
@@ -132,13 +137,17 @@ _WHOLE = msgspec.json.Decoder(_WholeUsage)
 
 
 class WholeRelay:
-    """An answer in one piece, passed on as it comes. It has no error ending: a failure cuts the connection."""
+    """An answer in one piece, passed on as it comes. It has no error ending: a failure cuts the connection.
+
+    `may_be_empty`: nothing at all is an answer too, such as to a DELETE.
+    """
 
     media_type = "application/json"
     headers = _NO_HEADERS
     heartbeat = b""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        self._may_be_empty = may_be_empty
         self._seen = bytearray()
         self.has_content = False
         self.is_ended = False
@@ -158,7 +167,7 @@ class WholeRelay:
 
     def end(self) -> bytes:
         """The body is complete: the transport has checked its length."""
-        self.has_content = self.is_ended = True
+        self.has_content = self.is_ended = bool(self._seen) or self._may_be_empty
         if 0 < len(self._seen) <= MAX_LOOKED_AT_BYTES:
             self._look()
         return b""

@@ -160,6 +160,15 @@ def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
     assert (relay.failure.status, relay.failure.message) == (429, "slow down")
 
 
+@pytest.mark.parametrize("rest", [DONE, DONE[:-2], b"data: {nope\n\n"])
+def test_what_cannot_be_read_after_an_announced_failure_does_not_replace_it(rest: bytes) -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + event("response.failed", response={"error": {"code": "x", "message": "oops"}}) + rest)
+    relay.end()
+    assert relay.failure is not None
+    assert (relay.failure.message, relay.fail(relay.failure)) == ("oops", b"")
+
+
 def test_an_announced_failure_waits_for_its_explanation() -> None:
     relay = responses()
     relay.feed(CREATED + FAILED)
@@ -203,3 +212,48 @@ def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None
     relay = WholeRelay()
     assert relay.feed(body) + relay.end() == body
     assert relay.usage is None
+
+
+@pytest.mark.parametrize(
+    "more", [DONE, WORD, b"data: {nope\n\n", b'data: {"error":{"message":"late"}}\n\n', b": bye\n\n"]
+)
+@pytest.mark.parametrize("cut", [0, 20])
+def test_nothing_that_follows_the_models_own_ending_changes_it(more: bytes, cut: int) -> None:
+    relay = chat()
+    assert relay.feed(WORD + STOP + DONE + more + DONE[:cut]) == WORD + STOP + DONE
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
+def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:
+    relay = responses()
+    assert relay.feed(CREATED + DELTA + COMPLETED + DONE) == CREATED + DELTA + COMPLETED
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'data: {"id":5,"choices":[{"index":0,"delta":{},"finish_reason":{"type":"stop"}}]}\n\n',
+        b'data: {"choices":[],"usage":"none yet"}\n\n',
+        b'data: {"choices":[{"delta":"x"}],"usage":{"prompt_tokens":1.5,"prompt_tokens_details":[]}}\n\n',
+    ],
+)
+def test_a_field_of_another_type_than_expected_is_no_malformed_event(odd: bytes) -> None:
+    for stream in (odd + WORD + STOP + DONE, WORD + odd + STOP + DONE):
+        relay = chat()
+        assert relay.feed(stream) == stream
+        assert (relay.is_ended, relay.failure) == (True, None)
+
+
+def test_a_new_event_may_have_a_field_of_a_known_name_and_another_type() -> None:
+    stream = CREATED + event("response.brand_new", sequence_number="7", response="resp_1", code=[1]) + DELTA + COMPLETED
+    relay = responses()
+    assert relay.feed(stream) == stream
+    assert (relay.is_ended, relay.failure, relay.usage) == (True, None, Usage(1, 2))
+
+
+def test_a_whole_answer_of_nothing_is_one_only_where_it_may_be() -> None:
+    for may_be_empty in (True, False):
+        relay = WholeRelay(may_be_empty=may_be_empty)
+        assert relay.end() == b""
+        assert relay.has_content is relay.is_ended is may_be_empty

@@ -1,7 +1,9 @@
 """What the dialects share: decoding one frame's JSON, and the shapes of usage."""
 
+import contextlib
 import json
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -13,16 +15,39 @@ from shared.json_body import replace_surrogates
 def decode_frame[T](decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     """Decodes as much of the frame as the decoder's type asks for. Raises `UpstreamMalformed`.
 
-    msgspec refuses lone surrogates, which a model's text may have when a character is split between two events.
+    msgspec refuses lone surrogates, which a model's text may have when a character is split between two events. An
+    optional field of another type than expected counts as absent: what no rule needs may be whatever it likes.
     """
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return decoder.decode(json.dumps(replace_surrogates(json.loads(data, parse_float=_no_float))))
+        fitting: T = _fitting(replace_surrogates(json.loads(data, parse_float=_no_float)), decoder.type)
     except (ValueError, RecursionError) as error:  # msgspec.ValidationError is a ValueError
         raise UpstreamMalformed("The model's service sent an event that is not valid JSON.") from error
+    return fitting
+
+
+def _fitting(value: Any, kind: Any) -> Any:
+    """The value as far as it has the expected shape. Raises `msgspec.ValidationError` where it has another altogether."""
+    if get_origin(kind) is UnionType:
+        kind = next(one for one in get_args(kind) if one is not NoneType)
+        return None if value is None else _fitting(value, kind)
+    if get_origin(kind) is list:
+        return [_fitting(item, get_args(kind)[0]) for item in msgspec.convert(value, list)]
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return msgspec.json.decode(json.dumps(value), type=kind)
+    value = msgspec.convert(value, dict)
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        kinds = get_args(field.type)
+        # A list is what is said: to lose it would be to lose words in silence.
+        may_be_odd = NoneType in kinds and not any(get_origin(one) is list for one in kinds)
+        with contextlib.suppress(msgspec.ValidationError) if may_be_odd else contextlib.nullcontext():
+            if field.name in value:
+                found[field.name] = _fitting(value[field.name], field.type)
+    return kind(**found)
 
 
 def _no_float(_text: str) -> float:
