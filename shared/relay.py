@@ -77,8 +77,11 @@ class StreamRelay:
         return None
 
     def fail(self, error: AnswerError) -> bytes | None:
-        """The format's error event; nothing more where the upstream's own has been passed on."""
-        if self._has_told_error and error is self.failure:
+        """The format's error event; nothing more where the upstream's own has gone out.
+
+        Before the first content it has not: what was held is dropped with its attempt.
+        """
+        if self._has_told_error and self.has_content and error is self.failure:
             return b""
         name, value = self._peek.error_frame(error.error_object())
         return write_frame(msgspec.json.encode(value), event=name)

@@ -224,6 +224,15 @@ def test_nothing_that_follows_the_models_own_ending_changes_it(more: bytes, cut:
     assert (relay.is_ended, relay.failure) == (True, None)
 
 
+@pytest.mark.parametrize("begun", [b"", CREATED + DELTA], ids=["before content", "after content"])
+def test_an_error_of_the_upstreams_own_is_told_once_held_back_or_not(begun: bytes) -> None:
+    relay = responses()
+    relay.feed(begun + ERROR)
+    relay.end()
+    assert relay.failure is not None
+    assert (relay.fail(relay.failure) == b"") is bool(begun)
+
+
 def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:
     relay = responses()
     assert relay.feed(CREATED + DELTA + COMPLETED + DONE) == CREATED + DELTA + COMPLETED
