@@ -177,7 +177,7 @@ def wait_until_nothing_is_open(simulator: Simulator, seconds: float = 5.0) -> in
     """How many upstream requests are still open after so long."""
     deadline = time.monotonic() + seconds
     while (left := len(simulator.requests(ended="open"))) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.02)
     return left
 
 

@@ -1,11 +1,10 @@
 """The fault matrix: every fault, every phase, one to three backends, both faces, every format.
 
-Each row says what the client must see, what each backend must have seen, and how long it may take at most.
+Each row says what the client must see, what each backend must have seen, and how long it may take at most. Faults that
+take their time are in `test_fault_deadlines`.
 """
 
-import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -15,48 +14,8 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
-from tests.storm import wait_until_nothing_is_open
-from tests.worker.ways import STREAMS, WAYS, Outcome, Way
-
-NAMES = ("main", "second", "third")
-GOOD: dict[str, Any] = {"tokens": ["Hello", " you"], "interval": 0, "repeat": True}
-MODELS = map("model-{}".format, itertools.count())
-"""A new model for every row: a backend's cooling down is kept per deployment, so that rows don't disturb each other."""
-MAX_SECONDS = 5.0
-LIMIT = 65536
-
-
-@pytest.fixture(scope="module")
-def apps(simulator_process: Simulator) -> Iterator[dict[int, App]]:
-    """The app before one, two and three backends."""
-    started = {}
-    for number in (1, 2, 3):
-        backends = [
-            {"name": name, "endpoint": simulator_process.backends[name], "priority": priority}
-            for priority, name in enumerate(NAMES[:number])
-        ]
-        settings: dict[str, Any] = {"AZURE_OPENAI_BACKENDS": json.dumps(backends), "MAX_EVENT_BYTES": str(LIMIT)}
-        started[number] = App.start(simulator_process, **settings)
-    yield started
-    for app in started.values():
-        app.stop()
-
-
-def run(
-    apps: dict[int, App], simulator: Simulator, way: Way, backends: int, **behaviours: dict[str, Any]
-) -> tuple[Outcome, dict[str, int], Any]:
-    """One row: the outcome, how often each backend was asked, and the whole of what the client saw."""
-    simulator.behave(**{name: {**behaviour, "repeat": True} for name, behaviour in behaviours.items()})
-    began = time.monotonic()
-    seen, outcome = way.ask(apps[backends], next(MODELS))
-    assert time.monotonic() - began < MAX_SECONDS
-    asked = Counter(record["backend"] for record in simulator.requests())
-    assert wait_until_nothing_is_open(simulator, 2.0) == 0, "an upstream is still open"
-    return outcome, dict(asked), seen
-
-
-FINISHED = Outcome("finished", words="Hello you")
-REFUSED = "refused"
+from tests.worker.matrix import FINISHED, GOOD, LIMIT, MODELS, NAMES, REFUSED, run, start
+from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
 
 # Name, the faulty backend's behaviour, and the status and code that the caller gets when nobody else serves.
 BEFORE_CONTENT: list[tuple[str, dict[str, Any], int, str]] = [
@@ -80,6 +39,14 @@ BEFORE_CONTENT_IN_STREAM: list[tuple[str, dict[str, Any], int, str]] = [
     ("clean end", {"end": "eof", "after": 0}, 502, "upstream_cut"),
     ("malformed", {"end": "malformed", "after": 0}, 502, "upstream_malformed"),
     ("huge frame", {"end": "huge_frame", "after": 0, "huge_bytes": 3 * LIMIT}, 502, "upstream_frame_too_large"),
+    ("error event", {"in_stream_error": {"order": "error_only"}}, 429, "rate_limit_exceeded"),
+    ("error event and [DONE]", {"in_stream_error": {"order": "error_only", "done": True}}, 429, "rate_limit_exceeded"),
+    (
+        "error event about us",
+        {"in_stream_error": {"order": "error_only", "code": "401", "type": None}},
+        502,
+        "upstream_identity_refused",
+    ),
 ]
 AFTER_CONTENT: list[tuple[str, dict[str, Any], str]] = [
     ("reset", {"end": "reset", "after": 2}, "upstream_cut"),
@@ -94,6 +61,15 @@ RESPONSES_ERRORS = [
     for shape in ("nested", "flat")
     for order in ("failed_first", "error_first", "error_only", "failed_only")
 ]
+
+
+@pytest.fixture(scope="module")
+def apps(simulator_process: Simulator) -> Iterator[dict[int, App]]:
+    """The app before one, two and three backends."""
+    started = {number: start(simulator_process, number) for number in (1, 2, 3)}
+    yield started
+    for app in started.values():
+        app.stop()
 
 
 def asked_alone(name: str) -> int:
@@ -112,7 +88,7 @@ def test_a_lone_backends_failure_before_content_is_a_status(
     assert asked.get("main", 0) == asked_alone(name)
 
 
-@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
+@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
 @pytest.mark.parametrize(
     ("name", "fault", "status", "code"), BEFORE_CONTENT_IN_STREAM, ids=[row[0] for row in BEFORE_CONTENT_IN_STREAM]
 )
@@ -137,16 +113,18 @@ def test_until_the_first_content_the_answer_moves_on(
     assert (seen.headers["x-backend"], seen.headers["x-attempts"]) == (NAMES[backends - 1], str(backends))
 
 
-@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
+@pytest.mark.parametrize("backends", [2, 3])
+@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
 @pytest.mark.parametrize(
     "fault", [row[1] for row in BEFORE_CONTENT_IN_STREAM], ids=[row[0] for row in BEFORE_CONTENT_IN_STREAM]
 )
 def test_a_stream_that_breaks_before_content_moves_on_and_leaves_no_trace(
-    apps: dict[int, App], simulator: Simulator, way: str, fault: dict[str, Any]
+    apps: dict[int, App], simulator: Simulator, way: str, fault: dict[str, Any], backends: int
 ) -> None:
-    outcome, asked, seen = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
+    faulty = dict.fromkeys(NAMES[: backends - 1], fault)
+    outcome, asked, seen = run(apps, simulator, WAYS[way], backends, **faulty, **{NAMES[backends - 1]: GOOD})
     assert outcome == FINISHED
-    assert asked == {"main": 1, "second": 1}
+    assert asked == dict.fromkeys(NAMES[:backends], 1)
     assert seen.body.count(b'"type":"started"') <= 1
     assert seen.body.count(b"response.created") <= 2  # its event line and its data
 
@@ -159,10 +137,7 @@ def test_after_content_a_failure_is_an_honest_end_and_nobody_else_is_asked(
 ) -> None:
     fault = {"tokens": ["Hello", " you", " and", " me"], "interval": 0, **fault}
     outcome, asked, _ = run(apps, simulator, WAYS[way], backends, main=fault, second=GOOD)
-    if way == "chat text":
-        assert outcome == Outcome("cut", words="Hello you")
-    else:
-        assert outcome == Outcome("failed", code, words="Hello you")
+    assert outcome == WAYS[way].broken(code, "Hello you")
     assert asked == {"main": 1}
 
 
@@ -201,32 +176,6 @@ def test_the_content_filter_moves_nothing(apps: dict[int, App], simulator: Simul
     fault = {"status": 400, "error": "content_filter"}
     outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
     assert (outcome, asked) == (Outcome(REFUSED, "content_filter", 400), {"main": 1})
-
-
-@pytest.mark.parametrize(
-    "way", [*STREAMS, "chat json"]
-)  # another whole answer may take as long as the platform lets it
-def test_a_backend_that_never_answers_is_left(apps: dict[int, App], simulator: Simulator, way: str) -> None:
-    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main={"never_answer": True}, second=GOOD)
-    assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
-
-
-@pytest.mark.parametrize("way", [*STREAMS, "chat json"])
-def test_a_backend_that_begins_and_stays_silent_is_left(apps: dict[int, App], simulator: Simulator, way: str) -> None:
-    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main={"end": "stall", "after": 0}, second=GOOD)
-    assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
-
-
-@pytest.mark.parametrize("way", STREAMS)
-def test_silence_after_content_ends_honestly(apps: dict[int, App], simulator: Simulator, way: str) -> None:
-    fault = {"tokens": ["Hello", " you"], "interval": 0, "end": "stall", "after": 2}
-    outcome, asked, _ = run(apps, simulator, WAYS[way], 2, main=fault, second=GOOD)
-    expected = (
-        Outcome("cut", words="Hello you")
-        if way == "chat text"
-        else Outcome("failed", "upstream_silent", words="Hello you")
-    )
-    assert (outcome, asked) == (expected, {"main": 1})
 
 
 @pytest.mark.parametrize("way", WAYS)

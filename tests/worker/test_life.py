@@ -18,13 +18,7 @@ from tests.worker.sim import ended, sim
 from tests.worker.test_chat import RAW
 from tests.worker.ways import STREAMS, WAYS, Outcome
 
-HEARTBEATS = {
-    "chat sse": b": heartbeat\n",
-    "chat ndjson": b'{"type":"heartbeat"}\n',
-    "openai chat": b": heartbeat\n",
-    "completions": b": heartbeat\n",
-    "responses": b": heartbeat\n",
-}
+HEARTBEATS = {name: way.heartbeat for name, way in WAYS.items() if way.heartbeat}
 
 
 @pytest.mark.parametrize("way", HEARTBEATS)
@@ -57,7 +51,7 @@ def test_plain_text_has_no_heartbeat_and_keeps_its_status_until_the_first_word(a
 @pytest.mark.parametrize("way", HEARTBEATS)
 def test_after_the_commit_a_failure_is_an_error_ending_even_before_content(app: App, way: str) -> None:
     seen, outcome = WAYS[way].ask(app, "gpt", sim(start_delay=1.5, end="reset", after=0))
-    assert (seen.status, outcome.kind, outcome.code) == (200, "failed", "upstream_cut")
+    assert (seen.status, outcome) == (200, WAYS[way].broken("upstream_cut"))
 
 
 @pytest.mark.parametrize("way", HEARTBEATS)
@@ -219,8 +213,7 @@ def test_a_stopping_process_ends_the_rest_honestly(simulator: Simulator) -> None
         app.signal(signal.SIGTERM)
         for way, probe in zip(ways, probes, strict=True):
             outcome = way.outcome(probe.read_all())
-            assert outcome.kind == ("cut" if way.name == "chat text" else "failed")
-            assert outcome.code == (None if way.name == "chat text" else "server_stopping")
+            assert outcome == way.broken("server_stopping", outcome.words)
         assert WAYS["chat json"].outcome(waiting.read_all()) == Outcome("refused", "server_stopping", 503)
         app.wait(10)
         assert not simulator.requests(ended="open")

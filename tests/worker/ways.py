@@ -30,6 +30,9 @@ class Way:
     accept: str = "*/*"
     is_whole: bool = False
     """Nothing is sent before all is there."""
+    tells: str = "code"
+    """What its error ending tells: the error's code, only a "text", or "nothing": the connection is cut."""
+    heartbeat: bytes = b""
 
     def ask(self, app: App, model: str, prompt: str = "hi") -> tuple[Seen, Outcome]:
         """Asks, and waits for the end."""
@@ -40,6 +43,12 @@ class Way:
     def begin(self, app: App, model: str, prompt: str = "hi", *, receive_buffer: int | None = None) -> Probe:
         """Asks."""
         return app.probe(self.body(model, prompt), self.path, accept=self.accept, receive_buffer=receive_buffer)
+
+    def broken(self, code: str, words: str = "") -> Outcome:
+        """How an answer ends that failed with this code after it had begun."""
+        if self.tells == "nothing":
+            return Outcome("cut", words=words)
+        return Outcome("failed", code if self.tells == "code" else None, words=words)
 
     def outcome(self, seen: Seen) -> Outcome:
         """What became of it."""
@@ -74,6 +83,25 @@ def _json(seen: Seen) -> Outcome:
     return Outcome("finished", words=seen.json["text"]) if seen.ending == "complete" else Outcome("cut")
 
 
+def _ui_message(seen: Seen) -> Outcome:
+    words = "".join(event["delta"] for event in seen.events if event["type"] == "text-delta")
+    kinds = [event["type"] for event in seen.events]
+    if seen.ending == "complete" and kinds[-1:] == ["error"] and "[DONE]" not in seen.data and "finish" not in kinds:
+        return Outcome("failed", words=words)
+    is_finished = seen.ending == "complete" and kinds[-1:] == ["finish"] and seen.data[-1] == "[DONE]"
+    return Outcome("finished" if is_finished and "error" not in kinds else "cut", words=words)
+
+
+def _chat_protocol(seen: Seen) -> Outcome:
+    lines = [json.loads(line) for line in seen.body.decode().split("\n") if line]
+    deltas = [line["delta"] for line in lines if "delta" in line]
+    words = "".join(delta.get("content", "") for delta in deltas)
+    if seen.ending == "complete" and lines and "error" in lines[-1]:
+        return Outcome("failed", lines[-1]["error"]["code"], words=words)
+    is_finished = seen.ending == "complete" and deltas and "finish_reason" in deltas[-1].get("context", {})
+    return Outcome("finished" if is_finished else "cut", words=words)
+
+
 def _chunks(seen: Seen) -> Outcome:
     words = "".join(
         (choice.get("delta") or {}).get("content") or choice.get("text") or ""
@@ -104,6 +132,13 @@ def _whole(seen: Seen) -> Outcome:
     return Outcome("finished", words=seen.json["choices"][0]["message"]["content"])
 
 
+def _whole_response(seen: Seen) -> Outcome:
+    if seen.ending != "complete":
+        return Outcome("cut")
+    texts = [part["text"] for item in seen.json["output"] for part in item["content"]]
+    return Outcome("finished", words="".join(texts))
+
+
 def _chat_body(model: str, prompt: str) -> dict[str, Any]:
     return {"model": model, "input": prompt}
 
@@ -112,17 +147,53 @@ def _openai_body(model: str, prompt: str) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": prompt}]}
 
 
+def _ui_body(model: str, prompt: str) -> dict[str, Any]:
+    message = {"id": "m1", "role": "user", "parts": [{"type": "text", "text": prompt}]}
+    return {"id": "c1", "model": model, "messages": [message], "trigger": "submit-message"}
+
+
+COMMENT, EVENT_LINE = b": heartbeat\n", b'{"type":"heartbeat"}\n'
 WAYS = {
     way.name: way
     for way in (
-        Way("chat sse", "/chat", _chat_body, _sse),
-        Way("chat ndjson", "/chat", _chat_body, _ndjson, accept="application/x-ndjson"),
-        Way("chat text", "/chat", _chat_body, _text, accept="text/plain"),
+        Way("chat sse", "/chat", _chat_body, _sse, heartbeat=COMMENT),
+        Way("chat ndjson", "/chat", _chat_body, _ndjson, accept="application/x-ndjson", heartbeat=EVENT_LINE),
+        Way("chat text", "/chat", _chat_body, _text, accept="text/plain", tells="nothing"),
         Way("chat json", "/chat", _chat_body, _json, accept="application/json", is_whole=True),
-        Way("openai chat", "/v1/chat/completions", lambda m, p: _openai_body(m, p) | {"stream": True}, _chunks),
-        Way("openai whole", "/v1/chat/completions", _openai_body, _whole, is_whole=True),
-        Way("completions", "/v1/completions", lambda m, p: {"model": m, "prompt": p, "stream": True}, _chunks),
-        Way("responses", "/v1/responses", lambda m, p: {"model": m, "input": p, "stream": True}, _responses),
+        Way("ui-message", "/chat?format=ui-message", _ui_body, _ui_message, tells="text", heartbeat=COMMENT),
+        Way("chat-protocol", "/stream?format=chat-protocol", _openai_body, _chat_protocol, heartbeat=b"\n"),
+        Way(
+            "openai chat",
+            "/v1/chat/completions",
+            lambda m, p: _openai_body(m, p) | {"stream": True},
+            _chunks,
+            heartbeat=COMMENT,
+        ),
+        Way("openai whole", "/v1/chat/completions", _openai_body, _whole, is_whole=True, tells="nothing"),
+        Way(
+            "completions",
+            "/v1/completions",
+            lambda m, p: {"model": m, "prompt": p, "stream": True},
+            _chunks,
+            heartbeat=COMMENT,
+        ),
+        Way(
+            "responses",
+            "/v1/responses",
+            lambda m, p: {"model": m, "input": p, "stream": True},
+            _responses,
+            heartbeat=COMMENT,
+        ),
+        Way(
+            "responses whole",
+            "/v1/responses",
+            lambda m, p: {"model": m, "input": p},
+            _whole_response,
+            is_whole=True,
+            tells="nothing",
+        ),
     )
 }
 STREAMS = {name: way for name, way in WAYS.items() if not way.is_whole}
+COLLECTED = ("chat json",)
+"""Whole to the client, though the upstream is asked to stream."""

@@ -1,0 +1,95 @@
+"""The fault matrix, continued: faults that take their time, before the commit, after it, and after the first content."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from tests.app_process import App
+from tests.worker.matrix import FINISHED, GOOD, REFUSED, run, start
+from tests.worker.ways import COLLECTED, STREAMS, WAYS
+
+SILENCE: dict[str, dict[str, Any]] = {
+    "never answers": {"never_answer": True},
+    "stays silent": {"end": "stall", "after": 0},
+    "takes no connection": {"drop_connection": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def patient(simulator_process: Simulator) -> Iterator[dict[int, App]]:
+    """The app before one and two backends; it commits long after an attempt's patience ends."""
+    started = {
+        number: start(simulator_process, number, FIRST_CONTENT_SECONDS="0.7", COMMIT_SECONDS="4") for number in (1, 2)
+    }
+    yield started
+    for app in started.values():
+        app.stop()
+
+
+@pytest.mark.parametrize("backends", [1, 2])
+@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])  # another whole answer may take as long as the platform lets it
+@pytest.mark.parametrize("fault", SILENCE.values(), ids=SILENCE)
+def test_a_backend_that_does_not_begin_in_time_is_left(
+    patient: dict[int, App], simulator: Simulator, way: str, fault: dict[str, Any], backends: int
+) -> None:
+    outcome, asked, _ = run(patient, simulator, WAYS[way], backends, main=fault, second=GOOD)
+    if backends == 2:
+        assert (outcome, asked["second"]) == (FINISHED, 1)
+    else:
+        assert (outcome.kind, outcome.status, outcome.code) == (REFUSED, 504, "upstream_timeout")
+    assert asked.get("main", 0) == (0 if "drop_connection" in fault else 1)
+
+
+# While nothing has been said the client has heard heartbeats; then this happens. What it is called when nobody else serves.
+AFTER_THE_COMMIT: list[tuple[str, dict[str, Any], str]] = [
+    ("429", {"status": 429, "header_delay": 0.3}, "rate_limit_exceeded"),
+    ("403", {"status": 403, "header_delay": 0.3}, "upstream_identity_refused"),
+    ("closed before the head", {"end": "eof", "after": -1, "header_delay": 0.3}, "upstream_unreachable"),
+    ("reset", {"end": "reset", "after": 0, "start_delay": 0.3}, "upstream_cut"),
+    ("malformed", {"end": "malformed", "after": 0, "start_delay": 0.3}, "upstream_malformed"),
+    ("error event", {"in_stream_error": {"order": "error_only"}, "start_delay": 0.3}, "rate_limit_exceeded"),
+    ("silence", {"end": "stall", "after": 0}, "upstream_timeout"),
+    ("no head", {"never_answer": True}, "upstream_timeout"),
+    ("no connection", {"drop_connection": 3}, "upstream_timeout"),
+]
+
+
+@pytest.fixture(scope="module")
+def hasty(simulator_process: Simulator) -> Iterator[dict[int, App]]:
+    """The app before one and two backends; it commits long before an attempt's patience ends."""
+    settings = {
+        "COMMIT_SECONDS": "0.1",
+        "HEARTBEAT_SECONDS": "0.1",
+        "FIRST_CONTENT_SECONDS": "0.7",
+        "UPSTREAM_SILENCE_SECONDS": "1",
+    }
+    started = {number: start(simulator_process, number, **settings) for number in (1, 2)}
+    yield started
+    for app in started.values():
+        app.stop()
+
+
+@pytest.mark.parametrize("backends", [1, 2])
+@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
+@pytest.mark.parametrize(("name", "fault", "code"), AFTER_THE_COMMIT, ids=[row[0] for row in AFTER_THE_COMMIT])
+def test_after_the_commit_and_before_content_the_answer_moves_on_or_ends_honestly(
+    hasty: dict[int, App], simulator: Simulator, way: str, name: str, fault: dict[str, Any], code: str, backends: int
+) -> None:
+    outcome, asked, seen = run(hasty, simulator, WAYS[way], backends, main=fault, second=GOOD)
+    assert asked.get("main", 0) == (0 if "drop_connection" in fault else 1)
+    assert seen.body.startswith(WAYS[way].heartbeat)
+    if backends == 2:
+        assert (outcome, asked["second"]) == (FINISHED, 1)
+    elif WAYS[way].heartbeat:
+        assert outcome == WAYS[way].broken(code)
+    else:  # without a heartbeat there is nothing to commit for
+        assert (outcome.kind, outcome.code) == (REFUSED, code)
+
+
+@pytest.mark.parametrize("way", STREAMS)
+def test_silence_after_content_ends_honestly(hasty: dict[int, App], simulator: Simulator, way: str) -> None:
+    fault = {"tokens": ["Hello", " you"], "interval": 0, "end": "stall", "after": 2}
+    outcome, asked, _ = run(hasty, simulator, WAYS[way], 2, main=fault, second=GOOD)
+    assert (outcome, asked) == (WAYS[way].broken("upstream_silent", "Hello you"), {"main": 1})
