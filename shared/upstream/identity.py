@@ -83,8 +83,10 @@ class TokenSource:
 
         try:
             return await self._credential.get_token(self._scope)
-        except AzureError as error:
-            _log.error("No token for %s: %s", self._scope, error)
+        except (AzureError, ValueError, TypeError, LookupError) as error:  # the latter: a reply that it could not read
+            _log.error(
+                "No token for %s: %s", self._scope, error if isinstance(error, AzureError) else type(error).__name__
+            )
             raise IdentityUnavailable(
                 "This service could not get a token for its own identity. Its operator can see the cause in the log."
             ) from error

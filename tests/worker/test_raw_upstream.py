@@ -225,3 +225,27 @@ def test_a_header_that_cannot_go_up_costs_nobody_the_answer(raw: RawUpstream, ra
 def test_a_delete_may_be_answered_with_nothing(raw: RawUpstream, raw_app: App) -> None:
     raw.play(b"HTTP/1.1 204 No Content\r\n\r\n")
     openai.OpenAI(base_url=f"{raw_app.url}/v1", api_key="any").responses.delete("resp_1")
+
+
+TOKEN = {"access_token": "t", "expires_on": "9999999999", "resource": "r", "token_type": "Bearer"}
+
+
+@pytest.mark.parametrize(
+    "reply", ["nope", [], None, {}, TOKEN | {"expires_on": "soon"}, {"access_token": "t", "expires_on": "1"}]
+)
+def test_a_token_endpoint_that_cannot_be_understood_is_told_as_such(
+    raw: RawUpstream, identity_app: tuple[RawUpstream, App], reply: Any
+) -> None:
+    identity, app = identity_app
+    raw.play(answer(STREAM))
+    identity.play(answer(json.dumps(reply).encode()[reply == "nope" :], headers=JSON))
+    assert WAYS["openai chat"].ask(app, "m")[1] == Outcome("refused", "identity_unavailable", 502)
+    assert raw.requests == []
+
+
+@pytest.fixture(scope="module")
+def identity_app(raw: RawUpstream) -> Iterator[tuple[RawUpstream, App]]:
+    with RawUpstream() as identity:
+        env = {"IDENTITY_ENDPOINT": f"{identity.url}/token", "IDENTITY_HEADER": "h", "AZURE_OPENAI_ENDPOINT": raw.url}
+        with App.start(None, **env) as app:  # type: ignore[arg-type]
+            yield identity, app
