@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
 from tests.worker.matrix import FINISHED, GOOD, LIMIT, MODELS, NAMES, REFUSED, run, start
+from tests.worker.sim import sim
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
 
 # Name, the faulty backend's behaviour, and the status and code that the caller gets when nobody else serves.
@@ -236,3 +238,29 @@ def test_a_stored_response_is_found_on_whichever_backend_has_it(apps: dict[int, 
         assert ask(f"{app.url}/v1/responses/{response_id}").json["id"] == response_id
     unknown = ask(f"{apps[3].url}/v1/responses/resp_unknown")
     assert (unknown.status, unknown.json["error"]["type"]) == (404, "invalid_request_error")
+
+
+def test_a_stored_response_lives_its_whole_life_where_it_was_made(apps: dict[int, App], simulator: Simulator) -> None:
+    client = openai.OpenAI(base_url=f"{apps[2].url}/v1", api_key="any", max_retries=0)
+    model = next(MODELS)
+    simulator.behave(main={"status": 503})
+    prompt = sim(tokens=400, interval=0.02)
+    with client.responses.create(model=model, input=prompt, background=True, store=True, stream=True) as stream:
+        response_id = next(event.response.id for event in stream if event.type == "response.created")
+        assert client.responses.retrieve(response_id).status in ("queued", "in_progress")
+        assert [item.type for item in client.responses.input_items.list(response_id)] == ["message"]
+        with client.responses.retrieve(response_id, stream=True, starting_after=0) as resumed:
+            assert next(iter(resumed)).type != "response.created"
+        assert client.responses.cancel(response_id).status == "cancelled"
+    client.responses.create(model=model, input=sim(tokens=1), previous_response_id=response_id)
+    client.responses.delete(response_id)
+    assert [record["backend"] for record in simulator.requests()] == ["main", *["second"] * 7]
+
+
+def test_what_no_backend_has_is_missing_only_when_all_have_been_asked(
+    apps: dict[int, App], simulator: Simulator
+) -> None:
+    address = f"{apps[3].url}/v1/responses/resp_nowhere"
+    assert ask(address).status == 404
+    simulator.behave(second={"on": "retrieval", "status": 503})
+    assert ask(address).status == 503

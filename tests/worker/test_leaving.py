@@ -10,6 +10,7 @@ from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe
 from tests.app_process import App
 from tests.worker.sim import ended, sim
+from tests.worker.ways import WAYS
 
 SLOW_READER_BYTES = 4096
 
@@ -89,10 +90,12 @@ def test_while_the_client_reads_slowly(ask: Any, simulator: Simulator) -> None:
 def test_while_waiting_for_a_token(simulator: Simulator) -> None:
     with App.start(simulator) as app:
         simulator.behave_identity(delay=20)
-        with app.probe("hi"):
-            simulator.wait_for_identity(timeout=5)
-        assert simulator.wait_for_identity(ended="client_gone", timeout=2)
+        for count, way in enumerate(WAYS.values(), 1):
+            with way.begin(app, "gpt"):
+                simulator.wait_for_identity(timeout=5, count=count)
+            assert simulator.wait_for_identity(ended="client_gone", timeout=2, count=count)
         assert simulator.requests() == []
+        assert len(app.receipts(ended="client_left", count=len(WAYS))) == len(WAYS)
         simulator.behave_identity()
         assert app.chat(sim(tokens=2, interval=0)).events[-1]["type"] == "finished"
 
@@ -100,11 +103,13 @@ def test_while_waiting_for_a_token(simulator: Simulator) -> None:
 def test_while_connecting(simulator: Simulator) -> None:
     with App.start(simulator) as app:
         simulator.behave(main={"drop_connection": True})
-        with app.probe("hi"):
-            time.sleep(0.5)
-        (receipt,) = app.receipts(ended="client_left")
-        assert receipt["attempts"][0]["outcome"] == "abandoned"
-        assert receipt["duration"] < 2
+        for way in WAYS.values():
+            with way.begin(app, "gpt"):
+                time.sleep(0.5)
+        receipts = app.receipts(ended="client_left", count=len(WAYS))
+        assert len(receipts) == len(WAYS)
+        assert {receipt["attempts"][0]["outcome"] for receipt in receipts} == {"abandoned"}
+        assert max(receipt["duration"] for receipt in receipts) < 2
 
 
 def test_a_client_that_leaves_at_once_costs_one_request_at_most(app: App, simulator: Simulator) -> None:
