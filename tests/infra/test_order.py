@@ -50,7 +50,7 @@ def test_nothing_else_is_read_from_the_environment() -> None:
     sources = [ROOT / "function_app.py", *(ROOT / "shared").rglob("*.py")]
     names = {name for path in sources for name in re.findall(read, path.read_text(encoding="utf-8"))}
     assert names >= of_platform
-    assert names <= of_platform | DEPLOYED_PLATFORM
+    assert names <= of_platform | DEPLOYED_PLATFORM | set(SETTING_NAMES)
 
 
 def test_the_defaults_of_a_deployment_are_the_defaults_of_the_app() -> None:
