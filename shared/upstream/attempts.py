@@ -84,10 +84,11 @@ class Answer:
         """
         clock = asyncio.get_running_loop().time
         begun = await self._first_content()
+        stored_id = self._call.stored_id
         del self._call  # no other backend is asked from here on, and what it was asked may be large
         body, translation = begun.body, self.translation
         try:
-            self._remember_owner(begun.choice)  # now: it can be asked for while it is being told
+            self._remember_owner(begun.choice, stored_id)  # now: it can be asked for while it is being told
             self.last_read = clock()
             if begun.held:
                 yield begun.held
@@ -109,8 +110,8 @@ class Answer:
             body.close()
             self._remember_owner(begun.choice)
 
-    def _remember_owner(self, choice: Choice) -> None:
-        for stored_id in (self.translation.answer_id, self._call.stored_id):
+    def _remember_owner(self, choice: Choice, *more_ids: str) -> None:
+        for stored_id in (self.translation.answer_id, *more_ids):
             if stored_id.startswith("resp_"):
                 self._upstream.pool.remember(stored_id, choice)
 

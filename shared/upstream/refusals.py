@@ -72,7 +72,7 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) ->
     return UpstreamRefusal(
         status=status if is_answer else 502,
         error=error if status < 500 and is_answer else _with_code(error),
-        raw_body=body if is_answer else None,
+        raw_body=body if body and is_answer else None,
         content_type=headers.get("content-type", "application/octet-stream"),
         headers=headers,
         retry_after=retry_after_seconds(headers),

@@ -4,8 +4,9 @@ The openai client talks through httpx2, which takes any transport. This one hand
 response's extensions), so that a stream is read without a layer per chunk, and closes it the moment nobody wants it.
 """
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+import zlib
 from typing import Protocol
 
 import aiohttp
@@ -16,10 +17,15 @@ from shared.errors import UpstreamCut
 
 CONNECT_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30.0
-MAX_ERROR_BODY_BYTES = 1024 * 1024
+MAX_WHOLE_BYTES = 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADERS = 512
+"""Gateways before the model's service add some of their own; aiohttp's bounds are narrower."""
 _READ_BUFFER_BYTES = 32 * 1024
 _RECEIVE_BUFFER_BYTES = 128 * 1024
 _AIOHTTP = "aiohttp.response"
+_FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 def _bounded_socket(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -46,6 +52,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             read_bufsize=_READ_BUFFER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
             auto_decompress=False,
         )
 
@@ -65,10 +74,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectTimeout("no connection in time", request=request) from error
         except (aiohttp.ClientError, OSError) as error:
             raise httpx2.ConnectError("no connection", request=request) from error
+        if not _is_answer(response) or request.method == "DELETE":
+            return await _whole(response, request)
         return httpx2.Response(
             response.status,
             headers=response.raw_headers,
-            stream=_ErrorBody(response),
+            stream=_Unread(response),
             request=request,
             extensions={_AIOHTTP: response},
         )
@@ -79,23 +90,48 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
-class _ErrorBody(httpx2.AsyncByteStream):
-    """What the openai client reads by itself: the body of a refusal. Bounded; a stream is read by `ResponseBody`."""
+class _Unread(httpx2.AsyncByteStream):
+    """The body of an answer: `ResponseBody` reads it, and httpx2 can only let go of it."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MAX_ERROR_BODY_BYTES
-        try:
-            while left > 0 and (data := await self._response.content.read(left)):
-                left -= len(data)
-                yield data
-        except (aiohttp.ClientError, OSError) as error:
-            raise httpx2.ReadError("the body broke off") from error
-
     async def aclose(self) -> None:
-        self._response.release() if self._response.content.at_eof() else self._response.close()
+        self._response.close()
+
+
+def _is_answer(response: aiohttp.ClientResponse) -> bool:
+    return 200 <= response.status < 300
+
+
+async def _whole(response: aiohttp.ClientResponse, request: httpx2.Request) -> httpx2.Response:
+    """A refusal, or the small answer to a DELETE: read at once, bounded, and with compression that nobody asked for undone.
+
+    A refusal is one however its body ends. Raises `httpx2.ReadError` where an answer breaks off.
+    """
+    body = bytearray()
+    try:
+        while data := await response.content.read(MAX_WHOLE_BYTES - len(body)):
+            body += data
+    except (aiohttp.ClientError, OSError) as error:
+        if _is_answer(response):
+            raise httpx2.ReadError("the body broke off", request=request) from error
+        body.clear()  # half of it explains nothing
+    finally:
+        response.release() if response.content.at_eof() else response.close()
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    kept = [(name, value) for name, value in response.raw_headers if name.lower() not in _FRAMING]
+    return httpx2.Response(response.status, headers=kept, content=_decoded(bytes(body), encoding), request=request)
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """b'' where it can't be read."""
+    if encoding in ("", "identity"):
+        return body
+    try:
+        return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, MAX_WHOLE_BYTES)
+    except zlib.error:
+        return b""
 
 
 class Body(Protocol):
@@ -130,12 +166,27 @@ class WholeBody:
         """Nothing to let go of."""
 
 
+def _hear(lost: asyncio.Future[None]) -> None:
+    """Or an idle connection that breaks would be told in the log as an exception that nobody heard of."""
+    _ = lost.cancelled() or lost.exception()
+
+
 class ResponseBody:
     """The body of an answer, read as it arrives."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response: aiohttp.ClientResponse = response.extensions[_AIOHTTP]
         self._content = self._response.content
+        protocol = self._response.connection and self._response.connection.protocol
+        self._lost = protocol.closed if protocol is not None else None
+        if self._lost is not None:
+            self._lost.add_done_callback(self._on_lost)
+
+    def _on_lost(self, lost: asyncio.Future[None]) -> None:
+        # NOTE: after an error in the framing of a body aiohttp closes the connection, and lets the reader wait for ever.
+        _hear(lost)
+        if not self._content.is_eof() and self._content.exception() is None:
+            self._content.set_exception(aiohttp.ClientPayloadError("the connection has gone"))
 
     async def read(self) -> bytes:
         """Whatever has arrived, at least one byte; b'' at a clean end. Raises `UpstreamCut`."""
@@ -151,6 +202,10 @@ class ResponseBody:
 
     def close(self) -> None:
         """Gives a finished connection back to the pool; closes an unfinished one, at once."""
+        if self._lost is not None and not self._lost.done():
+            self._lost.remove_done_callback(self._on_lost)
+            self._lost.remove_done_callback(_hear)
+            self._lost.add_done_callback(_hear)
         if self.at_end():
             self._response.release()
         else:

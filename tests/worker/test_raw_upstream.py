@@ -11,7 +11,7 @@ import pytest
 
 from dev.simulator.probe import ask
 from tests.app_process import App
-from tests.worker.raw_upstream import HALF_CLOSE, RESET, RawUpstream, Step, answer, chunked
+from tests.worker.raw_upstream import HALF_CLOSE, HANG, RESET, RawUpstream, Step, answer, chunked
 from tests.worker.ways import WAYS, Outcome
 
 JSON = "content-type: application/json\r\n"
@@ -85,7 +85,9 @@ STREAMS: dict[str, tuple[list[Step], Outcome]] = {
     "an error in JSON": ([answer(b'{"error":{"message":"no","code":"no"}}', headers=JSON)], NOT_BEGUN),
     "a whole answer": ([answer(WHOLE, headers=JSON)], NOT_BEGUN),
     "gzip that nobody asked for": ([answer(gzip.compress(STREAM), headers=EVENTS + GZIP)], NOT_BEGUN),
-    "a header that is too long": ([answer(STREAM, headers=f"x-long: {'a' * 20_000}\r\n")], UNREACHABLE),
+    "a long header": ([answer(STREAM, headers=f"x-long: {'a' * 20_000}\r\n")], FINISHED),
+    "a header that is too long": ([answer(STREAM, headers=f"x-long: {'a' * 200_000}\r\n")], UNREACHABLE),
+    "broken chunks": ([chunked(BEGUN, is_complete=False), 0.1, b"zz\r\n", HANG], CUT),
     "something that is not HTTP": ([b"\x00\x01\x02\r\n\r\n"], UNREACHABLE),
     "a redirect": ([answer(b"moved", status="302 Found", headers="location: http://127.0.0.1:1/\r\n")], FAILED),
     "another protocol": ([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"], FAILED),
@@ -220,6 +222,51 @@ def test_a_header_that_cannot_go_up_costs_nobody_the_answer(raw: RawUpstream, ra
     assert raw_app.chat(body, "/v1/chat/completions", **headers).status == 200
     assert b"openai-beta: x=1" in raw.requests[0].lower()
     assert b"x-client-request-id" not in raw.requests[0].lower()
+
+
+REFUSED = json.dumps({"error": {"message": "Come back later.", "code": "busy", "type": "t", "param": None}}).encode()
+LATER = JSON + "retry-after: 7\r\n"
+BUSY = Outcome("refused", "busy", 503)
+REFUSALS: dict[str, tuple[Step, Outcome]] = {
+    "whole": (answer(REFUSED, status="503 Busy", headers=LATER), BUSY),
+    "gzip that nobody asked for": (answer(gzip.compress(REFUSED), status="503 Busy", headers=LATER + GZIP), BUSY),
+    "broken off": (
+        answer(REFUSED[:20], status="503 Busy", headers=LATER).replace(b"length: ", b"length: 9"),
+        Outcome("refused", "upstream_failed", 503),
+    ),
+    "broken off before its body": (
+        answer(b"", status="503 Busy", headers=LATER).replace(b"length: 0", b"length: 9"),
+        Outcome("refused", "upstream_failed", 503),
+    ),
+    "no gzip, in spite of its header": (
+        answer(REFUSED, status="503 Busy", headers=LATER + GZIP),
+        Outcome("refused", "upstream_failed", 503),
+    ),
+    "empty": (answer(b"", status="503 Busy", headers=LATER), Outcome("refused", "upstream_failed", 503)),
+}
+
+
+@pytest.mark.parametrize("way", ["openai chat", "openai whole", "chat sse", "chat json"])
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_one_however_its_body_ends(raw: RawUpstream, raw_app: App, name: str, way: str) -> None:
+    refusal, expected = REFUSALS[name]
+    raw.play(refusal)
+    seen, outcome = WAYS[way].ask(raw_app, "m")
+    assert outcome == expected
+    assert seen.headers["retry-after"] == "7"
+
+
+DELETED = {"id": "resp_1", "object": "response", "deleted": True}
+
+
+@pytest.mark.parametrize("headers", [JSON, JSON + GZIP])
+def test_the_answer_to_a_delete_comes_down_whole(raw: RawUpstream, raw_app: App, headers: str) -> None:
+    body = json.dumps(DELETED).encode()
+    raw.play(answer(gzip.compress(body) if GZIP in headers else body, headers=headers))
+    seen = ask(f"{raw_app.url}/v1/responses/resp_1", method="DELETE")
+    assert (seen.status, seen.ending, seen.json) == (200, "complete", DELETED)
+    raw.play(answer(body, headers=headers).replace(b"length: ", b"length: 9"))
+    assert ask(f"{raw_app.url}/v1/responses/resp_1", method="DELETE").json["error"]["code"] == "upstream_unreachable"
 
 
 def test_a_delete_may_be_answered_with_nothing(raw: RawUpstream, raw_app: App) -> None:
