@@ -69,11 +69,8 @@ def tune(
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outside: list[Answer] = []
-            # A copy: what the framework adds to it ends with the framework.
-            inner = {**scope, _OUTSIDE: outside}
-            if scope["type"] == "http":
-                inner["path"] = routable(scope["path"])
-            await web_app(inner, receive, send)
+            # A copy without a name: what the framework adds to it ends with the framework.
+            await web_app({**scope, "path": routable(scope["path"]), _OUTSIDE: outside}, receive, send)
             for answer in outside:
                 await answer(receive, send)
 
