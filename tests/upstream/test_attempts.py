@@ -1,8 +1,11 @@
 """The logic of attempts, without a network: whatever backends do, in whatever order, an answer has one honest ending."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import cast
@@ -272,3 +275,30 @@ def test_the_first_attempt_may_begin_however_late_it_is(monkeypatch: pytest.Monk
     monkeypatch.setattr(Clients, "load_seconds", 0.2)
     out, failure, _, _ = asyncio.run(run([GOOD], "relay", ATTEMPT_BUDGET_SECONDS="0.1"))
     assert (failure, out[-14:]) == (None, b"data: [DONE]\n\n")
+
+
+class LargeBody:
+    """What a call's body is made from."""
+
+    def __call__(self, _backend: Backend, _deployment: str) -> bytes:
+        return b"x"
+
+
+def test_an_answer_that_has_begun_holds_nothing_of_what_was_asked() -> None:
+    async def begin() -> None:
+        large = LargeBody()
+        kept = weakref.ref(large)
+        clients = Clients([Script("ok", ["role", "word", "word", "stop", "done"], "eof")])
+        env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
+        upstream = Upstream(cast(UpstreamClients, clients), new_pool(1), Settings.from_env(env))
+        receipt = Receipt(id="r", invocation_id="i", face="relay")
+        call = UpstreamCall(path="p", model="m", body=large)
+        answer = Answer(call, lambda: new_translation("relay"), upstream, receipt)
+        del large, call
+        async with aclosing(answer.blocks()) as blocks:
+            assert b"from0" in await anext(blocks)
+            gc.collect()
+            assert kept() is None
+            assert b"[DONE]" in b"".join([block async for block in blocks])
+
+    asyncio.run(begin())

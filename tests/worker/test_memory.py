@@ -7,6 +7,8 @@ request leaves behind is there in every window of them. So that growth is read i
 
 import asyncio
 import statistics
+import time
+from contextlib import ExitStack
 from itertools import pairwise
 
 import aiohttp
@@ -15,12 +17,17 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.storm import private_bytes
+from tests.worker.sim import sim
 from tests.worker.test_chat import RAW
+from tests.worker.ways import WAYS
 
 WARM_UP, WINDOWS, WINDOW, PARALLEL = 4_000, 10, 2_000, 32
 MOST_BYTES = 50
 MOST_BLOCKS = 0.1
 """A kept object is one block or more of each request; idle connections come and go."""
+FEW, MANY = 10, 60
+MOST_BLOCKS_OF_AN_OPEN_STREAM = 425
+"""380 of them are what aiohttp, uvicorn, the event loop and this app need for it; the framework's layers would be 75 more."""
 
 
 async def ask_often(url: str, times: int) -> None:
@@ -51,3 +58,20 @@ def test_20000_requests_grow_the_worker_by_less_than_50_bytes_each(simulator: Si
     print(f"per request: {kept:.4f} blocks; bytes, window by window: {', '.join(f'{one:.1f}' for one in growth)}")
     assert kept < MOST_BLOCKS
     assert statistics.quantiles(growth, n=4)[0] < MOST_BYTES
+
+
+@pytest.mark.parametrize("way", ["chat sse", "openai chat"])
+def test_an_open_stream_keeps_no_web_framework_around_it(app: App, way: str) -> None:
+    with ExitStack() as streams:
+        blocks = []
+        for count in (FEW, MANY - FEW):
+            begun = [
+                streams.enter_context(WAYS[way].begin(app, "gpt", sim(tokens=500, interval=0.2))) for _ in range(count)
+            ]
+            for stream in begun:
+                stream.read_until(b"data: ")
+            time.sleep(0.5)
+            blocks.append(app.worker_blocks)
+    per_stream = (blocks[1] - blocks[0]) / (MANY - FEW)
+    print(f"per open stream: {per_stream:.0f} blocks")
+    assert per_stream < MOST_BLOCKS_OF_AN_OPEN_STREAM
