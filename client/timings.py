@@ -39,5 +39,5 @@ class Timings:
         if self._usage:
             parts.append(f"tokens {self._usage['input_tokens']} in, {self._usage['output_tokens']} out")
         else:
-            parts.append(f"{self._pieces} pieces, usage unknown")
+            parts.append(f"{self._pieces} {'piece' if self._pieces == 1 else 'pieces'}, usage unknown")
         return ", ".join(parts)

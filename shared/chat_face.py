@@ -12,7 +12,7 @@ from shared.chat_translation import ChatTranslation
 from shared.edge import Arrival, debug_headers, own_error_page
 from shared.encoders import encoder_factory
 from shared.errors import AnswerError
-from shared.json_body import check_content_type
+from shared.json_body import check_content_headers
 from shared.model_names import resolve_model
 from shared.negotiation import choose_format
 from shared.open_streams import OpenStreams
@@ -38,7 +38,7 @@ class ChatFace:
         headers = arrival.request.headers
         try:
             caller = authorise(self._settings, headers)
-            check_content_type(headers.get("content-type", ""))
+            check_content_headers(headers)
             # What can be refused is refused before the body is read; it may say `stream: false`, and then any Accept will do.
             self._format(arrival, _shape(arrival), stream=None if must_stream else False, must_stream=must_stream)
         except AnswerError as error:

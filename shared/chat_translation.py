@@ -60,7 +60,7 @@ class ChatTranslation:
 
     def _read(self, frame: bytes, events: list[Event]) -> None:
         data = frame_data(frame)
-        if data is None:
+        if not data:
             return
         events += self._decoder.decode(data)
         self.is_ended = self._decoder.is_ended

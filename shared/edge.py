@@ -44,7 +44,10 @@ class Arrival:
         self, body: bytes, *, status: int = 200, media_type: str | None = None, headers: Mapping[str, str] = NO_HEADERS
     ) -> Response:
         """A response that is there at once."""
-        return PlainResponse(self, body, status, media_type, {"x-request-id": self.id, **self.cors, **headers})
+        merged = {"x-request-id": self.id, **self.cors, **headers}
+        if varies := [one["vary"] for one in (self.cors, headers) if "vary" in one]:
+            merged["vary"] = ", ".join(varies)
+        return PlainResponse(self, body, status, media_type, merged)
 
     def refuse(self, error: AnswerError) -> Response:
         """A response that is nothing but an error, before any answer was asked for."""

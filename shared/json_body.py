@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -16,8 +17,14 @@ _ESCAPES = re.compile(
 """Every escape of JSON, a pair of surrogates as one."""
 
 
-def check_content_type(content_type: str) -> None:
-    """Raises `UnsupportedMediaType` unless the type is JSON in UTF-8."""
+def check_content_headers(headers: Mapping[str, str]) -> None:
+    """Raises `UnsupportedMediaType` unless the request's body is JSON in UTF-8, not compressed."""
+    _check_content_type(headers.get("content-type", ""))
+    if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("A compressed body is not supported; send the JSON without Content-Encoding.")
+
+
+def _check_content_type(content_type: str) -> None:
     media_type, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
     named = (parameter.partition("=") for parameter in parameters)
     charsets = {value.strip().strip('"') for name, _, value in named if name.strip() == "charset"}

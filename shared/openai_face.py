@@ -9,7 +9,7 @@ from starlette.responses import Response
 from shared.auth import authorise
 from shared.edge import Arrival, debug_headers, own_error_page
 from shared.errors import AnswerError, MethodNotAllowed, ModelNotFound, NotFound, UpstreamRefusal
-from shared.json_body import check_content_type
+from shared.json_body import check_content_headers
 from shared.model_names import resolve_model, served_models
 from shared.open_streams import OpenStreams
 from shared.openai_paths import Address, find_address
@@ -64,7 +64,7 @@ class OpenAIFace:
             if address.kind in ("models", "model"):
                 return self._models(arrival, address)
             if address.kind == "answer":
-                check_content_type(request.headers.get("content-type", ""))
+                check_content_headers(request.headers)
         except AnswerError as error:
             return arrival.refuse(error)
         receipt = arrival.receipt("openai", caller)

@@ -88,7 +88,7 @@ class StreamRelay:
 
     def _pass(self, frame: bytes, out: list[bytes]) -> None:
         data = frame_data(frame)
-        if data is None:
+        if not data:
             out.append(frame)  # a comment, or a field that only a client may understand
             return
         kind = self._peek.look(data)

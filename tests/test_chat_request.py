@@ -7,7 +7,7 @@ import pytest
 
 from shared.chat_request import ChatRequest, ImagePart, Message, TextPart, parse_chat_request
 from shared.errors import BadRequest
-from shared.json_body import check_content_type
+from shared.json_body import check_content_headers
 
 HI = {"input": "hi"}
 
@@ -149,7 +149,7 @@ def test_what_is_no_json_object_is_refused(body: bytes, message: str) -> None:
     ],
 )
 def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
-    check_content_type(accepted)
+    check_content_headers({"content-type": accepted})
 
 
 @pytest.mark.parametrize(
@@ -164,5 +164,13 @@ def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
 )
 def test_another_content_type_is_refused(refused: str) -> None:
     with pytest.raises(BadRequest, match="application/json") as caught:
-        check_content_type(refused)
+        check_content_headers({"content-type": refused})
     assert caught.value.status == 415
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_a_compressed_body_is_refused_as_such(encoding: str) -> None:
+    with pytest.raises(BadRequest, match="compressed") as caught:
+        check_content_headers({"content-type": "application/json", "content-encoding": encoding})
+    assert caught.value.status == 415
+    check_content_headers({"content-type": "application/json", "content-encoding": "identity"})

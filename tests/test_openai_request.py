@@ -87,6 +87,13 @@ def test_what_cannot_be_relayed_is_a_400(body: bytes) -> None:
     assert caught.value.status == 400
 
 
+def test_a_model_that_is_no_name_is_a_400() -> None:
+    for model in (7, ["m"], "m" * 257):
+        with pytest.raises(BadRequest) as caught:
+            parse_openai_request(json.dumps({"model": model}).encode())
+        assert caught.value.param == "model"
+
+
 def test_an_empty_model_counts_as_none() -> None:
     assert parse_openai_request(b'{"model": ""}').model is None
     assert json.loads(up(b'{"model": ""}')) == {"model": "dep"}

@@ -52,6 +52,13 @@ def test_a_chat_stream_passes_byte_for_byte() -> None:
     assert (relay.is_ended, relay.failure, relay.usage, relay.answer_id) == (True, None, Usage(9, 12), "c1")
 
 
+@pytest.mark.parametrize("empty", [b"data:\n\n", b"data\n\n", b"event: ping\ndata:\n\n"])
+def test_a_frame_whose_data_is_empty_passes_and_means_nothing(empty: bytes) -> None:
+    relay = chat()
+    assert relay.feed(empty + CHAT) == empty + CHAT
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
 def test_the_usage_chunk_is_withheld_from_a_caller_who_did_not_ask() -> None:
     relay = chat(hides_usage=True)
     assert relay.feed(CHAT) == CHAT.replace(USAGE, b"")

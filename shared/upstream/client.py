@@ -70,7 +70,7 @@ class UpstreamClients:
         import httpx2
         import openai
 
-        from shared.upstream.transport import ResponseBody, WholeBody
+        from shared.upstream.transport import ResponseBody, WholeBody, refusal_body
 
         client = self._clients.get(backend.name) or self._make(backend)
         options: Any = {"headers": {**call.headers, "accept-encoding": "identity"}}
@@ -87,8 +87,8 @@ class UpstreamClients:
                 response = await client.delete(path, cast_to=httpx2.Response, options=options)
                 return UpstreamResponse(response.status_code, response.headers, WholeBody(response.content))
         except openai.APIStatusError as error:
-            body = error.response.content
-            raise refusal_from_status(error.status_code, error.response.headers, body) from error
+            refusal = refusal_from_status(error.status_code, error.response.headers, refusal_body(error.response))
+            raise refusal from error
         except openai.APITimeoutError as error:
             raise UpstreamTimeout("The model's service could not be reached in time.") from error
         except openai.APIConnectionError as error:

@@ -59,10 +59,10 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefusal:
-    """An answer that is no 2xx."""
+def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes | None) -> UpstreamRefusal:
+    """An answer that is no 2xx. `body`: None where it could not be read."""
     try:
-        value = msgspec.json.decode(body)
+        value = msgspec.json.decode(body or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
     error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
@@ -72,7 +72,7 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes) ->
     return UpstreamRefusal(
         status=status if is_answer else 502,
         error=error if status < 500 and is_answer else _with_code(error),
-        raw_body=body if body and is_answer else None,
+        raw_body=body if is_answer else None,
         content_type=headers.get("content-type", "application/octet-stream"),
         headers=headers,
         retry_after=retry_after_seconds(headers),

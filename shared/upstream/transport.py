@@ -24,6 +24,7 @@ MAX_HEADERS = 512
 _READ_BUFFER_BYTES = 32 * 1024
 _RECEIVE_BUFFER_BYTES = 128 * 1024
 _AIOHTTP = "aiohttp.response"
+_READABLE = "readable"
 _FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
@@ -110,28 +111,41 @@ async def _whole(response: aiohttp.ClientResponse, request: httpx2.Request) -> h
     A refusal is one however its body ends. Raises `httpx2.ReadError` where an answer breaks off.
     """
     body = bytearray()
+    is_readable = True
     try:
         while data := await response.content.read(MAX_WHOLE_BYTES - len(body)):
             body += data
     except (aiohttp.ClientError, OSError) as error:
         if _is_answer(response):
             raise httpx2.ReadError("the body broke off", request=request) from error
-        body.clear()  # half of it explains nothing
+        is_readable = False  # half of it explains nothing
     finally:
         response.release() if response.content.at_eof() else response.close()
     encoding = response.headers.get("content-encoding", "").strip().lower()
     kept = [(name, value) for name, value in response.raw_headers if name.lower() not in _FRAMING]
-    return httpx2.Response(response.status, headers=kept, content=_decoded(bytes(body), encoding), request=request)
+    content = _decoded(bytes(body), encoding) if is_readable else None
+    return httpx2.Response(
+        response.status,
+        headers=kept,
+        content=content or b"",
+        request=request,
+        extensions={_READABLE: content is not None},
+    )
 
 
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """b'' where it can't be read."""
+def _decoded(body: bytes, encoding: str) -> bytes | None:
+    """None where it can't be read."""
     if encoding in ("", "identity"):
         return body
     try:
         return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, MAX_WHOLE_BYTES)
     except zlib.error:
-        return b""
+        return None
+
+
+def refusal_body(response: httpx2.Response) -> bytes | None:
+    """The body of a refusal; None where it can't be read."""
+    return response.content if response.extensions[_READABLE] else None
 
 
 class Body(Protocol):

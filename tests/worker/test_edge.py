@@ -185,6 +185,11 @@ def test_answers_and_errors_can_be_read_by_an_allowed_origin_only(crossed: App, 
     assert "access-control-allow-origin" not in theirs.headers
 
 
+def test_the_root_varies_by_all_that_it_depends_on(crossed: App) -> None:
+    seen = ask(crossed.url + "/", headers={"origin": "http://localhost:3000"})
+    assert seen.headers["vary"] == "origin, accept"
+
+
 def test_cors_is_off_by_default(app: App) -> None:
     seen = ask(app.url + "/chat", method="OPTIONS", headers={"origin": "https://app.example.com"})
     assert not [name for name in seen.headers if name.startswith("access-control")]

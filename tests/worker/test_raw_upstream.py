@@ -242,7 +242,6 @@ REFUSALS: dict[str, tuple[Step, Outcome]] = {
         answer(REFUSED, status="503 Busy", headers=LATER + GZIP),
         Outcome("refused", "upstream_failed", 503),
     ),
-    "empty": (answer(b"", status="503 Busy", headers=LATER), Outcome("refused", "upstream_failed", 503)),
 }
 
 
@@ -254,6 +253,11 @@ def test_a_refusal_is_one_however_its_body_ends(raw: RawUpstream, raw_app: App, 
     seen, outcome = WAYS[way].ask(raw_app, "m")
     assert outcome == expected
     assert seen.headers["retry-after"] == "7"
+
+
+def test_frames_without_data_mean_nothing_in_the_chat_face(raw: RawUpstream, raw_app: App) -> None:
+    raw.play(chunked(b"data:\n\nevent: ping\ndata:\n\n" + STREAM))
+    assert WAYS["chat sse"].ask(raw_app, "m")[1] == FINISHED
 
 
 DELETED = {"id": "resp_1", "object": "response", "deleted": True}
