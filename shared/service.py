@@ -22,7 +22,7 @@ from shared.telemetry import Telemetry, TelemetryTarget
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
 from shared.upstream.pool import BackendPool
-from shared.worker import tune
+from shared.worker import importing, tune
 
 _log = logging.getLogger(__name__)
 _DEFAULT_DRAIN_SECONDS = 25.0
@@ -54,8 +54,11 @@ class Service:
         telemetry = Telemetry(target)
 
         async def warm_up() -> None:
-            await load()
+            with importing():
+                await load()
             await telemetry.start()
+            with importing():  # once more, for what was just imported
+                pass
 
         drain_seconds = settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS
         tune(self._open_streams, drain_seconds, warm_up, telemetry.stop)

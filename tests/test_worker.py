@@ -1,5 +1,6 @@
-"""What is left of the worker's mending where its libraries are not as expected."""
+"""The worker's mending, without a worker."""
 
+import gc
 import logging
 
 import pytest
@@ -22,3 +23,15 @@ def test_a_worker_library_without_the_known_memory_is_told_once_and_harms_nothin
     assert [record.message for record in caplog.records] == [
         "The worker library has changed: it keeps about 2 KB of every request for ever"
     ]
+
+
+def test_what_is_made_while_importing_is_never_looked_through_again() -> None:
+    frozen_before = gc.get_freeze_count()
+    with worker.importing():
+        assert not gc.isenabled()
+        made = [[number] for number in range(100)]
+    try:
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= frozen_before + len(made)
+    finally:
+        gc.unfreeze()
