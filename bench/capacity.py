@@ -17,6 +17,8 @@ LEAST_ARRIVED = 0.97
 """Of the chunks that were due in the window; fewer mean that the rest is stuck somewhere."""
 RAMP_SECONDS = 0.005
 """Between two openings, so that the cost of the requests does not count as delay of the chunks."""
+LEAVING_SECONDS = 20.0
+"""How long a subject may take to notice that its clients have left."""
 LOOKS = 3
 """How often a level is looked at before it counts as too much: something else may have run just then."""
 
@@ -31,19 +33,24 @@ class Level:
     share: Share
 
 
-async def climb(subject: Subject, service: ServiceProcess, scale: Scale, *, start: int) -> list[Level]:
+async def climb(
+    subject: Subject, service: ServiceProcess, scale: Scale, *, start: int, left_behind: set[str]
+) -> list[Level]:
     """The levels up to the first that is not held, or the last there is.
 
-    Begins at the highest that is not above `start`; where not even that is held, once more from further down.
+    Begins at the highest that is not above `start`; where not even that is held, once more from further down. Puts the
+    subject's name into `left_behind` where it does not close the model's streams after its clients have left.
     """
     levels = _levels_from(scale.levels, start)
-    seen = await _climb(subject, service, scale, levels)
+    seen = await _climb(subject, service, scale, levels, left_behind)
     if seen[-1].held or len(seen) > 1 or levels[0] == scale.levels[0]:
         return seen
-    return await climb(subject, service, scale, start=levels[0] // 2)
+    return await climb(subject, service, scale, start=levels[0] // 2, left_behind=left_behind)
 
 
-async def _climb(subject: Subject, service: ServiceProcess, scale: Scale, levels: Sequence[int]) -> list[Level]:
+async def _climb(
+    subject: Subject, service: ServiceProcess, scale: Scale, levels: Sequence[int], left_behind: set[str]
+) -> list[Level]:
     await service.play(Plan(PACED_SECONDS, ENDLESS))
     crowd = _Crowd(subject)
     seen: list[Level] = []
@@ -60,7 +67,11 @@ async def _climb(subject: Subject, service: ServiceProcess, scale: Scale, levels
                 break
     finally:
         crowd.leave()
-        await service.until_idle(seconds=60.0)
+        try:
+            await service.until_idle(seconds=LEAVING_SECONDS)
+        except TimeoutError:
+            left_behind.add(subject.name)
+            await service.cut_streams()
     return seen
 
 

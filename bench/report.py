@@ -10,8 +10,9 @@ from bench.run import DIRECT
 from bench.service import ROOT
 from bench.text import NOTHING, median, number, spread, table
 
-PARTS_OF_A_CORE = 3
-"""The worker's own, as much for the host that forwards the same bytes beside it, and a reserve."""
+PARTS_OF_A_CORE = 6
+"""A third: the worker's own, as much for the host that forwards the same bytes beside it, and a reserve; and half of that for a
+slower core."""
 STEP = 25
 _BICEP_DEFAULT = re.compile(r"^param httpPerInstanceConcurrency int = (\d+)", re.MULTILINE)
 CPU_HEADER = ("", "paced chunk, µs", "× nginx", "unpaced chunk, µs", "request, ms", "beyond an empty function, ms")
@@ -29,7 +30,8 @@ def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, s
         "first-token": first_token_table(titles, results),
         "streams": _rows(
             titles, results, "capacity", ("", "streams held", "share of the core at that", "CPU per stream"), _streams
-        ),
+        )
+        + left_behind(titles, results),
         "concurrency": concurrency(results),
         "memory": _rows(
             titles,
@@ -54,6 +56,14 @@ def fewer_streams(titles: Mapping[str, str], results: Results) -> str:
     """Whose paced chunks were measured in easier circumstances."""
     told = [f"{titles[name]}: {count}" for name, count in results.fewer_streams.items()]
     return f"\n\nPaced with fewer streams, since all were more than it holds: {', '.join(told)}." if told else ""
+
+
+def left_behind(titles: Mapping[str, str], results: Results) -> str:
+    """Who goes on paying for readers who left."""
+    told = [titles[name] for name in titles if name in results.left_behind]
+    if not told:
+        return ""
+    return f"\n\nLeft the model's streams open after its clients had gone, and the bench had to cut them: {', '.join(told)}."
 
 
 def short(results: Results) -> str:
@@ -120,11 +130,12 @@ def concurrency(results: Results) -> str:
     advised = share // STEP * STEP or max(1, share)
     bicep = ROOT / "infra" / "main.bicep"
     found = _BICEP_DEFAULT.search(bicep.read_text(encoding="utf-8")) if bicep.exists() else None
-    default = f" The template's default is **{found[1]}**." if found else ""
+    default = f" The templates' default is **{found[1]}**." if found else ""
+    memory = results.figure("memory_open", CHAT)
+    taken = f" At that number, the open streams take about {number(advised * memory.median * MB)} MB." if memory else ""
     return (
-        f"This run: {number(held)} streams held on one core, so **{advised}** for an instance with one core."
-        f"{default} At that number, the open streams take about "
-        f"{number(advised * (results.figure('memory_open', CHAT) or figures[0]).median * MB)} MB."
+        f"This run: {number(held)} streams held on one core, so at most **{advised}** for an instance with one core."
+        f"{default}{taken}"
     )
 
 

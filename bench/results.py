@@ -40,6 +40,8 @@ class Results:
     failures: list[str] = field(default_factory=list)
     busiest: dict[str, float] = field(default_factory=dict)
     """The highest share of a core that the harness's own processes had while CPU or time was measured."""
+    left_behind: set[str] = field(default_factory=set)
+    """Who leaves the model's streams open after its own clients have gone."""
     late_turns: int = 0
 
     def add(self, quantity: str, subject: str, number: int, value: float) -> None:

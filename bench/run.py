@@ -153,7 +153,8 @@ class Run:
             return
         cost = self.results.figure("paced", subject.name)
         start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else FIRST_LEVEL
-        levels = await capacity.climb(subject, self._service, self._scale, start=int(start))
+        left_behind = self.results.left_behind
+        levels = await capacity.climb(subject, self._service, self._scale, start=int(start), left_behind=left_behind)
         for level in levels:
             self.results.delays.setdefault(subject.name, {}).setdefault(level.streams, []).append(level.delay_p99)
             note(f"  {subject.name}: {level.streams} streams, p99 {level.delay_p99 * 1e3:.1f} ms, {level.share}")

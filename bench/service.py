@@ -51,6 +51,10 @@ class ServiceProcess:
             while (await self.stats())["open"]:  # noqa: ASYNC110 - another process counts
                 await asyncio.sleep(0.02)
 
+    async def cut_streams(self) -> None:
+        """All that are open: whoever should have closed them has left them behind."""
+        await self._ask(b"DELETE /streams", b"")
+
     def stop(self) -> None:
         """Ends it."""
         self._process.terminate()

@@ -1,7 +1,8 @@
 """The bench's own model service: `python -m bench.upstream` prints its port and plays one plan to every POST.
 
 Fixed bytes and one timer, so that hundreds of streams cost it less than they cost any subject. Beside the chat completions it
-plays the identity endpoint of App Service (GET /identity), takes its plan (PUT /plan) and tells its counters (GET /stats).
+plays the identity endpoint of App Service (GET /identity), takes its plan (PUT /plan), tells its counters (GET /stats) and cuts
+the streams that are open (DELETE /streams).
 """
 
 import asyncio
@@ -28,7 +29,8 @@ class Service:
 
     def __init__(self) -> None:
         self.plan = Plan()
-        self.requests = self.chunks = self.late_turns = self.open = 0
+        self.requests = self.chunks = self.late_turns = 0
+        self.open: set[Connection] = set()
         self._wheels: dict[float, Wheel] = {}
 
     def wheel(self, seconds: float) -> Wheel:
@@ -47,7 +49,7 @@ class Service:
             "requests": self.requests,
             "chunks": self.chunks,
             "late_turns": self.late_turns,
-            "open": self.open,
+            "open": len(self.open),
             "cpu_seconds": used.ru_utime + used.ru_stime,
         }
 
@@ -99,6 +101,10 @@ class Connection(asyncio.Protocol):
         elif method == b"PUT":
             self._service.plan = Plan(**json.loads(body))
             self._say({})
+        elif method == b"DELETE":
+            for connection in tuple(self._service.open):
+                connection.cut()
+            self._say({})
         elif target.startswith(b"/identity"):
             expires = str(int(time.time()) + 86400)
             self._say({"access_token": TOKEN, "expires_on": expires, "resource": "r", "token_type": "Bearer"})
@@ -112,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     def _play(self, plan: Plan) -> None:
         self._service.requests += 1
-        self._service.open += 1
+        self._service.open.add(self)
         self._is_open = True
         self._endless, self._left = not plan.chunks, plan.chunks
         if plan.seconds == 0 and plan.chunks == 1:
@@ -155,9 +161,12 @@ class Connection(asyncio.Protocol):
         if self._wheel is not None:
             self._wheel.remove(self)
             self._wheel = None
-        if self._is_open:
-            self._is_open = False
-            self._service.open -= 1
+        self._is_open = False
+        self._service.open.discard(self)
+
+    def cut(self) -> None:
+        """The stream ends here."""
+        self._transport.abort()
 
 
 async def _serve() -> None:

@@ -57,8 +57,6 @@ class Service:
             with importing():
                 await load()
             await telemetry.start()
-            with importing():  # once more, for what was just imported
-                pass
 
         drain_seconds = settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS
         tune(self._open_streams, drain_seconds, warm_up, telemetry.stop)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.receipt import LOGGER_NAME as RECEIPTS
+from shared.worker import importing
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ class Telemetry(logging.Handler):
                 return
             self._is_opened = True
             try:
-                send, self._close = _exporter(self._target)
+                with importing():
+                    send, self._close = _exporter(self._target)
             except Exception as error:  # noqa: BLE001 - whatever it is, the app serves on
                 logging.getLogger("shared").removeHandler(self)
                 self._waiting.clear()
