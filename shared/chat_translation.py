@@ -33,10 +33,13 @@ class ChatTranslation:
         """The next events, encoded."""
         events: list[Event] = []
         try:
-            for frame in self._splitter.feed(data):
-                self._read(frame, events)
-                if self.is_ended:
-                    break
+            if lone := self._splitter.lone_data(data):
+                self._decode(lone, events)
+            else:
+                for frame in self._splitter.feed(data):
+                    self._read(frame, events)
+                    if self.is_ended:
+                        break
         except AnswerError as error:
             self.failure = error
         return self._encode(events) if events else b""
@@ -59,9 +62,10 @@ class ChatTranslation:
         return self._encoder.fail(error.error_object())
 
     def _read(self, frame: bytes, events: list[Event]) -> None:
-        data = frame_data(frame)
-        if not data:
-            return
+        if data := frame_data(frame):
+            self._decode(data, events)
+
+    def _decode(self, data: bytes, events: list[Event]) -> None:
         events += self._decoder.decode(data)
         self.is_ended = self._decoder.is_ended
         self.may_have_failed = self._decoder.may_have_failed

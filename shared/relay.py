@@ -51,6 +51,8 @@ class StreamRelay:
         """All frames of one read leave in one write, up to the ending: what a server says after it changes nothing."""
         out: list[bytes] = []
         try:
+            if lone := self._splitter.lone_data(data):
+                return data if self._takes(lone) else b""
             for frame in self._splitter.feed(data):
                 self._pass(frame, out)
                 if self.failure is not None or self.is_ended:
@@ -88,16 +90,18 @@ class StreamRelay:
 
     def _pass(self, frame: bytes, out: list[bytes]) -> None:
         data = frame_data(frame)
-        if not data:
-            out.append(frame)  # a comment, or a field that only a client may understand
-            return
+        # Without data it is a comment, or a field that only a client may understand.
+        if not data or self._takes(data):
+            out.append(frame)
+
+    def _takes(self, data: bytes) -> bool:
+        """Notes what the frame means; whether the client gets it."""
         kind = self._peek.look(data)
-        if kind is Kind.USAGE_ONLY and self._hides_usage:
-            return
-        out.append(frame)
         if kind is Kind.CONTENT:
             self.has_content = True
             self.chunks += 1
+        elif kind is Kind.USAGE_ONLY:
+            return not self._hides_usage
         elif kind is Kind.TERMINAL:
             self.has_content = self.is_ended = True
         elif kind is Kind.FAILED:
@@ -105,6 +109,7 @@ class StreamRelay:
         elif kind is Kind.ERROR and self._peek.error is not None:
             self._has_told_error = True
             self.failure = refusal_from_event(self._peek.error)
+        return True
 
 
 class CollectedRelay(StreamRelay):

@@ -64,6 +64,7 @@ class AnswerResponse(Response):
         self._send: Send
         self._task: asyncio.Task[object] | None = None
         self._beat: asyncio.Task[None] | None = None
+        self._now = asyncio.get_running_loop().time
         self._has_left = False
         self._has_spoken = False
         self._interruption: AnswerError | None = None
@@ -164,7 +165,7 @@ class AnswerResponse(Response):
                 await self._commit(answer)
         await self._send({"type": "http.response.body", "body": block, "more_body": True})
         self.is_writing = False
-        self.last_write = answer.last_read = asyncio.get_running_loop().time()
+        self.last_write = answer.last_read = self._now()
 
     async def _commit(self, answer: Answer) -> None:
         """Sends the head. From here on a failure is an error ending."""
@@ -185,7 +186,7 @@ class AnswerResponse(Response):
             return
         if not self.is_committed:
             await self._commit(answer)
-        self.last_write = asyncio.get_running_loop().time()
+        self.last_write = self._now()
         await self._send({"type": "http.response.body", "body": answer.translation.heartbeat, "more_body": True})
 
     async def _end(self, answer: Answer, error: AnswerError | None) -> None:

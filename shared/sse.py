@@ -27,12 +27,20 @@ class FrameSplitter:
         self._held = b""
         self._at_start = True
 
+    def lone_data(self, data: bytes) -> bytes | None:
+        """The data of these bytes where they are exactly one frame of one `data: ` line, which nearly every read is.
+
+        Where they are not: None, and then they are to be fed.
+        """
+        if self._held or self._at_start or not data.startswith(b"data: ") or b"\r" in data:
+            return None
+        is_one_line = data.find(b"\n") == len(data) - 2 and data.endswith(b"\n") and len(data) <= self._max
+        return data[6:-2] if is_one_line else None
+
     def feed(self, data: bytes) -> Iterable[bytes]:
         """Takes the next bytes and gives the frames that are whole now, each with its blank line."""
         if self._held:
             data = self._held + data
-        elif not self._at_start and 0 <= data.find(b"\n\n") == len(data) - 2 <= self._max and b"\r" not in data:
-            return (data,)  # nearly always: one read, one frame
         if self._at_start:
             if len(data) < len(_BOM) and _BOM.startswith(data):
                 self._held = data

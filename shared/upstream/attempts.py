@@ -25,6 +25,7 @@ from shared.translation import Translation
 from shared.upstream.call import UpstreamCall
 from shared.upstream.client import UpstreamClients
 from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Choice
+from shared.upstream.reading import explained, read_last_bytes
 from shared.upstream.refusals import IDENTITY_STATUSES, moves_on
 from shared.upstream.verdict import most_useful, retry_pause
 
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-EXPLANATION_SECONDS = 1.0
-"""How long an announced failure waits for the event that explains it."""
-LAST_BYTES_SECONDS = 0.25
-"""How long a finished answer waits for the upstream's own end, so that the connection can be used again."""
 WHOLE_ANSWER_SECONDS = 230.0
 """An answer in one piece says nothing until it is there; past this the platform has cut it anyway."""
 
@@ -93,7 +90,7 @@ class Answer:
             if begun.held:
                 yield begun.held
             while not translation.is_ended and translation.failure is None:
-                data = await _read(body, translation)
+                data = await (explained(body) if translation.may_have_failed else body.read())
                 self.last_read = clock()
                 block = translation.feed(data) if data else translation.end()
                 if block:
@@ -105,7 +102,7 @@ class Answer:
             if not translation.is_ended:
                 raise UpstreamCut("The model's service ended the answer before the model did.")
             if not body.at_end():
-                await _last_bytes(body)
+                await read_last_bytes(body)
         finally:
             body.close()
             self._remember_owner(begun.choice)
@@ -203,7 +200,7 @@ class Answer:
         held = bytearray()
         data = b"-"
         while data and not translation.has_content:
-            data = await _read(response.body, translation)
+            data = await (explained(response.body) if translation.may_have_failed else response.body.read())
             block = translation.feed(data) if data else translation.end()
             if not translation.has_content and translation.failure is not None:
                 raise translation.failure
@@ -241,24 +238,3 @@ def _identity_refused(choice: Choice, status: int) -> UpstreamIdentityRefused:
 def _close(response: "UpstreamResponse | None") -> None:
     if response is not None:
         response.body.close()
-
-
-async def _read(body: "Body", translation: Translation) -> bytes:
-    """What arrives next; b'' at the end, and where an announced failure stays unexplained, whatever became of the rest."""
-    if not translation.may_have_failed:
-        return await body.read()
-    try:
-        async with asyncio.timeout(EXPLANATION_SECONDS):
-            return await body.read()
-    except (TimeoutError, UpstreamCut):
-        return b""
-
-
-async def _last_bytes(body: "Body") -> None:
-    """The answer is complete; only the connection's reuse is at stake."""
-    try:
-        async with asyncio.timeout(LAST_BYTES_SECONDS):
-            while await body.read():
-                pass
-    except (TimeoutError, UpstreamCut):
-        pass
