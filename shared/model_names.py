@@ -3,6 +3,9 @@
 from shared.errors import BadRequest, ModelNotFound
 from shared.settings import Settings
 
+MAX_MODEL_CHARACTERS = 256
+"""A model's name goes into the log, and into a refusal."""
+
 
 def resolve_model(settings: Settings, name: str | None) -> str:
     """The model that the backends are asked for. Raises `ModelNotFound`, or `BadRequest` where none is named or known."""
@@ -11,6 +14,8 @@ def resolve_model(settings: Settings, name: str | None) -> str:
         if not chosen:
             raise BadRequest("'model' is missing, and this service has no default model.", param="model")
         return settings.models.get(chosen, chosen)
+    if len(name) > MAX_MODEL_CHARACTERS:
+        raise BadRequest(f"'model' is not valid; expected at most {MAX_MODEL_CHARACTERS} characters.", param="model")
     if settings.models:
         if name in settings.models:
             return settings.models[name]

@@ -22,9 +22,6 @@ OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
 USAGE_ON_REQUEST = frozenset({"chat/completions", "completions"})
 """Streams that tell their usage only when asked to."""
 
-MAX_MODEL_CHARACTERS = 256
-"""It goes into the log."""
-
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TRUE = msgspec.Raw(b"true")
 
@@ -50,7 +47,7 @@ def parse_openai_request(raw: bytes) -> OpenAIRequest:
     """Raises `InvalidJson` or `BadRequest`."""
     fields = _object(raw)
     model = _value(fields, "model")
-    if model is not None and not (isinstance(model, str) and len(model) <= MAX_MODEL_CHARACTERS):
+    if model is not None and not isinstance(model, str):
         raise BadRequest("'model' is not valid; expected the name of a model.", param="model")
     stream = _value(fields, "stream")
     if stream is not None and not isinstance(stream, bool):

@@ -90,9 +90,8 @@ WRONG: list[tuple[Any, str, str]] = [
     (HI | {"stop": [""]}, "stop", "not empty"),
     (HI | {"seed": "x"}, "seed", "a whole number"),
     (HI | {"stream": "yes"}, "stream", "true or false"),
-    (HI | {"model": ""}, "model", "1 to 256 characters"),
-    (HI | {"model": " "}, "model", "1 to 256 characters"),
-    (HI | {"model": "m" * 257}, "model", "1 to 256 characters"),
+    (HI | {"model": ""}, "model", "not empty"),
+    (HI | {"model": " "}, "model", "not empty"),
     (HI | {"x" * 1000: 1}, "x" * 128 + "…", "allowed are input"),
 ]
 

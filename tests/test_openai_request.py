@@ -88,7 +88,7 @@ def test_what_cannot_be_relayed_is_a_400(body: bytes) -> None:
 
 
 def test_a_model_that_is_no_name_is_a_400() -> None:
-    for model in (7, ["m"], "m" * 257):
+    for model in (7, ["m"]):
         with pytest.raises(BadRequest) as caught:
             parse_openai_request(json.dumps({"model": model}).encode())
         assert caught.value.param == "model"

@@ -1,7 +1,7 @@
 """Packages whose own list of names is read only when somebody looks for one: what a cold start need not import.
 
-`import openai` builds some two thousand classes for requests and answers, in four hundred modules. This app passes bytes
-on and needs none of them. A late package is there and so are its modules, but its `__init__` runs at the first look at a name
+`import openai` 3.52 builds eleven hundred classes for requests and answers, in 468 modules. This app passes bytes on and
+needs none of them. A late package is there and so are its modules, but its `__init__` runs at the first look at a name
 of its own, so that nobody can tell the difference but by the clock.
 """
 

@@ -195,10 +195,15 @@ class ResponseBody:
         self._lost = protocol.closed if protocol is not None else None
         if self._lost is not None:
             self._lost.add_done_callback(self._on_lost)
+        elif protocol is not None:  # it was lost before anybody listened
+            self._fail()
 
     def _on_lost(self, lost: asyncio.Future[None]) -> None:
-        # NOTE: after an error in the framing of a body aiohttp closes the connection, and lets the reader wait for ever.
         _hear(lost)
+        self._fail()
+
+    def _fail(self) -> None:
+        # NOTE: after an error in the framing of a body aiohttp closes the connection, and lets the reader wait for ever.
         if not self._content.is_eof() and self._content.exception() is None:
             self._content.set_exception(aiohttp.ClientPayloadError("the connection has gone"))
 

@@ -143,6 +143,17 @@ def test_a_client_that_leaves_after_the_last_frame_has_a_finished_answer(app: Ap
     assert app.receipts(model="left at the end", ended="finished")
 
 
+def test_a_process_that_stops_after_the_last_frame_adds_no_error_to_a_finished_answer(simulator: Simulator) -> None:
+    behaviour: dict[str, Any] = {"raw": [[0, RAW], [5, base64.b64encode(b": late\n\n").decode()]]}
+    with App.start(simulator, DRAIN_SECONDS="0.05") as app:
+        with WAYS["openai chat"].begin(app, "gpt", sim(**behaviour)) as probe:
+            probe.read_until(b"[DONE]\n\n")
+            app.signal(signal.SIGTERM)
+            seen = probe.read_all()
+        assert seen.ending == "complete"
+        assert seen.body.endswith(b"[DONE]\n\n")
+
+
 def test_no_prompt_answer_key_or_token_is_in_the_logs(simulator: Simulator) -> None:
     key = "caller-key-PLANTED"
     digest = hashlib.sha256(key.encode()).hexdigest()

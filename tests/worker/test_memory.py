@@ -26,8 +26,9 @@ MOST_BYTES = 50
 MOST_BLOCKS = 0.1
 """A kept object is one block or more of each request; idle connections come and go."""
 FEW, MANY = 10, 60
-MOST_BLOCKS_OF_AN_OPEN_STREAM = 425
-"""380 of them are what aiohttp, uvicorn, the event loop and this app need for it; the framework's layers would be 75 more."""
+MOST_BLOCKS_OF_AN_OPEN_STREAM = {"chat sse": 405, "openai chat": 395}
+"""Some 385 and 375 are what aiohttp, uvicorn, the event loop and this app need for it. The framework's layers would be 75 more,
+the upstream's head 35."""
 
 
 async def ask_often(url: str, times: int) -> None:
@@ -60,7 +61,7 @@ def test_20000_requests_grow_the_worker_by_less_than_50_bytes_each(simulator: Si
     assert statistics.quantiles(growth, n=4)[0] < MOST_BYTES
 
 
-@pytest.mark.parametrize("way", ["chat sse", "openai chat"])
+@pytest.mark.parametrize("way", MOST_BLOCKS_OF_AN_OPEN_STREAM)
 def test_an_open_stream_keeps_no_web_framework_around_it(app: App, way: str) -> None:
     with ExitStack() as streams:
         blocks = []
@@ -74,4 +75,4 @@ def test_an_open_stream_keeps_no_web_framework_around_it(app: App, way: str) -> 
             blocks.append(app.worker_blocks)
     per_stream = (blocks[1] - blocks[0]) / (MANY - FEW)
     print(f"per open stream: {per_stream:.0f} blocks")
-    assert per_stream < MOST_BLOCKS_OF_AN_OPEN_STREAM
+    assert per_stream < MOST_BLOCKS_OF_AN_OPEN_STREAM[way]

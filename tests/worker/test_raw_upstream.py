@@ -87,6 +87,7 @@ STREAMS: dict[str, tuple[list[Step], Outcome]] = {
     "gzip that nobody asked for": ([answer(gzip.compress(STREAM), headers=EVENTS + GZIP)], NOT_BEGUN),
     "a long header": ([answer(STREAM, headers=f"x-long: {'a' * 20_000}\r\n")], FINISHED),
     "a header that is too long": ([answer(STREAM, headers=f"x-long: {'a' * 200_000}\r\n")], UNREACHABLE),
+    "broken chunks at once": ([chunked(BEGUN, is_complete=False) + b"zz\r\n", HANG], UNREACHABLE),
     "broken chunks": ([chunked(BEGUN, is_complete=False), 0.1, b"zz\r\n", HANG], CUT),
     "something that is not HTTP": ([b"\x00\x01\x02\r\n\r\n"], UNREACHABLE),
     "a redirect": ([answer(b"moved", status="302 Found", headers="location: http://127.0.0.1:1/\r\n")], FAILED),
