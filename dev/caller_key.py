@@ -3,7 +3,7 @@
 import re
 import sys
 
-from shared.caller_keys import make_caller_key
+from shared.config.caller_keys import make_caller_key
 
 
 def main(name: str) -> int:

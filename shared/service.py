@@ -5,24 +5,25 @@ With a wrong setting it still answers every request, with the one sentence that 
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.chat_face import ChatFace
-from shared.cors import cors_headers, preflight_headers
-from shared.edge import Arrival
+from shared.chat.endpoint import ChatFace
+from shared.config.settings import Settings, host_checks_keys
 from shared.errors import Misconfigured, NotFound
-from shared.home import home_text
-from shared.open_streams import OpenStreams
-from shared.openai_face import OpenAIFace
-from shared.page_files import page_answer
-from shared.settings import Settings, host_checks_keys
-from shared.telemetry import Telemetry, TelemetryTarget
+from shared.hosting.telemetry import Telemetry, TelemetryTarget
+from shared.hosting.worker import importing, tune
+from shared.http.context import Arrival
+from shared.http.cors import cors_headers, preflight_headers
+from shared.http.open_streams import OpenStreams
+from shared.openai_api.endpoint import OpenAIFace
+from shared.page.files import page_answer
+from shared.page.home import home_text
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
 from shared.upstream.pool import BackendPool
-from shared.worker import importing, tune
 
 _log = logging.getLogger(__name__)
 _DEFAULT_DRAIN_SECONDS = 25.0
@@ -59,7 +60,7 @@ class Service:
             await telemetry.start()
 
         drain_seconds = settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS
-        tune(self._open_streams, drain_seconds, warm_up, telemetry.stop)
+        tune(partial(self._open_streams.drain, drain_seconds), warm_up, telemetry.stop)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Service":

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.encoders import ENCODERS
-from shared.settings import SETTING_NAMES
+from shared.chat.encoders import ENCODERS
+from shared.config.settings import SETTING_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

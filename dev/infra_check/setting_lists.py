@@ -37,15 +37,15 @@ _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTIL
 
 
 def code_settings(root: Path) -> tuple[str, ...]:
-    """`SETTING_NAMES` of shared/settings.py, read and not run."""
-    for statement in ast.parse((root / "shared" / "settings.py").read_text(encoding="utf-8")).body:
+    """`SETTING_NAMES` of shared/config/settings.py, read and not run."""
+    for statement in ast.parse((root / "shared" / "config" / "settings.py").read_text(encoding="utf-8")).body:
         if (
             isinstance(statement, ast.AnnAssign)
             and ast.unparse(statement.target) == "SETTING_NAMES"
             and statement.value
         ):
             return tuple(ast.literal_eval(statement.value))
-    raise LookupError("shared/settings.py has no SETTING_NAMES")
+    raise LookupError("shared/config/settings.py has no SETTING_NAMES")
 
 
 def example_settings(root: Path) -> dict[str, str]:

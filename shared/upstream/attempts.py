@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.config.settings import Settings
 from shared.errors import (
     AnswerError,
     ModelNotFound,
@@ -20,14 +21,13 @@ from shared.errors import (
     UpstreamTimeout,
 )
 from shared.receipt import AttemptRecord, Receipt
-from shared.settings import Settings
 from shared.translation import Translation
 from shared.upstream.call import UpstreamCall
 from shared.upstream.client import UpstreamClients
+from shared.upstream.failover import most_useful, retry_pause
 from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Choice
 from shared.upstream.reading import explained, read_last_bytes
 from shared.upstream.refusals import IDENTITY_STATUSES, moves_on
-from shared.upstream.verdict import most_useful, retry_pause
 
 if TYPE_CHECKING:
     from shared.upstream.client import UpstreamResponse

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.backend_list import Backend
+from shared.config.backends import Backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

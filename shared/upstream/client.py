@@ -12,12 +12,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from shared.backend_list import Backend
+from shared.config.backends import Backend
+from shared.config.settings import Settings
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
-from shared.settings import Settings
+from shared.hosting.late_packages import late
 from shared.upstream.call import UpstreamCall
 from shared.upstream.identity import TokenSource, load_managed_identity, make_credential
-from shared.upstream.late_packages import late
 from shared.upstream.refusals import refusal_from_status
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from client.failures import (
     USAGE,
 )
 from dev.simulator.control import Simulator
-from shared.caller_keys import make_caller_key
+from shared.config.caller_keys import make_caller_key
 from tests.app_process import ROOT, App
 
 COMMAND = [sys.executable, "-m", "client"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dev.simulator.control import Simulator
-from shared.caller_keys import make_caller_key
+from shared.config.caller_keys import make_caller_key
 from tests.app_process import App
 from tests.clients.sides import KINDS, UPSTREAM_KEY, Both, Sides
 

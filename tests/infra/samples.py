@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.settings import Settings
+from shared.config.settings import Settings
 
 ACCOUNT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts"
 SEVERAL = [

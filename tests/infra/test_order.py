@@ -9,7 +9,7 @@ from dev.infra_check.scanner import literal
 from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings, code_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project, snake
-from shared.settings import SETTING_NAMES, Settings
+from shared.config.settings import SETTING_NAMES, Settings
 from tests.infra.planting import ROOT, said
 
 OWN_CHECKS = (
@@ -37,7 +37,7 @@ def test_the_tree_is_in_order(check: str) -> None:
 
 
 def test_the_listed_settings_are_exactly_those_that_the_code_reads() -> None:
-    source = (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")
+    source = (ROOT / "shared" / "config" / "settings.py").read_text(encoding="utf-8")
     read = set(re.findall(r'read\.\w+\(\s*"([A-Z_]+)"', source))
     assert read == set(SETTING_NAMES)
     assert code_settings(ROOT) == SETTING_NAMES

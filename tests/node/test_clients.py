@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from dev.simulator.control import Simulator
-from shared.caller_keys import make_caller_key
+from shared.config.caller_keys import make_caller_key
 from tests.app_process import App
 from tests.node.toolchain import HERE, MISSING, Node, find_node
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.page_files import ROOT, SECURITY_HEADERS, PageAnswer, page_answer, version
+from shared.page.files import ROOT, SECURITY_HEADERS, PageAnswer, page_answer, version
 
 
 def get(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageAnswer:

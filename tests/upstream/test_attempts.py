@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.backend_list import Backend
-from shared.chat_translation import ChatTranslation
-from shared.encoders import ENCODERS
+from shared.chat.dialects import DIALECTS
+from shared.chat.encoders import ENCODERS
+from shared.chat.translation import ChatTranslation
+from shared.config.backends import Backend
+from shared.config.settings import Settings
 from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamRefusal, UpstreamUnreachable
-from shared.peek import ChunkPeek, ResponsePeek
+from shared.openai_api.inspector import ChunkPeek, ResponsePeek
+from shared.openai_api.relay import StreamRelay
 from shared.receipt import Receipt
-from shared.relay import StreamRelay
-from shared.settings import Settings
 from shared.translation import Translation
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
 from shared.upstream.client import UpstreamClients
-from shared.upstream.dialects import DIALECTS
 from shared.upstream.pool import BackendPool
 
 FRAMES = {

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from shared.backend_list import Backend
+from shared.config.backends import Backend
 from shared.upstream.pool import FIRST_PAUSE_SECONDS, BackendPool, Choice
 
 

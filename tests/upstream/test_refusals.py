@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from shared.config.settings import Settings
 from shared.errors import ErrorObject, UpstreamIdentityRefused, UpstreamRefusal, UpstreamTimeout, UpstreamUnreachable
-from shared.settings import Settings
+from shared.upstream.failover import most_useful, retry_pause
 from shared.upstream.refusals import moves_on, refusal_from_event, refusal_from_status, retry_after_seconds
-from shared.upstream.verdict import most_useful, retry_pause
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])

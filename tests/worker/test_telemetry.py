@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dev.simulator.control import Simulator
-from shared.telemetry import Telemetry, TelemetryTarget
+from shared.hosting.telemetry import Telemetry, TelemetryTarget
 from tests.app_process import App
 from tests.worker.sim import sim
 

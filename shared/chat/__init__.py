@@ -1,0 +1,1 @@
+"""POST /chat: our own small API, in many wire formats."""

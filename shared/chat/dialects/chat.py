@@ -1,0 +1,126 @@
+"""Chat completions, https://platform.openai.com/docs/api-reference/chat-streaming, as Azure sends them.
+
+Survived: chunks without choices, without delta, without content, without an id; annotations after the end; usage in a
+chunk of its own; blocked output that has a finish_reason and no delta.
+"""
+
+from typing import Any
+
+import msgspec
+
+from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
+from shared.config.backends import Backend
+from shared.events import Delta, Event, Finished, Reasoning, Started
+from shared.upstream.refusals import read_error, refusal_from_event
+from shared.upstream.wire import CompletionUsage, decode_frame, finish_reason_of, text_of
+
+PATH = "chat/completions"
+DONE = b"[DONE]"
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+
+
+class _Choice(msgspec.Struct):
+    index: int | None = None
+    delta: _Delta | None = None
+    text: Any = None
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    """A chunk of chat completions or, with `text`, of legacy completions."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: CompletionUsage | None = None
+    error: Any = None
+
+
+_DECODER = msgspec.json.Decoder(Chunk)
+
+
+def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:
+    """The upstream's request."""
+    body: dict[str, Any] = {
+        "model": deployment,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        # Reasoning models take only the newer name; servers that merely resemble OpenAI's may know only the older one.
+        "max_completion_tokens" if backend.is_azure else "max_tokens": request.max_output_tokens,
+        "reasoning_effort": request.reasoning_effort,
+        "stop": request.stop,
+        "seed": request.seed,
+    }
+    return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return {"role": message.role, "content": message.text}
+    return {"role": message.role, "content": [_part(part) for part in message.parts]}
+
+
+def _part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    image = {"url": part.url} if part.detail is None else {"url": part.url, "detail": part.detail}
+    return {"type": "image_url", "image_url": image}
+
+
+class Decoder:
+    """The data of one frame after another -> events. One per answer; reads choice 0 only."""
+
+    def __init__(self) -> None:
+        self.is_ended = False
+        self.may_have_failed = False
+        self._is_started = False
+        self._finish_reason: str | None = None
+
+    def decode(self, data: bytes) -> list[Event]:
+        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamRefusal` for an error event."""
+        if data == DONE:
+            return self._end()
+        chunk = decode_frame(_DECODER, data)
+        if chunk.error is not None:
+            raise refusal_from_event(read_error(chunk.error, fallback="The model's service ended the answer."))
+        events: list[Event] = []
+        for choice in chunk.choices or ():
+            if not choice.index:
+                self._read_choice(chunk, choice, events)
+        if chunk.usage is not None:
+            events.append(chunk.usage.event())
+        return events
+
+    def end(self) -> list[Event]:
+        """The stream ended cleanly. It is an ending only if the model had finished: some servers send no [DONE]."""
+        return [] if self.is_ended else self._end()
+
+    def _end(self) -> list[Event]:
+        if self._finish_reason is None:
+            return []
+        self.is_ended = True
+        return [Finished(self._finish_reason)]
+
+    def _read_choice(self, chunk: Chunk, choice: _Choice, events: list[Event]) -> None:
+        delta = choice.delta
+        if not self._is_started and (delta is not None or choice.text is not None or choice.finish_reason):
+            self._is_started = True
+            events.append(Started(chunk.id or "", chunk.model or ""))
+        if delta is not None:
+            if reasoning := text_of(delta.reasoning_content or delta.reasoning):
+                events.append(Reasoning(reasoning))
+            if text := text_of(delta.content) or text_of(delta.refusal):
+                events.append(Delta(text))
+        elif text := text_of(choice.text):
+            events.append(Delta(text))
+        if choice.finish_reason:
+            self._finish_reason = finish_reason_of(choice.finish_reason)

@@ -1,0 +1,48 @@
+"""Legacy completions: a prompt goes up; chunks with `text` and `finish_reason` come down.
+
+https://platform.openai.com/docs/api-reference/completions. The framing and the chunk are those of chat completions.
+"""
+
+from typing import Any
+
+import msgspec
+
+from shared.chat.dialects.chat import Decoder
+from shared.chat.request import ChatRequest, ImagePart
+from shared.config.backends import Backend
+from shared.errors import BadRequest
+
+__all__ = ["PATH", "Decoder", "request_body"]
+
+PATH = "completions"
+_SPEAKERS = {"system": "System", "developer": "System", "user": "User", "assistant": "Assistant"}
+
+
+def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - one shape for all
+    """The upstream's request. Raises `BadRequest` for what a prompt of text can't carry."""
+    if any(isinstance(part, ImagePart) for message in request.messages for part in message.parts):
+        raise BadRequest("Images are not supported by this deployment's completions model.", param="messages")
+    if request.reasoning_effort is not None:
+        raise BadRequest(
+            "'reasoning_effort' is not supported by this deployment's completions model.", param="reasoning_effort"
+        )
+    body: dict[str, Any] = {
+        "model": deployment,
+        "prompt": _prompt(request),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_tokens": request.max_output_tokens,
+        "stop": request.stop,
+        "seed": request.seed,
+    }
+    return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+
+
+def _prompt(request: ChatRequest) -> str:
+    """A lone text goes up as it is; a conversation is written out, ending where the assistant's turn begins."""
+    if len(request.messages) == 1 and request.messages[0].role == "user":
+        return request.messages[0].text
+    turns = [f"{_SPEAKERS[message.role]}: {message.text}" for message in request.messages]
+    return "\n\n".join([*turns, "Assistant:"])

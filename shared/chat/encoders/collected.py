@@ -1,0 +1,26 @@
+"""A streaming format that leaves in one piece: for a deployment that does not stream, and clients that read no other format."""
+
+from shared.chat.encoders.encoder import Encoder
+from shared.errors import ErrorObject
+from shared.events import Event, Finished
+
+
+class Collected:
+    """Holds back what another encoder says until the answer is finished."""
+
+    heartbeat = b""
+    is_whole = True
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.media_type = encoder.media_type
+        self.headers = encoder.headers
+        self._held = bytearray()
+
+    def encode(self, events: list[Event]) -> bytes:
+        """Nothing until the answer is finished, then all of it."""
+        self._held += self._encoder.encode(events)
+        return bytes(self._held) if any(isinstance(event, Finished) for event in events) else b""
+
+    def fail(self, error: ErrorObject) -> None:
+        """None: nothing has been sent when an answer fails."""

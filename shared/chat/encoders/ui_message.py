@@ -1,0 +1,119 @@
+"""The Vercel AI SDK's UI message stream, version 1: what `useChat` reads.
+
+https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol#ui-message-stream-protocol. Its client refuses parts that it doesn't know, so
+what is ours alone goes out as `data-*`. It takes every end without an `error` part for a good one, and passes over `abort` and
+`[DONE]`: so a failed answer ends with `error` and nothing after it, its open text left open.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from shared.chat.encoders.event_json import event_json
+from shared.errors import ErrorObject
+from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.sse import HEARTBEAT, write_frame
+
+Part = dict[str, Any]
+
+_FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
+_DONE = write_frame(b"[DONE]")
+
+
+class UiMessageEncoder:
+    """One message of one step. Texts and reasonings are numbered; what interrupts one ends it."""
+
+    media_type = "text/event-stream; charset=utf-8"
+    headers: Mapping[str, str] = MappingProxyType({"x-vercel-ai-ui-message-stream": "v1"})
+    heartbeat = HEARTBEAT
+    is_whole = False
+
+    def __init__(self) -> None:
+        self._has_started = False
+        self._open = ""
+        """The kind of the part that is being written: text, reasoning, or none."""
+        self._number = 0
+        self._usage: Usage | None = None
+
+    def encode(self, events: list[Event]) -> bytes:
+        """One frame per part."""
+        out = bytearray()
+        for event in events:
+            for part in self._parts(event):
+                out += write_frame(event_json(part))
+            if isinstance(event, Finished):
+                out += _DONE
+        return bytes(out)
+
+    def fail(self, error: ErrorObject) -> bytes:
+        """An `error` part."""
+        return self.encode([Failed(error)])
+
+    def _parts(self, event: Event) -> list[Part]:
+        match event:
+            case Delta(text):
+                return self._say("text", text)
+            case Reasoning(text):
+                return self._say("reasoning", text)
+            case Started():
+                return self._start(event)
+            case Step(name, status):
+                step = {"type": "data-step", "id": name, "data": {"name": name, "status": status}}
+                return [*self._begin(), *self._close(), step]
+            case Usage():
+                self._usage = event  # told with the end
+                return []
+            case Finished(reason):
+                return self._finish(reason)
+            case Failed(error):
+                return [{"type": "error", "errorText": error.message}]
+        raise TypeError(f"{type(event).__name__} has no form in the UI message stream")
+
+    def _start(self, event: Started) -> list[Part]:
+        self._has_started = True
+        start: Part = {"type": "start"}
+        if event.id:
+            start["messageId"] = event.id
+        if event.model:
+            start["messageMetadata"] = {"model": event.model}
+        return [start, {"type": "start-step"}]
+
+    def _begin(self) -> list[Part]:
+        return [] if self._has_started else self._start(Started("", ""))
+
+    def _say(self, kind: str, text: str) -> list[Part]:
+        parts: list[Part] = []
+        if self._open != kind:
+            parts = [*self._begin(), *self._close()]
+            self._open = kind
+            self._number += 1
+            parts.append({"type": f"{kind}-start", "id": self._id})
+        return [*parts, {"type": f"{kind}-delta", "id": self._id, "delta": text}]
+
+    @property
+    def _id(self) -> str:
+        return f"{self._open}-{self._number}"
+
+    def _close(self) -> list[Part]:
+        if not self._open:
+            return []
+        end = {"type": f"{self._open}-end", "id": self._id}
+        self._open = ""
+        return [end]
+
+    def _finish(self, reason: str) -> list[Part]:
+        finish: Part = {"type": "finish", "finishReason": _FINISH_REASONS.get(reason, reason)}
+        if self._usage is not None:
+            finish["messageMetadata"] = {"usage": _usage(self._usage)}
+        return [*self._begin(), *self._close(), {"type": "finish-step"}, finish]
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    """As the SDK's `LanguageModelUsage` has it."""
+    return {
+        "inputTokens": usage.input_tokens,
+        "inputTokenDetails": {"cacheReadTokens": usage.cached_tokens},
+        "outputTokens": usage.output_tokens,
+        "outputTokenDetails": {"reasoningTokens": usage.reasoning_tokens},
+        "totalTokens": usage.input_tokens + usage.output_tokens,
+    }

@@ -1,0 +1,82 @@
+"""`useChat`'s messages -> `Message`s: texts and images are taken, what earlier answers left behind is passed over.
+
+The shape is that of the Vercel AI SDK, https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message. It grows, so fields inside a
+message or a part that are not known here are not looked at; a part of an unknown type is refused, because it may carry
+something that the model was meant to see.
+"""
+
+from typing import Any
+
+from shared.chat.request import ImagePart, Message, Part, TextPart, check_image_url, check_message_count, expected
+from shared.errors import BadRequest
+
+ROLES = ("system", "user", "assistant")
+_PASSED_OVER = frozenset(
+    {
+        "step-start",
+        "reasoning",
+        "reasoning-file",
+        "source-url",
+        "source-document",
+        "custom",
+        "dynamic-tool",
+        "steering-message",
+    }
+)
+_PASSED_OVER_FAMILIES = ("data-", "tool-")
+
+
+def has_ui_messages(fields: dict[str, Any]) -> bool:
+    """Whether the request is `useChat`'s: only its messages have `parts`."""
+    listed = fields.get("messages")
+    return isinstance(listed, list) and any(isinstance(entry, dict) and "parts" in entry for entry in listed)
+
+
+def read_ui_messages(listed: Any) -> tuple[Message, ...]:
+    """The conversation. Raises `BadRequest`."""
+    check_message_count(listed)
+    messages = [_message(f"messages[{index}]", entry) for index, entry in enumerate(listed)]
+    kept = tuple(message for message in messages if message.parts)
+    if not kept:
+        raise expected("messages", "a message that says something")
+    return kept
+
+
+def _message(where: str, entry: Any) -> Message:
+    """An answer that failed before it said anything stays in the conversation without parts; the model never sees it."""
+    if not isinstance(entry, dict):
+        raise expected(where, "an object with role and parts")
+    role, listed = entry.get("role"), entry.get("parts")
+    if role not in ROLES:
+        raise expected(f"{where}.role", "one of " + ", ".join(ROLES))
+    if not isinstance(listed, list):
+        raise expected(f"{where}.parts", "a list of parts")
+    own = role == "assistant"
+    parts = [_part(f"{where}.parts[{index}]", part, is_answer=own) for index, part in enumerate(listed)]
+    said = tuple(part for part in parts if isinstance(part, ImagePart) or (part is not None and part.text.strip()))
+    if not said and not own:
+        raise expected(f"{where}.parts", "a text or an image")
+    return Message(role, said)
+
+
+def _part(where: str, part: Any, *, is_answer: bool) -> Part | None:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "text":
+        if not isinstance(part.get("text"), str):
+            raise expected(f"{where}.text", "text")
+        return TextPart(part["text"])
+    if kind == "file":
+        return None if is_answer else _image(where, part)
+    if isinstance(kind, str) and (kind in _PASSED_OVER or kind.startswith(_PASSED_OVER_FAMILIES)):
+        return None
+    raise expected(f"{where}.type", "text or file")
+
+
+def _image(where: str, part: dict[str, Any]) -> ImagePart:
+    media_type = part.get("mediaType")
+    if not isinstance(media_type, str) or not (media_type.startswith("image/") or media_type == "image"):
+        raise BadRequest(
+            f"'{where}.mediaType' is not valid; of files, only images can be sent here.", param=f"{where}.mediaType"
+        )
+    check_image_url(f"{where}.url", part.get("url"))
+    return ImagePart(part["url"])

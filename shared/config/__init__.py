@@ -1,0 +1,1 @@
+"""What the app is told by its environment, parsed once."""

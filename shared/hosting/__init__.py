@@ -1,0 +1,1 @@
+"""The process that the app runs in, and where its log goes."""

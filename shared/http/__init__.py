@@ -1,0 +1,1 @@
+"""The HTTP side that both APIs share: who calls, the request's body, the streaming response."""

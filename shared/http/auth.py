@@ -1,0 +1,61 @@
+"""Who may call: one rule per AUTH_MODE, in one table. Says who it is, or raises `Unauthorized`; never looks further."""
+
+from collections.abc import Callable, Mapping
+
+from shared.config.caller_keys import find_caller
+from shared.config.settings import Settings
+from shared.errors import Unauthorized
+
+_CHALLENGE = {"www-authenticate": "Bearer"}
+
+
+def authorise(settings: Settings, headers: Mapping[str, str]) -> str:
+    """The caller's name for the receipt. `headers` are the request's, looked up in any case of letters."""
+    return _RULES[settings.auth_mode](settings, headers)
+
+
+def _function(_settings: Settings, _headers: Mapping[str, str]) -> str:
+    # The host has checked the function key before the app saw the request, and does not say whose it was.
+    return "function"
+
+
+def _anonymous(_settings: Settings, _headers: Mapping[str, str]) -> str:
+    return "anonymous"
+
+
+def _keys(settings: Settings, headers: Mapping[str, str]) -> str:
+    presented = presented_key(headers)
+    if not presented:
+        raise Unauthorized(
+            "No API key was given. Send yours as 'Authorization: Bearer KEY', 'api-key: KEY' or 'x-functions-key: KEY'.",
+            headers=_CHALLENGE,
+        )
+    caller = find_caller(settings.caller_keys, presented)
+    if caller is None:
+        raise Unauthorized("The API key is not one that this service knows.", headers=_CHALLENGE)
+    return caller.name
+
+
+def _entra(_settings: Settings, headers: Mapping[str, str]) -> str:
+    # NOTE: anyone can send this header. It is believed only because the settings refuse AUTH_MODE=entra unless App Service
+    # authentication is on, which then overwrites whatever the caller sent.
+    principal = headers.get("x-ms-client-principal-id", "").strip()
+    if not principal:
+        raise Unauthorized("Sign in first: no authenticated principal came with the request.", headers=_CHALLENGE)
+    return principal
+
+
+_RULES: dict[str, Callable[[Settings, Mapping[str, str]], str]] = {
+    "function": _function,
+    "keys": _keys,
+    "entra": _entra,
+    "anonymous": _anonymous,
+}
+
+
+def presented_key(headers: Mapping[str, str]) -> str:
+    """The caller's key, from whichever of the three headers brings one."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return value.strip()
+    return headers.get("api-key", "").strip() or headers.get("x-functions-key", "").strip()

@@ -1,0 +1,84 @@
+"""The HTTP edge that both faces share: one request's identity, its plain responses, its error page."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from shared.errors import AnswerError, UpstreamRefusal
+from shared.hosting.worker import forget_invocation
+from shared.http.response import ErrorPage
+from shared.receipt import Receipt
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_RETRY_HEADERS = ("retry-after", "retry-after-ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request as it arrived: its id (the caller gets it as x-request-id), and the headers that CORS adds to its answer."""
+
+    request: Request
+    invocation_id: str
+    id: str
+    cors: Mapping[str, str]
+
+    @classmethod
+    def of(cls, request: Request, invocation_id: str, cors: Mapping[str, str]) -> "Arrival":
+        """Gives the request an id of its own."""
+        return cls(request, invocation_id, "req_" + secrets.token_hex(12), cors)
+
+    def receipt(self, face: str, caller: str) -> Receipt:
+        """A receipt to be filled in."""
+        return Receipt(id=self.id, invocation_id=self.invocation_id, face=face, caller=caller)
+
+    def started(self) -> None:
+        """The response has begun: the worker may forget the request."""
+        forget_invocation(self.invocation_id)
+
+    def plain(
+        self, body: bytes, *, status: int = 200, media_type: str | None = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Response:
+        """A response that is there at once."""
+        merged = {"x-request-id": self.id, **self.cors, **headers}
+        if varies := [one["vary"] for one in (self.cors, headers) if "vary" in one]:
+            merged["vary"] = ", ".join(varies)
+        return PlainResponse(self, body, status, media_type, merged)
+
+    def refuse(self, error: AnswerError) -> Response:
+        """A response that is nothing but an error, before any answer was asked for."""
+        page = own_error_page(error, {"x-request-id": self.id, **self.cors})
+        return PlainResponse(self, page.body, page.status, None, page.headers)
+
+
+class PlainResponse(Response):
+    """A response without a stream."""
+
+    def __init__(
+        self, arrival: Arrival, body: bytes, status: int, media_type: str | None, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(body, status, dict(headers), media_type)
+        self._arrival = arrival
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        self._arrival.started()
+        await super().__call__(scope, receive, send)
+
+
+def own_error_page(error: AnswerError, headers: Mapping[str, str]) -> ErrorPage:
+    """The error in our own words; of an upstream's headers only those that say when to come back."""
+    kept = error.headers
+    if isinstance(error, UpstreamRefusal):
+        kept = {name: kept[name] for name in _RETRY_HEADERS if name in kept}
+    own = {"content-type": "application/json", "cache-control": "no-store", **headers}
+    return ErrorPage(error.status, {**own, **kept}, error.body())
+
+
+def debug_headers(receipt: Receipt) -> dict[str, str]:
+    """Where the answer came from, and at which attempt."""
+    return {"x-backend": receipt.backend, "x-attempts": str(max(len(receipt.attempts), 1))}

@@ -1,0 +1,1 @@
+"""/v1 and /openai: OpenAI's API, relayed."""

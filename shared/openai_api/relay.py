@@ -1,0 +1,199 @@
+"""The OpenAI face's translations: the upstream's bytes go down as they came; see `translation.Translation`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from shared.errors import AnswerError, UpstreamFrameTooLarge
+from shared.events import Usage
+from shared.openai_api.inspector import Kind, Peek
+from shared.sse import HEARTBEAT, FrameSplitter, frame_data, write_frame
+from shared.upstream.refusals import refusal_from_event
+from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
+
+MAX_LOOKED_AT_BYTES = 1024 * 1024
+"""A whole answer up to this size is looked into for its usage; a larger one only passes."""
+MAX_COLLECTED_BYTES = 32 * 1024 * 1024
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class StreamRelay:
+    """A stream of events. `hides_usage`: the usage chunk was our wish, not the caller's."""
+
+    media_type = "text/event-stream; charset=utf-8"
+    headers = _NO_HEADERS
+    heartbeat = HEARTBEAT
+
+    def __init__(self, peek: Peek, *, hides_usage: bool, max_event_bytes: int) -> None:
+        self._peek = peek
+        self._hides_usage = hides_usage
+        self._splitter = FrameSplitter(max_event_bytes)
+        self._has_told_error = False
+        self.has_content = False
+        self.is_ended = False
+        self.may_have_failed = False
+        self.failure: AnswerError | None = None
+        self.chunks = 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream told."""
+        return self._peek.usage
+
+    @property
+    def answer_id(self) -> str:
+        """What the upstream calls it."""
+        return self._peek.answer_id
+
+    def feed(self, data: bytes) -> bytes:
+        """All frames of one read leave in one write, up to the ending: what a server says after it changes nothing."""
+        out: list[bytes] = []
+        try:
+            if lone := self._splitter.lone_data(data):
+                return data if self._takes(lone) else b""
+            for frame in self._splitter.feed(data):
+                self._pass(frame, out)
+                if self.failure is not None or self.is_ended:
+                    break
+        except AnswerError as error:
+            self.failure = self._announced_failure() or error
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        """A last frame without its blank line still counts; clients need the blank line."""
+        out: list[bytes] = []
+        try:
+            if left := self._splitter.flush():
+                self._pass(left + b"\n\n", out)
+        except AnswerError as error:
+            self.failure = self._announced_failure() or error
+        if self.failure is None:
+            self.failure = self._announced_failure()
+        return b"".join(out)
+
+    def _announced_failure(self) -> AnswerError | None:
+        if self.may_have_failed and self._peek.error is not None:
+            return refusal_from_event(self._peek.error)
+        return None
+
+    def fail(self, error: AnswerError) -> bytes | None:
+        """The format's error event; nothing more where the upstream's own has gone out.
+
+        Before the first content it has not: what was held is dropped with its attempt.
+        """
+        if self._has_told_error and self.has_content and error is self.failure:
+            return b""
+        name, value = self._peek.error_frame(error.error_object())
+        return write_frame(msgspec.json.encode(value), event=name)
+
+    def _pass(self, frame: bytes, out: list[bytes]) -> None:
+        data = frame_data(frame)
+        # Without data it is a comment, or a field that only a client may understand.
+        if not data or self._takes(data):
+            out.append(frame)
+
+    def _takes(self, data: bytes) -> bool:
+        """Notes what the frame means; whether the client gets it."""
+        kind = self._peek.look(data)
+        if kind is Kind.CONTENT:
+            self.has_content = True
+            self.chunks += 1
+        elif kind is Kind.USAGE_ONLY:
+            return not self._hides_usage
+        elif kind is Kind.TERMINAL:
+            self.has_content = self.is_ended = True
+        elif kind is Kind.FAILED:
+            self.may_have_failed = self._has_told_error = True
+        elif kind is Kind.ERROR and self._peek.error is not None:
+            self._has_told_error = True
+            self.failure = refusal_from_event(self._peek.error)
+        return True
+
+
+class CollectedRelay(StreamRelay):
+    """A stream that leaves in one piece, because this deployment does not stream."""
+
+    heartbeat = b""
+
+    def __init__(self, peek: Peek, *, hides_usage: bool, max_event_bytes: int) -> None:
+        super().__init__(peek, hides_usage=hides_usage, max_event_bytes=max_event_bytes)
+        self._collected = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        """Nothing, until the answer is complete."""
+        return self._collect(super().feed(data))
+
+    def end(self) -> bytes:
+        """Everything, where the answer is complete."""
+        return self._collect(super().end())
+
+    def _collect(self, block: bytes) -> bytes:
+        self._collected += block
+        if len(self._collected) > MAX_COLLECTED_BYTES:
+            self.failure = UpstreamFrameTooLarge("The answer is too large to be sent in one piece.")
+        return bytes(self._collected) if self.is_ended else b""
+
+
+class _WholeUsage(msgspec.Struct):
+    id: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+_WHOLE = msgspec.json.Decoder(_WholeUsage)
+
+
+class WholeRelay:
+    """An answer in one piece, passed on as it comes. It has no error ending: a failure cuts the connection.
+
+    `may_be_empty`: nothing at all is an answer too, such as to a DELETE.
+    """
+
+    media_type = "application/json"
+    headers = _NO_HEADERS
+    heartbeat = b""
+
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        self._may_be_empty = may_be_empty
+        self._seen = bytearray()
+        self.has_content = False
+        self.is_ended = False
+        self.may_have_failed = False
+        self.failure: AnswerError | None = None
+        self.usage: Usage | None = None
+        self.chunks = 0
+        self.answer_id = ""
+
+    def feed(self, data: bytes) -> bytes:
+        """The same bytes."""
+        self.has_content = True
+        self.chunks += 1
+        if len(self._seen) <= MAX_LOOKED_AT_BYTES:
+            self._seen += data
+        return data
+
+    def end(self) -> bytes:
+        """The body is complete: the transport has checked its length."""
+        self.has_content = self.is_ended = bool(self._seen) or self._may_be_empty
+        if 0 < len(self._seen) <= MAX_LOOKED_AT_BYTES:
+            self._look()
+        return b""
+
+    def fail(self, error: AnswerError) -> None:
+        """None: there is no place for it in half a JSON object."""
+
+    def _look(self) -> None:
+        try:
+            whole = decode_frame(_WHOLE, bytes(self._seen))
+            self.answer_id = whole.id or ""
+            if whole.usage is not None:
+                self.usage = _usage_event(whole.usage)
+        except (AnswerError, msgspec.ValidationError):
+            pass  # not an object that tells its usage; it passes all the same
+
+
+def _usage_event(usage: dict[str, Any]) -> Usage:
+    if "input_tokens" in usage:
+        return msgspec.convert(usage, ResponseUsage).event()
+    return msgspec.convert(usage, CompletionUsage).event()

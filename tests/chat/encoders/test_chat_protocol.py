@@ -1,0 +1,108 @@
+"""The AI Chat Protocol: its lines, its one object, and what is carried through. Its own client's view is in tests/node."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.chat.encoders import CARRYING_ENCODERS, encoder_factory
+from shared.chat.encoders.chat_protocol import ChatProtocolEncoder, ChatProtocolWholeEncoder
+from shared.errors import ErrorObject
+from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
+
+GOLDEN = Path(__file__).parent / "golden"
+ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
+STARTED = Started("a1", "m")
+CARRIED = {"context": {"overrides": {"top": 3}}, "sessionState": None}
+ANSWER: list[Event] = [
+    STARTED,
+    Step("web_search", "searching"),
+    Reasoning("Let me "),
+    Reasoning("think."),
+    Delta("Grüße,"),
+    Delta(" Welt"),
+    Usage(9, 12, 4, 3),
+    Finished("stop"),
+]
+
+
+def lines(data: bytes) -> list[Any]:
+    return [json.loads(line) for line in data.split(b"\n") if line]
+
+
+def test_the_first_line_tells_the_role_and_brings_back_what_was_carried() -> None:
+    first, *others = lines(ChatProtocolEncoder(CARRIED).encode(ANSWER))
+    assert first == {"delta": {"role": "assistant"}, **CARRIED}
+    assert all(set(line) == {"delta"} and "role" not in line["delta"] for line in others)
+
+
+def test_nothing_is_brought_back_that_was_not_sent() -> None:
+    assert lines(ChatProtocolEncoder().encode([STARTED])) == [{"delta": {"role": "assistant"}}]
+
+
+def test_an_answer_that_was_never_announced_has_its_first_line_all_the_same() -> None:
+    assert lines(ChatProtocolEncoder().encode([Delta("a"), Delta("b")])) == [
+        {"delta": {"role": "assistant"}}, {"delta": {"content": "a"}}, {"delta": {"content": "b"}},
+    ]  # fmt: skip
+
+
+def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> None:
+    contexts = [
+        line["delta"]["context"] for line in lines(ChatProtocolEncoder().encode(ANSWER)) if "context" in line["delta"]
+    ]
+    assert contexts == [
+        {"step": {"name": "web_search", "status": "searching"}},
+        {"reasoning": "Let me "},
+        {"reasoning": "think."},
+        {"usage": {"input_tokens": 9, "output_tokens": 12, "cached_tokens": 4, "reasoning_tokens": 3}},
+        {"finish_reason": "stop"},
+    ]
+
+
+@pytest.mark.parametrize(("code", "told"), [("upstream_cut", "upstream_cut"), (None, "upstream_error")])
+@pytest.mark.parametrize("said", [[], ANSWER[:5]])
+def test_a_failed_answer_ends_with_an_error_that_has_a_code(said: list[Event], code: str | None, told: str) -> None:
+    encoder = ChatProtocolEncoder(CARRIED)
+    encoder.encode(said)
+    ending = encoder.fail(ErrorObject("It broke off.", "upstream_error", code))
+    assert lines(ending) == [{"error": {"code": told, "message": "It broke off."}}]
+
+
+def test_the_heartbeat_is_a_line_that_says_nothing() -> None:
+    assert ChatProtocolEncoder.heartbeat == b"\n"
+
+
+def test_the_whole_answer_is_one_object() -> None:
+    encoder = ChatProtocolWholeEncoder(CARRIED)
+    out = b"".join([encoder.encode([event]) for event in ANSWER])
+    assert out == (GOLDEN / "chat-protocol-json.finished").read_bytes()
+    assert json.loads(out)["message"]["content"] == "Grüße, Welt"
+    assert {name: json.loads(out)[name] for name in CARRIED} == CARRIED
+
+
+def test_a_whole_answer_that_fails_has_said_nothing() -> None:
+    encoder = ChatProtocolWholeEncoder()
+    assert encoder.encode(ANSWER[:-1]) == b""
+    encoder.fail(ERROR)  # None: the HTTP status tells it
+
+
+def test_every_event_has_a_form() -> None:
+    samples: list[Event] = [*ANSWER, Failed(ERROR)]
+    assert {type(sample) for sample in samples} == set(Event.__subclasses__())
+    for new_encoder in CARRYING_ENCODERS.values():
+        for sample in samples:
+            new_encoder({}).encode([sample])
+        with pytest.raises(TypeError):
+            new_encoder({}).encode([Event()])
+
+
+@pytest.mark.parametrize("name", ["ui-message", "chat-protocol"])
+def test_where_streaming_is_off_the_same_bytes_leave_in_one_piece(name: str) -> None:
+    streamed = encoder_factory(name, CARRIED, streaming_enabled=True)()
+    collected = encoder_factory(name, CARRIED, streaming_enabled=False)()
+    assert (streamed.is_whole, collected.is_whole) == (False, True)
+    assert (collected.media_type, collected.headers) == (streamed.media_type, streamed.headers)
+    assert [collected.encode([event]) for event in ANSWER] == [b""] * 7 + [streamed.encode(ANSWER)]
+    assert collected.heartbeat == b""
+    assert collected.fail(ERROR) is None

@@ -1,0 +1,113 @@
+"""One list of rules over every encoder of the chat face; the wire bytes are in golden files beside this one."""
+
+import json
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from shared import events
+from shared.chat.encoders import ENCODERS, MEDIA_TYPES, Encoder
+from shared.errors import ErrorObject
+from shared.events import Delta, Event, Finished, Reasoning, Started, Step, Usage
+
+GOLDEN = Path(__file__).parent / "golden"
+ANSWER: list[Event] = [
+    Started("chatcmpl-1", "gpt-5.4-mini"),
+    Step("web_search", "searching"),
+    Reasoning("Let me think.\n"),
+    Delta("Grüße, “Welt” 😀\u2028"),
+    Delta("\nline two\r\n\ttab \\ \"quoted\" </script>"),
+    Usage(9, 12, 4, 3),
+    Finished("stop"),
+]  # fmt: skip
+ERROR = ErrorObject("The connection to the model broke off.", "upstream_error", "upstream_cut")
+
+
+def write(encoder: Encoder, answer: list[Event]) -> bytes:
+    return b"".join([encoder.encode([event]) for event in answer])
+
+
+def write_failed(encoder: Encoder) -> bytes:
+    return write(encoder, ANSWER[:4]) + (encoder.fail(ERROR) or b"")
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_bytes_of_a_finished_answer_are_those_of_the_golden_file(name: str) -> None:
+    assert write(ENCODERS[name](), ANSWER) == (GOLDEN / f"{name}.finished").read_bytes()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_bytes_of_a_failed_answer_are_those_of_the_golden_file(name: str) -> None:
+    assert write_failed(ENCODERS[name]()) == (GOLDEN / f"{name}.failed").read_bytes()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_events_that_arrive_together_give_the_same_bytes(name: str) -> None:
+    assert ENCODERS[name]().encode(ANSWER) == write(ENCODERS[name](), ANSWER)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_no_format_has_an_ending_that_looks_finished_when_it_is_not(name: str) -> None:
+    finished, failed = write(ENCODERS[name](), ANSWER), write_failed(ENCODERS[name]())
+    ending = finished[len(write(ENCODERS[name](), ANSWER[:-1])) :]
+    encoder = ENCODERS[name]()
+    write(encoder, ANSWER[:4])
+    cuts = encoder.fail(ERROR) is None
+    assert cuts or (b"broke off" in failed and (not ending or ending not in failed))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_words_of_the_answer_arrive_unharmed(name: str) -> None:
+    words = "".join(event.text for event in ANSWER if isinstance(event, Delta))
+    out = write(ENCODERS[name](), ANSWER)
+    assert out.decode()  # UTF-8, whole characters
+    if name == "text":
+        assert out.decode() == words
+    elif name == "json":
+        assert json.loads(out)["text"] == words
+    else:
+        texts = [
+            json.loads(line.removeprefix("data: "))
+            for line in out.decode().split("\n")
+            if line.lstrip("dat: ").startswith("{")
+        ]
+        assert words in ("".join(t.get("text", "") for t in texts if t.get("type") == "delta"), _other_words(texts))
+
+
+def _other_words(values: list[dict[str, object]]) -> str:
+    """The text of formats that are not events of ours."""
+    words = ""
+    for value in values:
+        delta = value.get("delta")
+        if isinstance(delta, dict):
+            words += str(delta.get("content") or "")
+        elif value.get("type") == "text-delta":
+            words += str(delta)
+    return words
+
+
+@pytest.mark.parametrize("name", [name for name, new_encoder in ENCODERS.items() if new_encoder().heartbeat])
+def test_a_heartbeat_stands_between_events_without_a_trace(name: str) -> None:
+    beat = ENCODERS[name]().heartbeat
+    assert beat.endswith(b"\n")
+    assert beat.startswith(b":") or beat == b"\n" or json.loads(beat)["type"] == "heartbeat"
+
+
+def test_every_event_is_written_by_the_formats_that_carry_events() -> None:
+    kinds = [
+        kind
+        for kind in vars(events).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+    ]
+    assert len(kinds) == 7
+    for kind in kinds:
+        hints = get_type_hints(kind)
+        values = {name: ERROR if hint is ErrorObject else (1 if hint is int else "x") for name, hint in hints.items()}
+        values = {name: value for name, value in values.items() if name in kind.__struct_fields__}
+        tag = json.loads(ENCODERS["ndjson"]().encode([kind(**values)]))["type"]
+        assert ENCODERS["sse"]().encode([kind(**values)]).startswith(f"event: {tag}\ndata: {{".encode())
+
+
+def test_every_media_type_names_a_format() -> None:
+    assert set(MEDIA_TYPES.values()) <= set(ENCODERS)

@@ -1,0 +1,275 @@
+"""The relay: what the client receives equals what the upstream sent, minus only what must be withheld."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UpstreamCut, UpstreamRefusal
+from shared.events import Usage
+from shared.openai_api.inspector import ChunkPeek, ResponsePeek
+from shared.openai_api.relay import CollectedRelay, StreamRelay, WholeRelay
+
+FILTER = b'data: {"id":"","object":"","choices":[],"prompt_filter_results":[{"prompt_index":0}],"usage":null}\n\n'
+ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}],"usage":null}\n\n'
+WORD = 'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Grüße \\ud800"}}],"x":[1e400]}\n\n'.encode()
+NOTE = (
+    b'data: {"id":"","choices":[{"index":0,"finish_reason":null,"content_filter_offsets":{"check_offset":4}}]}\r\n\r\n'
+)
+STOP = b'data: {"id":"c1","choices":[{"index":0,"finish_reason":"stop","delta":{}}]}\n\n'
+USAGE = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}\n\n'
+DONE = b"data: [DONE]\n\n"
+CHAT = FILTER + ROLE + b": comment\n\n" + WORD + NOTE + STOP + USAGE + DONE
+
+
+def chat(*, hides_usage: bool = False, max_event_bytes: int = 1 << 20) -> StreamRelay:
+    return StreamRelay(ChunkPeek(), hides_usage=hides_usage, max_event_bytes=max_event_bytes)
+
+
+def responses(*, at_once: bool = False) -> StreamRelay:
+    return StreamRelay(ResponsePeek(commits_at_once=at_once), hides_usage=True, max_event_bytes=1 << 20)
+
+
+def event(kind: str, **more: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind} | more)}\n\n".encode()
+
+
+CREATED = event("response.created", sequence_number=0, response={"id": "resp_1", "usage": None})
+DELTA = event("response.output_text.delta", sequence_number=1, delta="hi")
+COMPLETED = event(
+    "response.completed", sequence_number=2, response={"id": "resp_1", "usage": {"input_tokens": 1, "output_tokens": 2}}
+)
+FAILED = event("response.failed", sequence_number=2, response={"id": "resp_1", "error": None})
+ERROR = event("error", sequence_number=3, error={"code": "rate_limit_exceeded", "message": "slow down"})
+
+
+def test_a_chat_stream_passes_byte_for_byte() -> None:
+    relay = chat()
+    assert relay.feed(CHAT) == CHAT
+    assert (relay.is_ended, relay.failure, relay.usage, relay.answer_id) == (True, None, Usage(9, 12), "c1")
+
+
+@pytest.mark.parametrize("empty", [b"data:\n\n", b"data\n\n", b"event: ping\ndata:\n\n"])
+def test_a_frame_whose_data_is_empty_passes_and_means_nothing(empty: bytes) -> None:
+    relay = chat()
+    assert relay.feed(empty + CHAT) == empty + CHAT
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
+def test_the_usage_chunk_is_withheld_from_a_caller_who_did_not_ask() -> None:
+    relay = chat(hides_usage=True)
+    assert relay.feed(CHAT) == CHAT.replace(USAGE, b"")
+    assert relay.usage == Usage(9, 12)
+
+
+def test_a_usage_that_comes_with_a_choice_is_not_withheld() -> None:
+    together = STOP.replace(b"}]}", b'}],"usage":{"prompt_tokens":1}}')
+    assert chat(hides_usage=True).feed(WORD + together + DONE) == WORD + together + DONE
+
+
+@given(st.lists(st.integers(0, len(CHAT)), max_size=10))
+def test_any_cut_of_the_bytes_relays_the_same(cuts: list[int]) -> None:
+    relay, edges = chat(hides_usage=True), [0, *sorted(cuts), len(CHAT)]
+    out = b"".join(relay.feed(CHAT[start:end]) for start, end in pairwise(edges))
+    assert out == CHAT.replace(USAGE, b"")
+    assert relay.is_ended
+
+
+def test_what_leaves_is_whole_frames() -> None:
+    assert chat().feed(WORD + STOP[:-1]) == WORD
+
+
+@pytest.mark.parametrize("preamble", [FILTER, ROLE, NOTE, b": ping\n\n", b'data: {"choices":[{"delta":null}]}\n\n'])
+def test_a_preamble_is_no_content(preamble: bytes) -> None:
+    relay = chat()
+    relay.feed(preamble)
+    assert not relay.has_content
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        '{"content":"x"}',
+        '{"tool_calls":[{"index":0}]}',
+        '{"reasoning_content":"x"}',
+        '{"refusal":"x"}',
+        '{"new_thing":{"a":1}}',
+    ],
+)
+def test_whatever_the_model_says_is_content(delta: str) -> None:
+    relay = chat()
+    relay.feed(f'data: {{"choices":[{{"index":0,"delta":{delta}}}]}}\n\n'.encode())
+    assert relay.has_content
+
+
+@pytest.mark.parametrize("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP, DONE])
+def test_text_and_endings_are_content_too(frame: bytes) -> None:
+    relay = chat()
+    relay.feed(frame)
+    assert relay.has_content
+
+
+def test_an_error_chunk_ends_the_stream_and_is_passed_as_it_came() -> None:
+    error = b'data: {"error":{"message":"overloaded","code":"server_error"}}\n\n'
+    relay = chat()
+    assert relay.feed(WORD + error + DONE) == WORD + error
+    assert isinstance(relay.failure, UpstreamRefusal)
+    assert relay.fail(relay.failure) == b""
+    assert not relay.is_ended
+
+
+@pytest.mark.parametrize("bad", [b"data: {nope\n\n", b"data: \xff\n\n", b'data: {"choices":[{"delta"\n\n'])
+def test_a_malformed_event_is_not_passed_and_ends_in_an_error(bad: bytes) -> None:
+    relay = chat()
+    assert relay.feed(WORD + bad + STOP) == WORD
+    assert relay.failure is not None
+    assert b'"code":"upstream_malformed"' in (relay.fail(relay.failure) or b"")
+
+
+def test_an_event_beyond_the_bound_ends_in_an_error() -> None:
+    relay = chat(max_event_bytes=1000)
+    relay.feed(WORD + b"data: " + b"x" * 2000)
+    assert relay.failure is not None
+    assert relay.failure.code == "upstream_frame_too_large"
+
+
+def test_the_error_ending_of_a_chat_stream_is_one_that_every_client_raises() -> None:
+    ending = chat().fail(UpstreamCut("broke off"))
+    assert (
+        ending
+        == b'data: {"error":{"message":"broke off","type":"upstream_error","code":"upstream_cut","param":null}}\n\n'
+    )
+
+
+def test_a_responses_stream_passes_byte_for_byte_with_its_event_lines() -> None:
+    stream = CREATED + event("keepalive", sequence_number=9) + DELTA + event("response.brand_new") + COMPLETED
+    relay = responses()
+    assert relay.feed(stream) == stream
+    assert (relay.is_ended, relay.answer_id, relay.usage) == (True, "resp_1", Usage(1, 2))
+
+
+def test_a_background_response_is_the_callers_as_soon_as_it_has_an_id() -> None:
+    for at_once in (False, True):
+        relay = responses(at_once=at_once)
+        relay.feed(CREATED)
+        assert relay.has_content is at_once
+
+
+@pytest.mark.parametrize("order", [FAILED + ERROR, ERROR + FAILED, ERROR])
+def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
+    relay = responses()
+    relay.feed(CREATED + order)
+    relay.end()
+    assert relay.failure is not None
+    assert (relay.failure.status, relay.failure.message) == (429, "slow down")
+
+
+@pytest.mark.parametrize("rest", [DONE, DONE[:-2], b"data: {nope\n\n"])
+def test_what_cannot_be_read_after_an_announced_failure_does_not_replace_it(rest: bytes) -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + event("response.failed", response={"error": {"code": "x", "message": "oops"}}) + rest)
+    relay.end()
+    assert relay.failure is not None
+    assert (relay.failure.message, relay.fail(relay.failure)) == ("oops", b"")
+
+
+def test_an_announced_failure_waits_for_its_explanation() -> None:
+    relay = responses()
+    relay.feed(CREATED + FAILED)
+    assert relay.may_have_failed
+    assert relay.failure is None
+    relay.end()
+    assert relay.failure is not None
+
+
+def test_the_error_ending_of_a_responses_stream_counts_on() -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA)
+    ending = relay.fail(UpstreamCut("broke off")) or b""
+    assert ending.startswith(b"event: error\ndata: ")
+    value = json.loads(ending.partition(b"data: ")[2])
+    assert (value["type"], value["sequence_number"], value["code"]) == ("error", 2, "upstream_cut")
+    assert value["error"]["message"] == value["message"] == "broke off"
+
+
+def test_a_last_frame_without_its_blank_line_still_counts() -> None:
+    relay = chat()
+    assert relay.feed(WORD + STOP + DONE[:-2]) + relay.end() == WORD + STOP + DONE
+    assert relay.is_ended
+
+
+def test_a_collected_stream_leaves_in_one_piece_or_not_at_all() -> None:
+    relay = CollectedRelay(ChunkPeek(), hides_usage=True, max_event_bytes=1 << 20)
+    assert relay.feed(CHAT[:400]) == b""
+    assert relay.feed(CHAT[400:]) == CHAT.replace(USAGE, b"")
+
+
+def test_a_whole_answer_passes_and_tells_its_usage() -> None:
+    for usage in ({"prompt_tokens": 1, "completion_tokens": 2}, {"input_tokens": 1, "output_tokens": 2}):
+        relay, body = WholeRelay(), json.dumps({"id": "x", "usage": usage}).encode()
+        assert relay.feed(body[:5]) + relay.feed(body[5:]) + relay.end() == body
+        assert (relay.usage, relay.answer_id, relay.is_ended) == (Usage(1, 2), "x", True)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"", b"{", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}'])
+def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None:
+    relay = WholeRelay()
+    assert relay.feed(body) + relay.end() == body
+    assert relay.usage is None
+
+
+@pytest.mark.parametrize(
+    "more", [DONE, WORD, b"data: {nope\n\n", b'data: {"error":{"message":"late"}}\n\n', b": bye\n\n"]
+)
+@pytest.mark.parametrize("cut", [0, 20])
+def test_nothing_that_follows_the_models_own_ending_changes_it(more: bytes, cut: int) -> None:
+    relay = chat()
+    assert relay.feed(WORD + STOP + DONE + more + DONE[:cut]) == WORD + STOP + DONE
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
+@pytest.mark.parametrize("begun", [b"", CREATED + DELTA], ids=["before content", "after content"])
+def test_an_error_of_the_upstreams_own_is_told_once_held_back_or_not(begun: bytes) -> None:
+    relay = responses()
+    relay.feed(begun + ERROR)
+    relay.end()
+    assert relay.failure is not None
+    assert (relay.fail(relay.failure) == b"") is bool(begun)
+
+
+def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:
+    relay = responses()
+    assert relay.feed(CREATED + DELTA + COMPLETED + DONE) == CREATED + DELTA + COMPLETED
+    assert (relay.is_ended, relay.failure) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'data: {"id":5,"choices":[{"index":0,"delta":{},"finish_reason":{"type":"stop"}}]}\n\n',
+        b'data: {"choices":[],"usage":"none yet"}\n\n',
+        b'data: {"choices":[{"delta":"x"}],"usage":{"prompt_tokens":1.5,"prompt_tokens_details":[]}}\n\n',
+    ],
+)
+def test_a_field_of_another_type_than_expected_is_no_malformed_event(odd: bytes) -> None:
+    for stream in (odd + WORD + STOP + DONE, WORD + odd + STOP + DONE):
+        relay = chat()
+        assert relay.feed(stream) == stream
+        assert (relay.is_ended, relay.failure) == (True, None)
+
+
+def test_a_new_event_may_have_a_field_of_a_known_name_and_another_type() -> None:
+    stream = CREATED + event("response.brand_new", sequence_number="7", response="resp_1", code=[1]) + DELTA + COMPLETED
+    relay = responses()
+    assert relay.feed(stream) == stream
+    assert (relay.is_ended, relay.failure, relay.usage) == (True, None, Usage(1, 2))
+
+
+def test_a_whole_answer_of_nothing_is_one_only_where_it_may_be() -> None:
+    for may_be_empty in (True, False):
+        relay = WholeRelay(may_be_empty=may_be_empty)
+        assert relay.end() == b""
+        assert relay.has_content is relay.is_ended is may_be_empty
