@@ -54,8 +54,8 @@ def _run(arguments: argparse.Namespace, names: list[str], sections: list[str], s
     written = blocks(results, names, told)
     for name, text in written.items():
         print(f"\n## {name}\n\n{text}")
-    is_whole = is_complete and not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
-    page = arguments.page or (PAGE if is_whole else None)
+    is_buffered = is_complete and not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
+    page = arguments.page or (PAGE if is_buffered else None)
     if page is None:
         note("\nNot a whole run: docs/performance.md is left as it is.")
         return 0

@@ -56,8 +56,8 @@ def _both(
 ) -> list[Goal]:
     scale, is_least = more.get("scale", 1.0), bool(more.get("is_least", False))
     return [
-        Goal(text.format(face), subject, figure, limit, unit, scale=scale, is_least=is_least)
-        for face, subject in (("`/v1`", RELAY), ("`/chat` sse", CHAT))
+        Goal(text.format(api), subject, figure, limit, unit, scale=scale, is_least=is_least)
+        for api, subject in (("`/v1`", RELAY), ("`/chat` sse", CHAT))
     ]
 
 

@@ -121,7 +121,7 @@ def _streams(results: Results, name: str) -> Sequence[str]:
 
 
 def concurrency(results: Results) -> str:
-    """What to set, by the slower of the two faces."""
+    """What to set, by the slower of the two APIs."""
     figures = [figure for name in (RELAY, CHAT) if (figure := results.figure("capacity", name)) is not None]
     if not figures:
         return NOTHING

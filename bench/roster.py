@@ -24,7 +24,7 @@ def _chat(wire: str) -> Callable[[], Subject]:
         path=f"/chat?format={wire}",
         body=CHAT_BODY,
         is_keyless=True,
-        is_whole=wire == "json",
+        is_buffered=wire == "json",
     )
 
 

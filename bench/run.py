@@ -110,7 +110,7 @@ class Run:
             return  # nothing serves there but the harness itself
         if subject.streams:
             cost, share, late = await self._paced(subject)
-            if not subject.is_whole:
+            if not subject.is_buffered:
                 self.results.add("paced_delay", name, number, late)
             self._store("paced", name, number, cost, share)
             cost, share = await load.unpaced(
@@ -149,7 +149,7 @@ class Run:
             self.results.add(quantity, subject.name, number, quantile(found, part))
 
     async def _capacity(self, subject: Subject, number: int) -> None:
-        if not subject.streams or subject.is_whole or (subject.name == DIRECT and number > 0):
+        if not subject.streams or subject.is_buffered or (subject.name == DIRECT and number > 0):
             return
         cost = self.results.figure("paced", subject.name)
         start = FIRST_GUESS * PACED_SECONDS / cost.median if cost else FIRST_LEVEL

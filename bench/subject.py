@@ -43,7 +43,7 @@ class Subject(ABC):
         self.name = name
         self.title = title
         self.path = path
-        self.is_whole = False
+        self.is_buffered = False
         """Its answer comes in one piece, so it has no delays per chunk."""
         self._body = json.dumps(body).encode()
         self._connections = Connections(0)
@@ -129,11 +129,11 @@ class FunctionApp(Subject):
         path: str,
         body: Mapping[str, object],
         is_keyless: bool = False,
-        is_whole: bool = False,
+        is_buffered: bool = False,
         streams: bool = True,
     ) -> None:
         super().__init__(name, title, path=path, body=body)
-        self.is_whole = is_whole
+        self.is_buffered = is_buffered
         self.streams = streams
         self._app = app
         self._is_keyless = is_keyless

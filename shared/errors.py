@@ -202,10 +202,10 @@ class IdentityUnavailable(UpstreamFailure):
     code = "identity_unavailable"
 
 
-class UpstreamRefusal(UpstreamFailure):
+class UpstreamErrorResponse(UpstreamFailure):
     """An HTTP status or an error event from upstream that the caller is told about as it came.
 
-    `raw_body` and `headers` are the upstream's own, for a face that relays; `retry_after` is in seconds.
+    `raw_body` and `headers` are the upstream's own, for a api that relays; `retry_after` is in seconds.
     """
 
     def __init__(

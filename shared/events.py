@@ -1,6 +1,6 @@
-"""What can happen in an answer of the chat face: one frozen type per event, and the end is an event.
+"""What can happen in an answer of the chat API: one frozen type per event, and the end is an event.
 
-The JSON of an event is its wire form in every format of the chat face that carries events (see `encoders`).
+The JSON of an event is its wire form in every format of the chat API that carries events (see `encoders`).
 """
 
 import msgspec

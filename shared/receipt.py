@@ -27,7 +27,7 @@ class Receipt:
 
     id: str
     invocation_id: str
-    face: str
+    api: str
     caller: str = ""
     format: str = ""
     model: str = ""
@@ -52,7 +52,7 @@ class Receipt:
             "event": "answer",
             "id": self.id,
             "invocation_id": self.invocation_id,
-            "face": self.face,
+            "api": self.api,
             "caller": self.caller,
             "format": self.format,
             "model": self.model,

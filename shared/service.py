@@ -1,4 +1,4 @@
-"""The application: made once per process, hands each request to its face. Never fails to be made.
+"""The application: made once per process, hands each request to its api. Never fails to be made.
 
 With a wrong setting it still answers every request, with the one sentence that says what to mend.
 """
@@ -10,16 +10,16 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.chat.endpoint import ChatFace
+from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys
 from shared.errors import Misconfigured, NotFound
+from shared.hosting.server import importing, tune
 from shared.hosting.telemetry import Telemetry, TelemetryTarget
-from shared.hosting.worker import importing, tune
-from shared.http.context import Arrival
+from shared.http.context import RequestContext
 from shared.http.cors import cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
-from shared.openai_api.endpoint import OpenAIFace
-from shared.page.files import page_answer
+from shared.openai_api.endpoint import OpenAIEndpoint
+from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import UpstreamClients
@@ -50,8 +50,8 @@ class Service:
             clients = UpstreamClients(settings)
             load = clients.load
             upstream = Upstream(clients, BackendPool(settings.backends), settings)
-            self._chat = ChatFace(settings, upstream, self._open_streams)
-            self._openai = OpenAIFace(settings, upstream, self._open_streams)
+            self._chat = ChatEndpoint(settings, upstream, self._open_streams)
+            self._openai = OpenAIEndpoint(settings, upstream, self._open_streams)
         telemetry = Telemetry(target)
 
         async def warm_up() -> None:
@@ -78,63 +78,63 @@ class Service:
 
     def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
         """POST /chat, /stream, /chat/stream."""
-        arrival = self._arrival(request, invocation_id)
+        context = self._context(request, invocation_id)
         if self._problem is not None:
-            return arrival.refuse(self._problem)
-        return self._chat.respond(arrival, must_stream=must_stream)
+            return context.refuse(self._problem)
+        return self._chat.respond(context, must_stream=must_stream)
 
     def openai(self, request: Request, invocation_id: str) -> Response:
         """Everything under /v1 and /openai."""
-        arrival = self._arrival(request, invocation_id)
+        context = self._context(request, invocation_id)
         if self._problem is not None:
-            return arrival.refuse(self._problem)
-        return self._openai.respond(arrival)
+            return context.refuse(self._problem)
+        return self._openai.respond(context)
 
     def health(self, request: Request, invocation_id: str) -> Response:
         """GET /health: whether this instance can serve; nothing about its inside."""
-        arrival = self._arrival(request, invocation_id)
+        context = self._context(request, invocation_id)
         if self._problem is not None:
-            return arrival.plain(b'{"status":"unavailable"}', status=503, media_type="application/json")
-        return arrival.plain(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
+            return context.plain(b'{"status":"unavailable"}', status=503, media_type="application/json")
+        return context.plain(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
 
     def home(self, request: Request, invocation_id: str) -> Response:
         """GET /: the chat page for a browser, a curl line for everybody else.
 
         The page is served whatever the settings are: it shows the sentence that every question is answered with.
         """
-        arrival = self._arrival(request, invocation_id)
+        context = self._context(request, invocation_id)
         if "text/html" in request.headers.get("accept", ""):
-            return self._page_file(arrival)
+            return self._page_file(context)
         if self._problem is not None:
-            return arrival.refuse(self._problem)
+            return context.refuse(self._problem)
         text = home_text(request, needs_key=self.host_checks_keys)
         headers = {"vary": "accept", "x-content-type-options": "nosniff", "cache-control": "no-cache"}
-        return arrival.plain(text, media_type="text/plain", headers=headers)
+        return context.plain(text, media_type="text/plain", headers=headers)
 
     def page(self, request: Request, invocation_id: str) -> Response:
         """GET /page/…: what the chat page is made of."""
-        return self._page_file(self._arrival(request, invocation_id))
+        return self._page_file(self._context(request, invocation_id))
 
-    def _page_file(self, arrival: Arrival) -> Response:
-        request = arrival.request
-        answer = page_answer(
+    def _page_file(self, context: RequestContext) -> Response:
+        request = context.request
+        answer = page_response(
             request.url.path,
             if_none_match=request.headers.get("if-none-match", ""),
             accept_encoding=request.headers.get("accept-encoding", ""),
         )
         if answer is None:
-            return arrival.refuse(NotFound(f"There is nothing at {request.url.path}."))
-        return arrival.plain(answer.body, status=answer.status, headers=answer.headers)
+            return context.refuse(NotFound(f"There is nothing at {request.url.path}."))
+        return context.plain(answer.body, status=answer.status, headers=answer.headers)
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """OPTIONS on anything that a browser may call from another origin."""
-        arrival = self._arrival(request, invocation_id)
+        context = self._context(request, invocation_id)
         extra = preflight_headers(self._settings, request.headers) if self._settings else {}
-        return arrival.plain(b"", status=204, headers=extra)
+        return context.plain(b"", status=204, headers=extra)
 
-    def _arrival(self, request: Request, invocation_id: str) -> Arrival:
+    def _context(self, request: Request, invocation_id: str) -> RequestContext:
         cors = cors_headers(self._settings, request.headers) if self._settings else {}
-        return Arrival.of(request, invocation_id, cors)
+        return RequestContext.of(request, invocation_id, cors)
 
 
 async def _nothing() -> None:

@@ -27,7 +27,7 @@ class FrameSplitter:
         self._held = b""
         self._at_start = True
 
-    def lone_data(self, data: bytes) -> bytes | None:
+    def single_event_data(self, data: bytes) -> bytes | None:
         """The data of these bytes where they are exactly one frame of one `data: ` line, which nearly every read is.
 
         Where they are not: None, and then they are to be fed.

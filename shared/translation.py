@@ -1,4 +1,4 @@
-"""What both faces share: upstream's bytes in, the client's bytes out, and where the answer stands.
+"""What both APIs share: upstream's bytes in, the client's bytes out, and where the answer stands.
 
 One translation serves one attempt, so that what an abandoned attempt said never reaches the client. Pure: no await, no
 clock. `feed` never raises: a failure inside the stream is kept in `failure`, and `fail` then gives its ending.

@@ -58,7 +58,7 @@ class Plan:
     """One stream: how it is asked for, what happens to it, and when its client leaves (None: it stays)."""
 
     number: int
-    face: str
+    api: str
     behaviour: dict[str, Any]
     leaves_after: float | None
     last_is_healthy: bool
@@ -77,8 +77,8 @@ def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float
         fault = dice.choice(AFTER_CONTENT)
         by_backend = {name: {**speed, **fault} for name in by_backend}
     leaves = dice.random() * 0.08 if dice.random() < leaving else None
-    face = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses"])
-    return Plan(number, face, {"backends": by_backend}, leaves, not breaks, breaks)
+    api = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses"])
+    return Plan(number, api, {"backends": by_backend}, leaves, not breaks, breaks)
 
 
 def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
@@ -86,13 +86,13 @@ def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
     prompt = f"storm {plan.number} [[sim {json.dumps(plan.behaviour)}]]"
     # Many models: a backend that fails for one keeps serving the others.
     model = f"model-{plan.number % 17}"
-    if plan.face == "openai":
+    if plan.api == "openai":
         return (
             "/v1/chat/completions",
             {"model": model, "stream": True, "messages": [{"role": "user", "content": prompt}]},
             {},
         )
-    if plan.face == "responses":
+    if plan.api == "responses":
         return "/v1/responses", {"model": model, "stream": True, "input": prompt}, {}
     accepts = {
         "sse": "text/event-stream",
@@ -100,7 +100,7 @@ def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
         "text": "text/plain",
         "json": "application/json",
     }
-    return "/chat", {"model": model, "input": prompt}, {"accept": accepts[plan.face]}
+    return "/chat", {"model": model, "input": prompt}, {"accept": accepts[plan.api]}
 
 
 def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
@@ -115,7 +115,7 @@ def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
         "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body),
         "responses": lambda: (b"response.completed" in body, b"event: error" in body),
     }
-    finished, failed = marks[plan.face]()
+    finished, failed = marks[plan.api]()
     if finished and not failed and not is_cut:
         return "finished"
     if failed and not finished:
@@ -142,11 +142,11 @@ async def run_one(session: aiohttp.ClientSession, url: str, plan: Plan, tally: T
         outcome = f"unreachable: {error!r}"
     tally.outcomes[outcome] += 1
     expected = (
-        {"finished"} if plan.last_is_healthy else {"failed", "refused"} | ({"cut"} if plan.face == "text" else set())
+        {"finished"} if plan.last_is_healthy else {"failed", "refused"} | ({"cut"} if plan.api == "text" else set())
     )
     if outcome not in expected:
         tally.wrong.append(
-            f"stream {plan.number} ({plan.face}): {outcome}, expected {' or '.join(sorted(expected))}: {plan}"
+            f"stream {plan.number} ({plan.api}): {outcome}, expected {' or '.join(sorted(expected))}: {plan}"
         )
 
 

@@ -102,7 +102,7 @@ def test_every_format_and_every_error_code_has_its_row() -> None:
     table = README.partition("## Error codes")[2].partition("\n## ")[0]
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AnswerError)]
     for kind in kinds:
-        if kind is not errors.UpstreamRefusal:
+        if kind is not errors.UpstreamErrorResponse:
             assert f"`{kind.code}`" in table, kind
             assert f"| {kind.status} |" in table, kind
 

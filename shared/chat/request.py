@@ -52,7 +52,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """What a caller of the chat face asks for. None: the upstream's own default."""
+    """What a caller of the chat API asks for. None: the upstream's own default."""
 
     messages: tuple[Message, ...]
     model: str | None = None
@@ -68,7 +68,7 @@ class ChatRequest:
 
 
 def parse_chat_request(body: bytes) -> ChatRequest:
-    """Reads a request of the chat face. Raises `InvalidJson` or `BadRequest`."""
+    """Reads a request of the chat API. Raises `InvalidJson` or `BadRequest`."""
     return read_chat_request(parse_object(body))
 
 

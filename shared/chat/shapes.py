@@ -1,4 +1,4 @@
-"""The request shapes of the chat face: our own, `useChat`'s, the AI Chat Protocol's. Each becomes a `ChatRequest`.
+"""The request shapes of the chat API: our own, `useChat`'s, the AI Chat Protocol's. Each becomes a `ChatRequest`.
 
 A shape is recognised, never asked for; the options of our own shape (`model`, `temperature` and the rest) are taken beside
 the fields of each, and any other field is refused.

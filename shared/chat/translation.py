@@ -1,4 +1,4 @@
-"""The chat face's translation: a dialect's decoder on one side, a format's encoder on the other, events in between."""
+"""The chat API's translation: a dialect's decoder on one side, a format's encoder on the other, events in between."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ class ChatTranslation:
         """The next events, encoded."""
         events: list[Event] = []
         try:
-            if lone := self._splitter.lone_data(data):
+            if lone := self._splitter.single_event_data(data):
                 self._decode(lone, events)
             else:
                 for frame in self._splitter.feed(data):

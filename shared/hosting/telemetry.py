@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.hosting.worker import importing
+from shared.hosting.server import importing
 from shared.receipt import LOGGER_NAME as RECEIPTS
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The HTTP edge that both faces share: one request's identity, its plain responses, its error page."""
+"""The HTTP edge that both APIs share: one request's identity, its plain responses, its error page."""
 
 import secrets
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.errors import AnswerError, UpstreamRefusal
-from shared.hosting.worker import forget_invocation
+from shared.errors import AnswerError, UpstreamErrorResponse
+from shared.hosting.server import forget_invocation
 from shared.http.response import ErrorPage
 from shared.receipt import Receipt
 
@@ -19,7 +19,7 @@ _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class RequestContext:
     """One request as it arrived: its id (the caller gets it as x-request-id), and the headers that CORS adds to its answer."""
 
     request: Request
@@ -28,13 +28,13 @@ class Arrival:
     cors: Mapping[str, str]
 
     @classmethod
-    def of(cls, request: Request, invocation_id: str, cors: Mapping[str, str]) -> "Arrival":
+    def of(cls, request: Request, invocation_id: str, cors: Mapping[str, str]) -> "RequestContext":
         """Gives the request an id of its own."""
         return cls(request, invocation_id, "req_" + secrets.token_hex(12), cors)
 
-    def receipt(self, face: str, caller: str) -> Receipt:
+    def receipt(self, api: str, caller: str) -> Receipt:
         """A receipt to be filled in."""
-        return Receipt(id=self.id, invocation_id=self.invocation_id, face=face, caller=caller)
+        return Receipt(id=self.id, invocation_id=self.invocation_id, api=api, caller=caller)
 
     def started(self) -> None:
         """The response has begun: the worker may forget the request."""
@@ -59,21 +59,21 @@ class PlainResponse(Response):
     """A response without a stream."""
 
     def __init__(
-        self, arrival: Arrival, body: bytes, status: int, media_type: str | None, headers: Mapping[str, str]
+        self, context: RequestContext, body: bytes, status: int, media_type: str | None, headers: Mapping[str, str]
     ) -> None:
         super().__init__(body, status, dict(headers), media_type)
-        self._arrival = arrival
+        self._context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
-        self._arrival.started()
+        self._context.started()
         await super().__call__(scope, receive, send)
 
 
 def own_error_page(error: AnswerError, headers: Mapping[str, str]) -> ErrorPage:
     """The error in our own words; of an upstream's headers only those that say when to come back."""
     kept = error.headers
-    if isinstance(error, UpstreamRefusal):
+    if isinstance(error, UpstreamErrorResponse):
         kept = {name: kept[name] for name in _RETRY_HEADERS if name in kept}
     own = {"content-type": "application/json", "cache-control": "no-store", **headers}
     return ErrorPage(error.status, {**own, **kept}, error.body())

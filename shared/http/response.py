@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.config.settings import Settings
 from shared.errors import AnswerError, InternalError, UpstreamSilent
-from shared.hosting.worker import run_outside
+from shared.hosting.server import run_outside
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
 from shared.http.stream_clock import StreamClock
@@ -40,14 +40,14 @@ class ErrorPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What a face contributes to one request."""
+    """What a api contributes to one request."""
 
     prepare: Callable[[bytes], Answer]
     """From the request's body to the answer that it asks for. Raises `AnswerError`."""
     head: Callable[[Answer], Mapping[str, str]]
     """The headers of the answer, beside those that every stream has."""
     error_page: Callable[[AnswerError], ErrorPage]
-    """How this face tells a failure while the status can still be chosen."""
+    """How this api tells a failure while the status can still be chosen."""
     receipt: Receipt
     on_start: Callable[[], None]
 

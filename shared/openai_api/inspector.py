@@ -1,4 +1,4 @@
-"""How far the OpenAI face looks into a frame: first content, error, terminal, usage. Nothing is rebuilt from it. Pure."""
+"""How far the OpenAI API looks into a frame: first content, error, terminal, usage. Nothing is rebuilt from it. Pure."""
 
 from enum import Enum
 from typing import Any, Protocol
@@ -7,33 +7,33 @@ import msgspec
 
 from shared.errors import ErrorObject
 from shared.events import Usage
-from shared.upstream.refusals import read_error
+from shared.upstream.errors import read_error
 from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
 
 _NO_EXPLANATION = "The model's service ended the answer without an explanation."
 _EMPTY = (b"", b"null", b'""', b"[]", b"{}")
 
 
-class Kind(Enum):
+class FrameKind(Enum):
     """What a frame means for the life of the stream."""
 
     PREAMBLE = "preamble"
     CONTENT = "content"
     USAGE_ONLY = "usage"
     TERMINAL = "terminal"
-    ERROR = "error"
-    FAILED = "failed"
+    FAILURE = "failure"
+    FAILURE_ANNOUNCED = "failure_announced"
     """A failure is announced; its explanation may come with the next frame."""
 
 
-class Peek(Protocol):
+class FrameInspector(Protocol):
     """Looks at the data of one frame after another; one per stream."""
 
     usage: Usage | None
     answer_id: str
     error: ErrorObject | None
 
-    def look(self, data: bytes) -> Kind:
+    def classify(self, data: bytes) -> FrameKind:
         """What the frame is. Raises `UpstreamMalformed`."""
 
     def error_frame(self, error: ErrorObject) -> tuple[bytes, dict[str, Any]]:
@@ -62,7 +62,7 @@ _CHUNK = msgspec.json.Decoder(_Chunk)
 _LATER_CHUNK = msgspec.json.Decoder(_LaterChunk)
 
 
-class ChunkPeek:
+class ChunkInspector:
     """Chat completions and legacy completions."""
 
     def __init__(self) -> None:
@@ -71,31 +71,31 @@ class ChunkPeek:
         self.error: ErrorObject | None = None
         self._has_content = False
 
-    def look(self, data: bytes) -> Kind:
-        """See `Peek`."""
+    def classify(self, data: bytes) -> FrameKind:
+        """See `FrameInspector`."""
         if data == b"[DONE]":
-            return Kind.TERMINAL
+            return FrameKind.TERMINAL
         if self._has_content:
             later = decode_frame(_LATER_CHUNK, data)
             if later.usage is None and later.error is None:
-                return Kind.CONTENT
+                return FrameKind.CONTENT
         chunk = decode_frame(_CHUNK, data)
         self.answer_id = chunk.id or self.answer_id
         self._has_content = self._has_content or any(map(_says_something, chunk.choices or ()))
         if self._has_content and chunk.error is None and chunk.usage is None:
-            return Kind.CONTENT
+            return FrameKind.CONTENT
         kind = self._usage_or_error(chunk.usage, chunk.error, has_choices=bool(chunk.choices))
-        return Kind.PREAMBLE if kind is Kind.CONTENT and not self._has_content else kind
+        return FrameKind.PREAMBLE if kind is FrameKind.CONTENT and not self._has_content else kind
 
-    def _usage_or_error(self, usage: CompletionUsage | None, error: Any, *, has_choices: bool) -> Kind:
+    def _usage_or_error(self, usage: CompletionUsage | None, error: Any, *, has_choices: bool) -> FrameKind:
         if error is not None:
             self.error = read_error(error, fallback=_NO_EXPLANATION)
-            return Kind.ERROR
+            return FrameKind.FAILURE
         if usage is not None:
             self.usage = usage.event()
             if not has_choices:
-                return Kind.USAGE_ONLY
-        return Kind.CONTENT
+                return FrameKind.USAGE_ONLY
+        return FrameKind.CONTENT
 
     def error_frame(self, error: ErrorObject) -> tuple[bytes, dict[str, Any]]:
         """`data: {"error": …}`, which every OpenAI client raises."""
@@ -139,7 +139,7 @@ _RESPONSE_PREAMBLE = frozenset(
 )
 
 
-class ResponsePeek:
+class ResponseInspector:
     """The Responses API. `commits_at_once`: a background response is the caller's as soon as it has an id."""
 
     def __init__(self, *, commits_at_once: bool = False) -> None:
@@ -150,8 +150,8 @@ class ResponsePeek:
         self._preamble = frozenset[str]() if commits_at_once else _RESPONSE_PREAMBLE
         self._sequence_number = -1
 
-    def look(self, data: bytes) -> Kind:
-        """See `Peek`."""
+    def classify(self, data: bytes) -> FrameKind:
+        """See `FrameInspector`."""
         event = decode_frame(_RESPONSE_EVENT, data)
         if event.sequence_number is not None:
             self._sequence_number = event.sequence_number
@@ -169,12 +169,12 @@ class ResponsePeek:
                 self.error = read_error(explanation or {}, fallback=_NO_EXPLANATION)
             return self._failure()
         if event.type in ("response.completed", "response.incomplete"):
-            return Kind.TERMINAL
-        return Kind.PREAMBLE if event.type in self._preamble else Kind.CONTENT
+            return FrameKind.TERMINAL
+        return FrameKind.PREAMBLE if event.type in self._preamble else FrameKind.CONTENT
 
-    def _failure(self) -> Kind:
+    def _failure(self) -> FrameKind:
         """`error` and `response.failed` come in either order, or alone: the second of them ends the stream."""
-        kind = Kind.ERROR if self._has_failed else Kind.FAILED
+        kind = FrameKind.FAILURE if self._has_failed else FrameKind.FAILURE_ANNOUNCED
         self._has_failed = True
         return kind
 

@@ -1,4 +1,4 @@
-"""The addresses of the OpenAI face, OpenAI's own and Azure's, as one table: what a path means, or that it means nothing."""
+"""The addresses of the OpenAI API, OpenAI's own and Azure's, as one table: what a path means, or that it means nothing."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The OpenAI face's translations: the upstream's bytes go down as they came; see `translation.Translation`."""
+"""The OpenAI API's translations: the upstream's bytes go down as they came; see `translation.Translation`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,14 +8,14 @@ import msgspec
 
 from shared.errors import AnswerError, UpstreamFrameTooLarge
 from shared.events import Usage
-from shared.openai_api.inspector import Kind, Peek
+from shared.openai_api.inspector import FrameInspector, FrameKind
 from shared.sse import HEARTBEAT, FrameSplitter, frame_data, write_frame
-from shared.upstream.refusals import refusal_from_event
+from shared.upstream.errors import error_from_event
 from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
 
-MAX_LOOKED_AT_BYTES = 1024 * 1024
+MAX_INSPECTED_BYTES = 1024 * 1024
 """A whole answer up to this size is looked into for its usage; a larger one only passes."""
-MAX_COLLECTED_BYTES = 32 * 1024 * 1024
+MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -26,8 +26,8 @@ class StreamRelay:
     headers = _NO_HEADERS
     heartbeat = HEARTBEAT
 
-    def __init__(self, peek: Peek, *, hides_usage: bool, max_event_bytes: int) -> None:
-        self._peek = peek
+    def __init__(self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int) -> None:
+        self._inspector = inspector
         self._hides_usage = hides_usage
         self._splitter = FrameSplitter(max_event_bytes)
         self._has_told_error = False
@@ -40,18 +40,18 @@ class StreamRelay:
     @property
     def usage(self) -> Usage | None:
         """What the upstream told."""
-        return self._peek.usage
+        return self._inspector.usage
 
     @property
     def answer_id(self) -> str:
         """What the upstream calls it."""
-        return self._peek.answer_id
+        return self._inspector.answer_id
 
     def feed(self, data: bytes) -> bytes:
         """All frames of one read leave in one write, up to the ending: what a server says after it changes nothing."""
         out: list[bytes] = []
         try:
-            if lone := self._splitter.lone_data(data):
+            if lone := self._splitter.single_event_data(data):
                 return data if self._takes(lone) else b""
             for frame in self._splitter.feed(data):
                 self._pass(frame, out)
@@ -74,8 +74,8 @@ class StreamRelay:
         return b"".join(out)
 
     def _announced_failure(self) -> AnswerError | None:
-        if self.may_have_failed and self._peek.error is not None:
-            return refusal_from_event(self._peek.error)
+        if self.may_have_failed and self._inspector.error is not None:
+            return error_from_event(self._inspector.error)
         return None
 
     def fail(self, error: AnswerError) -> bytes | None:
@@ -85,7 +85,7 @@ class StreamRelay:
         """
         if self._has_told_error and self.has_content and error is self.failure:
             return b""
-        name, value = self._peek.error_frame(error.error_object())
+        name, value = self._inspector.error_frame(error.error_object())
         return write_frame(msgspec.json.encode(value), event=name)
 
     def _pass(self, frame: bytes, out: list[bytes]) -> None:
@@ -96,29 +96,29 @@ class StreamRelay:
 
     def _takes(self, data: bytes) -> bool:
         """Notes what the frame means; whether the client gets it."""
-        kind = self._peek.look(data)
-        if kind is Kind.CONTENT:
+        kind = self._inspector.classify(data)
+        if kind is FrameKind.CONTENT:
             self.has_content = True
             self.chunks += 1
-        elif kind is Kind.USAGE_ONLY:
+        elif kind is FrameKind.USAGE_ONLY:
             return not self._hides_usage
-        elif kind is Kind.TERMINAL:
+        elif kind is FrameKind.TERMINAL:
             self.has_content = self.is_ended = True
-        elif kind is Kind.FAILED:
+        elif kind is FrameKind.FAILURE_ANNOUNCED:
             self.may_have_failed = self._has_told_error = True
-        elif kind is Kind.ERROR and self._peek.error is not None:
+        elif kind is FrameKind.FAILURE and self._inspector.error is not None:
             self._has_told_error = True
-            self.failure = refusal_from_event(self._peek.error)
+            self.failure = error_from_event(self._inspector.error)
         return True
 
 
-class CollectedRelay(StreamRelay):
+class BufferedRelay(StreamRelay):
     """A stream that leaves in one piece, because this deployment does not stream."""
 
     heartbeat = b""
 
-    def __init__(self, peek: Peek, *, hides_usage: bool, max_event_bytes: int) -> None:
-        super().__init__(peek, hides_usage=hides_usage, max_event_bytes=max_event_bytes)
+    def __init__(self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int) -> None:
+        super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes)
         self._collected = bytearray()
 
     def feed(self, data: bytes) -> bytes:
@@ -131,7 +131,7 @@ class CollectedRelay(StreamRelay):
 
     def _collect(self, block: bytes) -> bytes:
         self._collected += block
-        if len(self._collected) > MAX_COLLECTED_BYTES:
+        if len(self._collected) > MAX_BUFFERED_BYTES:
             self.failure = UpstreamFrameTooLarge("The answer is too large to be sent in one piece.")
         return bytes(self._collected) if self.is_ended else b""
 
@@ -144,7 +144,7 @@ class _WholeUsage(msgspec.Struct):
 _WHOLE = msgspec.json.Decoder(_WholeUsage)
 
 
-class WholeRelay:
+class BodyRelay:
     """An answer in one piece, passed on as it comes. It has no error ending: a failure cuts the connection.
 
     `may_be_empty`: nothing at all is an answer too, such as to a DELETE.
@@ -169,14 +169,14 @@ class WholeRelay:
         """The same bytes."""
         self.has_content = True
         self.chunks += 1
-        if len(self._seen) <= MAX_LOOKED_AT_BYTES:
+        if len(self._seen) <= MAX_INSPECTED_BYTES:
             self._seen += data
         return data
 
     def end(self) -> bytes:
         """The body is complete: the transport has checked its length."""
         self.has_content = self.is_ended = bool(self._seen) or self._may_be_empty
-        if 0 < len(self._seen) <= MAX_LOOKED_AT_BYTES:
+        if 0 < len(self._seen) <= MAX_INSPECTED_BYTES:
             self._look()
         return b""
 

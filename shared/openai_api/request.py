@@ -28,7 +28,7 @@ _TRUE = msgspec.Raw(b"true")
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRequest:
-    """A body of the OpenAI face. `model`: None where none is named, which is how Azure's classes name a deployment.
+    """A body of the OpenAI API. `model`: None where none is named, which is how Azure's classes name a deployment.
 
     `wants_usage`: the caller asked for the usage chunk of its stream.
     """

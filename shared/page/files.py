@@ -50,7 +50,7 @@ _SMALLEST_COMPRESSED = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class PageAnswer:
+class PageResponse:
     """What to answer; a body that the browser has already is empty, with status 304."""
 
     status: int
@@ -66,7 +66,7 @@ class _File:
     digest: str
 
 
-def page_answer(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageAnswer | None:
+def page_response(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageResponse | None:
     """The answer to a GET of the path of an address, `/` or `/page/…`; None: there is nothing.
 
     The other two are the request's headers of those names.
@@ -85,10 +85,10 @@ def page_answer(path: str, *, if_none_match: str = "", accept_encoding: str = ""
         "vary": "accept, accept-encoding" if name == INDEX else "accept-encoding",
     }
     if _names(if_none_match, etag):
-        return PageAnswer(304, b"", headers)
+        return PageResponse(304, b"", headers)
     if compressed is not None:
         headers["content-encoding"] = "gzip"
-    return PageAnswer(200, file.body if compressed is None else compressed, headers)
+    return PageResponse(200, file.body if compressed is None else compressed, headers)
 
 
 def _name(path: str) -> tuple[str, bool]:

@@ -14,20 +14,20 @@ from shared.errors import (
     AnswerError,
     ModelNotFound,
     UpstreamCut,
+    UpstreamErrorResponse,
     UpstreamFailure,
     UpstreamFrameTooLarge,
     UpstreamIdentityRefused,
-    UpstreamRefusal,
     UpstreamTimeout,
 )
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
 from shared.upstream.call import UpstreamCall
 from shared.upstream.client import UpstreamClients
-from shared.upstream.failover import most_useful, retry_pause
-from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Choice
-from shared.upstream.reading import explained, read_last_bytes
-from shared.upstream.refusals import IDENTITY_STATUSES, moves_on
+from shared.upstream.errors import IDENTITY_STATUSES, moves_on
+from shared.upstream.failover import choose_error, retry_delay
+from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Candidate
+from shared.upstream.reading import drain_trailer, read_failure_details
 
 if TYPE_CHECKING:
     from shared.upstream.client import UpstreamResponse
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-WHOLE_ANSWER_SECONDS = 230.0
+NON_STREAMING_TIMEOUT_SECONDS = 230.0
 """An answer in one piece says nothing until it is there; past this the platform has cut it anyway."""
 
 
@@ -52,7 +52,7 @@ class Upstream:
 class _Begun:
     """An attempt that has reached its first content."""
 
-    choice: Choice
+    candidate: Candidate
     body: "Body"
     held: bytes
 
@@ -85,12 +85,12 @@ class Answer:
         del self._call  # no other backend is asked from here on, and what it was asked may be large
         body, translation = begun.body, self.translation
         try:
-            self._remember_owner(begun.choice, stored_id)  # now: it can be asked for while it is being told
+            self._remember_owner(begun.candidate, stored_id)  # now: it can be asked for while it is being told
             self.last_read = clock()
             if begun.held:
                 yield begun.held
             while not translation.is_ended and translation.failure is None:
-                data = await (explained(body) if translation.may_have_failed else body.read())
+                data = await (read_failure_details(body) if translation.may_have_failed else body.read())
                 self.last_read = clock()
                 block = translation.feed(data) if data else translation.end()
                 if block:
@@ -102,24 +102,26 @@ class Answer:
             if not translation.is_ended:
                 raise UpstreamCut("The model's service ended the answer before the model did.")
             if not body.at_end():
-                await read_last_bytes(body)
+                await drain_trailer(body)
         finally:
             body.close()
-            self._remember_owner(begun.choice)
+            self._remember_owner(begun.candidate)
 
-    def _remember_owner(self, choice: Choice, *more_ids: str) -> None:
+    def _remember_owner(self, candidate: Candidate, *more_ids: str) -> None:
         for stored_id in (self.translation.answer_id, *more_ids):
             if stored_id.startswith("resp_"):
-                self._upstream.pool.remember(stored_id, choice)
+                self._upstream.pool.record_owner(stored_id, candidate)
 
     async def _first_content(self) -> _Begun:
         """Raises the most useful refusal when nobody answers."""
         pool, settings = self._upstream.pool, self._upstream.settings
         call = self._call
-        choices = (
-            pool.knowing(call.stored_id) if call.stored_id else pool.serving(call.model, previous_id=call.previous_id)
+        candidates = (
+            pool.candidates_for_response(call.stored_id)
+            if call.stored_id
+            else pool.candidates_for_model(call.model, previous_id=call.previous_id)
         )
-        if not choices:
+        if not candidates:
             raise ModelNotFound(f"The model {call.model!r} does not exist here.", param="model")
         await self._upstream.clients.load()  # a slow import is no slowness of a backend's
         failures: list[UpstreamFailure] = []
@@ -128,71 +130,71 @@ class Answer:
         while True:
             elapsed = clock() - self._began_at
             may_begin = not tried or elapsed < settings.attempt_budget_seconds
-            choice = pool.choose(choices, tried=tried) if may_begin else None
-            if choice is None:
-                pause = retry_pause(failures, len(choices), elapsed, settings)
+            candidate = pool.choose(candidates, tried=tried) if may_begin else None
+            if candidate is None:
+                pause = retry_delay(failures, len(candidates), elapsed, settings)
                 if pause is None:
-                    raise most_useful(failures)
+                    raise choose_error(failures)
                 await asyncio.sleep(pause)
-                choice = choices[0]
-            tried.add(choice.key)
+                candidate = candidates[0]
+            tried.add(candidate.key)
             try:
-                return await self._try(choice)
+                return await self._try(candidate)
             except UpstreamFailure as failure:
                 if not self._moves_on(failure):
                     raise
                 failures.append(failure)
 
-    async def _try(self, choice: Choice) -> _Begun:
+    async def _try(self, candidate: Candidate) -> _Begun:
         """One attempt, its report to the pool and its line in the receipt."""
         pool, clock = self._upstream.pool, asyncio.get_running_loop().time
         began, outcome = clock(), "abandoned"
-        self._receipt.backend = choice.backend.name
+        self._receipt.backend = candidate.backend.name
         try:
-            begun = await self._attempt(choice)
-            pool.succeeded(choice)
+            begun = await self._attempt(candidate)
+            pool.succeeded(candidate)
             outcome = "content"
             return begun
         except AnswerError as failure:
             outcome = failure.code or str(failure.status)
             if isinstance(failure, UpstreamFailure) and self._moves_on(failure):
                 if failure.status in (400, 404):  # it is well, and only does not have the stored response
-                    pool.succeeded(choice)
+                    pool.succeeded(candidate)
                 else:
-                    pool.failed(choice, pause_seconds=_pause_asked(failure))
-                _log.warning("Backend %s failed before content: %s", choice.backend.name, outcome)
+                    pool.failed(candidate, pause_seconds=_pause_asked(failure))
+                _log.warning("Backend %s failed before content: %s", candidate.backend.name, outcome)
             else:
-                pool.succeeded(choice)
+                pool.succeeded(candidate)
             raise
         except BaseException:
-            pool.released(choice)
+            pool.abandoned(candidate)
             raise
         finally:
-            self._receipt.attempts.append(AttemptRecord(choice.backend.name, outcome, clock() - began))
+            self._receipt.attempts.append(AttemptRecord(candidate.backend.name, outcome, clock() - began))
 
-    async def _attempt(self, choice: Choice) -> _Begun:
+    async def _attempt(self, candidate: Candidate) -> _Begun:
         settings, call = self._upstream.settings, self._call
         self.translation = self._new_translation()
-        limit = settings.first_content_seconds if call.streams else WHOLE_ANSWER_SECONDS
+        limit = settings.first_content_seconds if call.streams else NON_STREAMING_TIMEOUT_SECONDS
         response = None
         try:
             async with asyncio.timeout(limit):
-                response = await self._upstream.clients.open(choice.backend, call, choice.deployment)
+                response = await self._upstream.clients.open(candidate.backend, call, candidate.deployment)
                 held = await self._hold(response)
         except TimeoutError:
             _close(response)
             raise UpstreamTimeout("The model's service did not begin to answer in time.") from None
-        except UpstreamRefusal as refusal:
+        except UpstreamErrorResponse as refusal:
             _close(response)
             if refusal.status in IDENTITY_STATUSES:
-                raise _identity_refused(choice, refusal.status) from refusal
+                raise _identity_refused(candidate, refusal.status) from refusal
             raise
         except BaseException:
             _close(response)
             raise
         self.upstream_status, self.upstream_headers = response.status, response.headers
         self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
-        return _Begun(choice, response.body, held)
+        return _Begun(candidate, response.body, held)
 
     async def _hold(self, response: "UpstreamResponse") -> bytes:
         """Reads up to the first content and returns everything that is to go out by then. Raises `UpstreamFailure`."""
@@ -200,7 +202,7 @@ class Answer:
         held = bytearray()
         data = b"-"
         while data and not translation.has_content:
-            data = await (explained(response.body) if translation.may_have_failed else response.body.read())
+            data = await (read_failure_details(response.body) if translation.may_have_failed else response.body.read())
             block = translation.feed(data) if data else translation.end()
             if not translation.has_content and translation.failure is not None:
                 raise translation.failure
@@ -220,13 +222,13 @@ class Answer:
 def _pause_asked(failure: UpstreamFailure) -> float | None:
     if isinstance(failure, UpstreamIdentityRefused):
         return IDENTITY_PAUSE_SECONDS
-    return failure.retry_after if isinstance(failure, UpstreamRefusal) else None
+    return failure.retry_after if isinstance(failure, UpstreamErrorResponse) else None
 
 
-def _identity_refused(choice: Choice, status: int) -> UpstreamIdentityRefused:
+def _identity_refused(candidate: Candidate, status: int) -> UpstreamIdentityRefused:
     _log.error(
         "Backend %s answered %d: this app's identity needs the role Cognitive Services OpenAI User on that account.",
-        choice.backend.name,
+        candidate.backend.name,
         status,
     )
     return UpstreamIdentityRefused(

@@ -17,8 +17,8 @@ from shared.config.settings import Settings
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
 from shared.hosting.late_packages import late
 from shared.upstream.call import UpstreamCall
+from shared.upstream.errors import error_from_status
 from shared.upstream.identity import TokenSource, load_managed_identity, make_credential
-from shared.upstream.refusals import refusal_from_status
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -65,12 +65,12 @@ class UpstreamClients:
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         """Sends the call to the backend and returns when its headers are there. `load` has to have been awaited.
 
-        Raises `UpstreamRefusal` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`, `IdentityUnavailable`.
+        Raises `UpstreamErrorResponse` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`, `IdentityUnavailable`.
         """
         import httpx2
         import openai
 
-        from shared.upstream.transport import ResponseBody, WholeBody, refusal_body
+        from shared.upstream.transport import BufferedBody, ResponseBody, error_body
 
         client = self._clients.get(backend.name) or self._make(backend)
         options: Any = {"headers": {**call.headers, "accept-encoding": "identity"}}
@@ -85,9 +85,9 @@ class UpstreamClients:
                 response = await client.get(path, **unread)
             else:
                 response = await client.delete(path, cast_to=httpx2.Response, options=options)
-                return UpstreamResponse(response.status_code, response.headers, WholeBody(response.content))
+                return UpstreamResponse(response.status_code, response.headers, BufferedBody(response.content))
         except openai.APIStatusError as error:
-            refusal = refusal_from_status(error.status_code, error.response.headers, refusal_body(error.response))
+            refusal = error_from_status(error.status_code, error.response.headers, error_body(error.response))
             raise refusal from error
         except openai.APITimeoutError as error:
             raise UpstreamTimeout("The model's service could not be reached in time.") from error

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from shared.config.settings import Settings
 from shared.errors import (
     IdentityUnavailable,
+    UpstreamErrorResponse,
     UpstreamFailure,
     UpstreamIdentityRefused,
-    UpstreamRefusal,
     UpstreamUnreachable,
 )
 
 RECONNECT_SECONDS = 0.1
 
 
-def most_useful(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
+def choose_error(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
     """The refusal that tells the caller most, with the soonest Retry-After of all. `failures` is not empty."""
     best = min(failures, key=_rank)
     waits = [wait for failure in failures if (wait := _wait(failure)) is not None]
-    if isinstance(best, UpstreamRefusal) and waits and (soonest := min(waits)) != best.retry_after:
+    if isinstance(best, UpstreamErrorResponse) and waits and (soonest := min(waits)) != best.retry_after:
         headers = {k: v for k, v in best.headers.items() if k.lower() not in ("retry-after", "retry-after-ms")}
         best.retry_after = soonest
         best.headers = {
@@ -30,7 +30,7 @@ def most_useful(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
 
 
 def _wait(failure: UpstreamFailure) -> float | None:
-    return failure.retry_after if isinstance(failure, UpstreamRefusal) else None
+    return failure.retry_after if isinstance(failure, UpstreamErrorResponse) else None
 
 
 def _rank(failure: UpstreamFailure) -> tuple[int, float]:
@@ -40,14 +40,14 @@ def _rank(failure: UpstreamFailure) -> tuple[int, float]:
         return 0, soonest
     if failure.status in (400, 404):
         return 5, soonest  # "I don't have it" is true of all only where all have said it
-    if isinstance(failure, UpstreamRefusal):
+    if isinstance(failure, UpstreamErrorResponse):
         return 1, soonest
     if isinstance(failure, UpstreamIdentityRefused | IdentityUnavailable):
         return 4, soonest
     return (3 if isinstance(failure, UpstreamUnreachable) else 2), soonest
 
 
-def retry_pause(
+def retry_delay(
     failures: Sequence[UpstreamFailure], backends: int, elapsed_seconds: float, settings: Settings
 ) -> float | None:
     """How long to wait before the only backend is asked once more; None: not at all.

@@ -14,7 +14,7 @@ LAST_BYTES_SECONDS = 0.25
 """How long a finished answer waits for the upstream's own end, so that the connection can be used again."""
 
 
-async def explained(body: "Body") -> bytes:
+async def read_failure_details(body: "Body") -> bytes:
     """What comes after an announced failure; b'' where it stays unexplained, whatever became of the rest."""
     try:
         async with asyncio.timeout(EXPLANATION_SECONDS):
@@ -23,7 +23,7 @@ async def explained(body: "Body") -> bytes:
         return b""
 
 
-async def read_last_bytes(body: "Body") -> None:
+async def drain_trailer(body: "Body") -> None:
     """The answer is complete; only the connection's reuse is at stake."""
     try:
         async with asyncio.timeout(LAST_BYTES_SECONDS):

@@ -143,7 +143,7 @@ def _decoded(body: bytes, encoding: str) -> bytes | None:
         return None
 
 
-def refusal_body(response: httpx2.Response) -> bytes | None:
+def error_body(response: httpx2.Response) -> bytes | None:
     """The body of a refusal; None where it can't be read."""
     return response.content if response.extensions[_READABLE] else None
 
@@ -161,7 +161,7 @@ class Body(Protocol):
         """Lets go of it, finished or not, at once."""
 
 
-class WholeBody:
+class BufferedBody:
     """A small body that was read already."""
 
     def __init__(self, content: bytes) -> None:

@@ -65,7 +65,7 @@ def text_of(value: Any) -> str:
 
 
 def finish_reason_of(value: str) -> str:
-    """The upstream's reason in the four words of the chat face; an unknown one counts as a plain stop."""
+    """The upstream's reason in the four words of the chat API; an unknown one counts as a plain stop."""
     if value == "function_call":
         return "tool_calls"
     return value if value in FINISH_REASONS else "stop"

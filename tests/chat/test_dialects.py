@@ -8,7 +8,7 @@ import pytest
 from shared.chat.dialects import DIALECTS
 from shared.chat.request import parse_chat_request
 from shared.config.backends import single_backend
-from shared.errors import BadRequest, UpstreamMalformed, UpstreamRefusal
+from shared.errors import BadRequest, UpstreamErrorResponse, UpstreamMalformed
 from shared.events import Delta, Event, Finished, Reasoning, Started, Step, Usage
 
 AZURE = single_backend("E", "https://a.openai.azure.com", scope="s", is_azure=True)
@@ -186,20 +186,20 @@ FAILED = response("failed", response={"status": "failed", "error": None})
 @pytest.mark.parametrize("order", ["error", "failed, error", "error, failed"])
 def test_an_error_event_tells_its_status_by_its_code(error: Any, order: str) -> None:
     frames = [{"error": error, "failed": FAILED}[word] for word in order.split(", ")]
-    with pytest.raises(UpstreamRefusal, match="slow down") as caught:
+    with pytest.raises(UpstreamErrorResponse, match="slow down") as caught:
         events_of("responses", CREATED, *frames)
     assert (caught.value.status, caught.value.code) == (429, "rate_limit_exceeded")
 
 
 def test_a_failure_that_stays_unexplained_is_a_failure() -> None:
-    with pytest.raises(UpstreamRefusal) as caught:
+    with pytest.raises(UpstreamErrorResponse) as caught:
         events_of("responses", CREATED, FAILED)
     assert caught.value.status == 502
 
 
 @pytest.mark.parametrize("error", [{"message": "no", "code": "content_filter"}, {"message": "no", "code": "400"}])
 def test_an_error_chunk_in_a_chat_stream_is_a_refusal(error: Any) -> None:
-    with pytest.raises(UpstreamRefusal, match="no") as caught:
+    with pytest.raises(UpstreamErrorResponse, match="no") as caught:
         events_of("chat", {"error": error})
     assert caught.value.status == 400
 

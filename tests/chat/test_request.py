@@ -1,4 +1,4 @@
-"""The chat face's request: what is accepted, and the sentence for what is not."""
+"""The chat API's request: what is accepted, and the sentence for what is not."""
 
 import json
 from typing import Any

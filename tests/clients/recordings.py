@@ -266,7 +266,7 @@ STREAMS: dict[str, Recording] = {
         event(5, "response.incomplete", **response("incomplete", incomplete_details={"reason": "max_output_tokens"})),
     ),
     "a 200 kB response event": responses(RESPONSE_OPENING, said("x" * 200_000, 4), response_ending(5)),
-    "a failed response that is explained": responses(
+    "a failed response that is read_failure_details": responses(
         RESPONSE_OPENING,
         said("Hi", 4),
         event(5, "response.failed", **response("failed")),

@@ -1,4 +1,4 @@
-"""What an address of the OpenAI face means."""
+"""What an address of the OpenAI API means."""
 
 import pytest
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import UpstreamCut, UpstreamRefusal
+from shared.errors import UpstreamCut, UpstreamErrorResponse
 from shared.events import Usage
-from shared.openai_api.inspector import ChunkPeek, ResponsePeek
-from shared.openai_api.relay import CollectedRelay, StreamRelay, WholeRelay
+from shared.openai_api.inspector import ChunkInspector, ResponseInspector
+from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
 
 FILTER = b'data: {"id":"","object":"","choices":[],"prompt_filter_results":[{"prompt_index":0}],"usage":null}\n\n'
 ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}],"usage":null}\n\n'
@@ -26,11 +26,11 @@ CHAT = FILTER + ROLE + b": comment\n\n" + WORD + NOTE + STOP + USAGE + DONE
 
 
 def chat(*, hides_usage: bool = False, max_event_bytes: int = 1 << 20) -> StreamRelay:
-    return StreamRelay(ChunkPeek(), hides_usage=hides_usage, max_event_bytes=max_event_bytes)
+    return StreamRelay(ChunkInspector(), hides_usage=hides_usage, max_event_bytes=max_event_bytes)
 
 
 def responses(*, at_once: bool = False) -> StreamRelay:
-    return StreamRelay(ResponsePeek(commits_at_once=at_once), hides_usage=True, max_event_bytes=1 << 20)
+    return StreamRelay(ResponseInspector(commits_at_once=at_once), hides_usage=True, max_event_bytes=1 << 20)
 
 
 def event(kind: str, **more: Any) -> bytes:
@@ -116,7 +116,7 @@ def test_an_error_chunk_ends_the_stream_and_is_passed_as_it_came() -> None:
     error = b'data: {"error":{"message":"overloaded","code":"server_error"}}\n\n'
     relay = chat()
     assert relay.feed(WORD + error + DONE) == WORD + error
-    assert isinstance(relay.failure, UpstreamRefusal)
+    assert isinstance(relay.failure, UpstreamErrorResponse)
     assert relay.fail(relay.failure) == b""
     assert not relay.is_ended
 
@@ -202,21 +202,21 @@ def test_a_last_frame_without_its_blank_line_still_counts() -> None:
 
 
 def test_a_collected_stream_leaves_in_one_piece_or_not_at_all() -> None:
-    relay = CollectedRelay(ChunkPeek(), hides_usage=True, max_event_bytes=1 << 20)
+    relay = BufferedRelay(ChunkInspector(), hides_usage=True, max_event_bytes=1 << 20)
     assert relay.feed(CHAT[:400]) == b""
     assert relay.feed(CHAT[400:]) == CHAT.replace(USAGE, b"")
 
 
 def test_a_whole_answer_passes_and_tells_its_usage() -> None:
     for usage in ({"prompt_tokens": 1, "completion_tokens": 2}, {"input_tokens": 1, "output_tokens": 2}):
-        relay, body = WholeRelay(), json.dumps({"id": "x", "usage": usage}).encode()
+        relay, body = BodyRelay(), json.dumps({"id": "x", "usage": usage}).encode()
         assert relay.feed(body[:5]) + relay.feed(body[5:]) + relay.end() == body
         assert (relay.usage, relay.answer_id, relay.is_ended) == (Usage(1, 2), "x", True)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"", b"{", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}'])
 def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None:
-    relay = WholeRelay()
+    relay = BodyRelay()
     assert relay.feed(body) + relay.end() == body
     assert relay.usage is None
 
@@ -270,6 +270,6 @@ def test_a_new_event_may_have_a_field_of_a_known_name_and_another_type() -> None
 
 def test_a_whole_answer_of_nothing_is_one_only_where_it_may_be() -> None:
     for may_be_empty in (True, False):
-        relay = WholeRelay(may_be_empty=may_be_empty)
+        relay = BodyRelay(may_be_empty=may_be_empty)
         assert relay.end() == b""
         assert relay.has_content is relay.is_ended is may_be_empty

@@ -1,4 +1,4 @@
-"""What the OpenAI face reads of a body, and the little that it changes."""
+"""What the OpenAI API reads of a body, and the little that it changes."""
 
 import json
 from typing import Any

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.page.files import ROOT, SECURITY_HEADERS, PageAnswer, page_answer, version
+from shared.page.files import ROOT, SECURITY_HEADERS, PageResponse, page_response, version
 
 
-def get(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageAnswer:
-    answer = page_answer(path, if_none_match=if_none_match, accept_encoding=accept_encoding)
+def get(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageResponse:
+    answer = page_response(path, if_none_match=if_none_match, accept_encoding=accept_encoding)
     assert answer is not None
     return answer
 
@@ -59,8 +59,8 @@ NOTHING = """
 
 @pytest.mark.parametrize("path", ["", *NOTHING.split()])
 def test_nothing_else_is_served(path: str) -> None:
-    assert page_answer(path) is None
-    assert page_answer(path.replace("/page/", f"/page/{version()}/")) is None
+    assert page_response(path) is None
+    assert page_response(path.replace("/page/", f"/page/{version()}/")) is None
 
 
 def test_a_browser_that_has_the_file_is_told_so() -> None:

@@ -19,8 +19,8 @@ from shared.chat.encoders import ENCODERS
 from shared.chat.translation import ChatTranslation
 from shared.config.backends import Backend
 from shared.config.settings import Settings
-from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamRefusal, UpstreamUnreachable
-from shared.openai_api.inspector import ChunkPeek, ResponsePeek
+from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamErrorResponse, UpstreamUnreachable
+from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import StreamRelay
 from shared.receipt import Receipt
 from shared.translation import Translation
@@ -121,7 +121,7 @@ class Clients:
             raise UpstreamUnreachable("no")
         if script.opening != "ok":
             code = "previous_response_not_found" if script.opening == "400" else "c"
-            raise UpstreamRefusal(status=int(script.opening), error=ErrorObject("no", "t", code))
+            raise UpstreamErrorResponse(status=int(script.opening), error=ErrorObject("no", "t", code))
         frames = [FRAMES[name].replace(b"%(n)d", b"%d" % number) for name in script.frames]
         reads = [b"".join(read) for read in batched(frames, script.frames_per_read, strict=False)]
         body = Body(reads, script.end)
@@ -129,11 +129,11 @@ class Clients:
         return Response(body)
 
 
-def new_translation(face: str) -> Translation:
-    if face == "responses":
-        return StreamRelay(ResponsePeek(), hides_usage=True, max_event_bytes=10_000)
-    if face == "relay":
-        return StreamRelay(ChunkPeek(), hides_usage=True, max_event_bytes=10_000)
+def new_translation(api: str) -> Translation:
+    if api == "responses":
+        return StreamRelay(ResponseInspector(), hides_usage=True, max_event_bytes=10_000)
+    if api == "relay":
+        return StreamRelay(ChunkInspector(), hides_usage=True, max_event_bytes=10_000)
     return ChatTranslation(DIALECTS["chat"].new_decoder(), ENCODERS["sse"](), max_event_bytes=10_000)
 
 
@@ -146,13 +146,13 @@ def new_pool(size: int, clock: Callable[[], float] = time.monotonic) -> BackendP
 
 
 async def run(
-    scripts: list[Script], face: str, *, call: UpstreamCall = CALL, pool: BackendPool | None = None, **env: str
+    scripts: list[Script], api: str, *, call: UpstreamCall = CALL, pool: BackendPool | None = None, **env: str
 ) -> tuple[bytes, AnswerError | None, Translation, Clients]:
     clients = Clients(scripts)
     env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "0.05", **env}
     upstream = Upstream(cast(UpstreamClients, clients), pool or new_pool(len(scripts)), Settings.from_env(env))
-    receipt = Receipt(id="r", invocation_id="i", face=face)
-    answer = Answer(call, lambda: new_translation(face), upstream, receipt)
+    receipt = Receipt(id="r", invocation_id="i", api=api)
+    answer = Answer(call, lambda: new_translation(api), upstream, receipt)
     out, failure = b"", None
     try:
         async for block in answer.blocks():
@@ -183,9 +183,9 @@ FACES = st.one_of(
 @settings(max_examples=400, deadline=None)
 @given(FACES)
 def test_any_order_of_events_gives_one_honest_ending(case: tuple[str, list[Script]]) -> None:
-    face, scripts = case
-    out, failure, translation, clients = asyncio.run(run(scripts, face))
-    finished = ENDINGS[face] in out
+    api, scripts = case
+    out, failure, translation, clients = asyncio.run(run(scripts, api))
+    finished = ENDINGS[api] in out
     assert finished == (failure is None) == translation.is_ended
     if failure is not None and out:
         assert translation.has_content, "what was held before content never leaves"
@@ -223,12 +223,12 @@ def test_a_refusal_of_the_callers_own_asks_nobody_else() -> None:
 GOOD = Script("ok", ["role", "word", "stop", "done"], "eof")
 
 
-@pytest.mark.parametrize("face", ["relay", "chat"])
-def test_an_error_event_about_our_identity_is_no_fault_of_the_callers(face: str) -> None:
+@pytest.mark.parametrize("api", ["relay", "chat"])
+def test_an_error_event_about_our_identity_is_no_fault_of_the_callers(api: str) -> None:
     denied = Script("ok", ["role", "denied"], "eof")
-    _, failure, _, _ = asyncio.run(run([denied], face))
+    _, failure, _, _ = asyncio.run(run([denied], api))
     assert (failure and failure.status, failure and failure.code) == (502, "upstream_identity_refused")
-    _, failure, _, clients = asyncio.run(run([denied, GOOD], face))
+    _, failure, _, clients = asyncio.run(run([denied, GOOD], api))
     assert (failure, clients.asked) == (None, [0, 1])
 
 
@@ -261,10 +261,10 @@ def test_the_owner_of_a_stored_response_is_known_while_the_answer_is_still_comin
         pool = new_pool(2)
         settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"})
         upstream = Upstream(cast(UpstreamClients, clients), pool, settings)
-        receipt = Receipt(id="r", invocation_id="i", face="openai")
+        receipt = Receipt(id="r", invocation_id="i", api="openai")
         blocks = Answer(CALL, lambda: new_translation("responses"), upstream, receipt).blocks()
         await anext(blocks)
-        known = [choice.backend.name for choice in pool.knowing("resp_1")]
+        known = [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")]
         await blocks.aclose()
         return known
 
@@ -291,7 +291,7 @@ def test_an_answer_that_has_begun_holds_nothing_of_what_was_asked() -> None:
         clients = Clients([Script("ok", ["role", "word", "word", "stop", "done"], "eof")])
         env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
         upstream = Upstream(cast(UpstreamClients, clients), new_pool(1), Settings.from_env(env))
-        receipt = Receipt(id="r", invocation_id="i", face="relay")
+        receipt = Receipt(id="r", invocation_id="i", api="relay")
         call = UpstreamCall(path="p", model="m", body=large)
         answer = Answer(call, lambda: new_translation("relay"), upstream, receipt)
         del large, call

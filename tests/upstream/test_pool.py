@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from shared.config.backends import Backend
-from shared.upstream.pool import FIRST_PAUSE_SECONDS, BackendPool, Choice
+from shared.upstream.pool import FIRST_PAUSE_SECONDS, BackendPool, Candidate
 
 
 class Clock:
@@ -23,16 +23,16 @@ def backend(name: str, **more: object) -> Backend:
 
 def pool_of(*backends: Backend) -> tuple[BackendPool, Clock]:
     clock = Clock()
-    return BackendPool(backends, clock=clock, dice=Random(7).random), clock
+    return BackendPool(backends, clock=clock, rng=Random(7).random), clock
 
 
 def order(pool: BackendPool, model: str = "m") -> list[str]:
     tried: set[tuple[str, str]] = set()
     names = []
-    while choice := pool.choose(pool.serving(model), tried=tried):
-        tried.add(choice.key)
-        names.append(choice.backend.name)
-        pool.released(choice)
+    while candidate := pool.choose(pool.candidates_for_model(model), tried=tried):
+        tried.add(candidate.key)
+        names.append(candidate.backend.name)
+        pool.abandoned(candidate)
     return names
 
 
@@ -49,18 +49,21 @@ def test_equals_share_the_work_by_weight() -> None:
 
 def test_a_model_is_asked_only_where_it_is_deployed() -> None:
     pool, _ = pool_of(backend("a", deployments={"m": "dep-a"}), backend("b", deployments={"n": "dep-b"}), backend("c"))
-    assert [(choice.backend.name, choice.deployment) for choice in pool.serving("m")] == [("a", "dep-a"), ("c", "m")]
+    assert [(candidate.backend.name, candidate.deployment) for candidate in pool.candidates_for_model("m")] == [
+        ("a", "dep-a"),
+        ("c", "m"),
+    ]
 
 
 def test_a_cooled_backend_is_skipped_and_tried_last() -> None:
     pool, _ = pool_of(backend("a", priority=1), backend("b", priority=2))
-    pool.failed(pool.serving("m")[0], pause_seconds=30)
+    pool.failed(pool.candidates_for_model("m")[0], pause_seconds=30)
     assert order(pool) == ["b", "a"]
 
 
 def test_when_all_are_cooled_the_soonest_goes_first() -> None:
     pool, _ = pool_of(backend("a"), backend("b"))
-    a, b = pool.serving("m")
+    a, b = pool.candidates_for_model("m")
     pool.failed(a, pause_seconds=30)
     pool.failed(b, pause_seconds=10)
     assert order(pool) == ["b", "a"]
@@ -68,32 +71,32 @@ def test_when_all_are_cooled_the_soonest_goes_first() -> None:
 
 def test_one_probe_at_a_time_brings_a_backend_back() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    choices = pool.serving("m")
-    pool.failed(choices[0], pause_seconds=30)
+    candidates = pool.candidates_for_model("m")
+    pool.failed(candidates[0], pause_seconds=30)
     clock.now = 31
-    probe = pool.choose(choices)
-    assert probe == choices[0]
-    assert pool.choose(choices) == choices[1]  # somebody else is probing
-    pool.succeeded(choices[0])
-    assert pool.choose(choices) == pool.choose(choices) == choices[0]
+    probe = pool.choose(candidates)
+    assert probe == candidates[0]
+    assert pool.choose(candidates) == candidates[1]  # somebody else is probing
+    pool.succeeded(candidates[0])
+    assert pool.choose(candidates) == pool.choose(candidates) == candidates[0]
 
 
 def test_a_probe_whose_client_left_makes_room_for_the_next() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    choices = pool.serving("m")
-    pool.failed(choices[0], pause_seconds=30)
+    candidates = pool.candidates_for_model("m")
+    pool.failed(candidates[0], pause_seconds=30)
     clock.now = 31
-    assert pool.choose(choices) == choices[0]
-    pool.released(choices[0])
-    assert pool.choose(choices) == choices[0]
+    assert pool.choose(candidates) == candidates[0]
+    pool.abandoned(candidates[0])
+    assert pool.choose(candidates) == candidates[0]
 
 
 def test_without_a_retry_after_the_pause_grows_and_is_bounded() -> None:
     clock = Clock()
-    pool = BackendPool([backend("a"), backend("b")], clock=clock, dice=lambda: 0.5)
-    choice = pool.serving("m")[0]
+    pool = BackendPool([backend("a"), backend("b")], clock=clock, rng=lambda: 0.5)
+    candidate = pool.candidates_for_model("m")[0]
     for expected in [1, 2, 4, 8, 16, 32, 60, 60]:
-        pool.failed(choice, pause_seconds=None)
+        pool.failed(candidate, pause_seconds=None)
         clock.now += expected * FIRST_PAUSE_SECONDS - 0.01
         assert order(pool)[-1] == "a"
         clock.now += 0.02
@@ -102,40 +105,40 @@ def test_without_a_retry_after_the_pause_grows_and_is_bounded() -> None:
 
 def test_the_pause_is_kept_per_deployment() -> None:
     pool, _ = pool_of(backend("a", deployments={"m": "d1", "n": "d2"}), backend("b", priority=2))
-    pool.failed(pool.serving("m")[0], pause_seconds=30)
+    pool.failed(pool.candidates_for_model("m")[0], pause_seconds=30)
     assert (order(pool, "m"), order(pool, "n")) == (["b", "a"], ["a", "b"])
 
 
 def test_a_stored_response_is_asked_of_everybody_until_its_owner_is_known() -> None:
     pool, _ = pool_of(backend("a"), backend("b"))
-    assert [choice.backend.name for choice in pool.knowing("resp_1")] == ["a", "b"]
-    pool.remember("resp_1", Choice(backend("b"), "m"))
-    assert [choice.backend.name for choice in pool.knowing("resp_1")] == ["b"]
+    assert [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")] == ["a", "b"]
+    pool.record_owner("resp_1", Candidate(backend("b"), "m"))
+    assert [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")] == ["b"]
 
 
 def test_only_the_newest_owners_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.upstream.pool.MAX_REMEMBERED", 2)
     pool, _ = pool_of(backend("a"), backend("b"))
     for number in range(3):
-        pool.remember(f"resp_{number}", Choice(backend("b"), "m"))
-    assert [len(pool.knowing(f"resp_{number}")) for number in range(3)] == [2, 1, 1]
+        pool.record_owner(f"resp_{number}", Candidate(backend("b"), "m"))
+    assert [len(pool.candidates_for_response(f"resp_{number}")) for number in range(3)] == [2, 1, 1]
 
 
 def test_what_fails_at_the_same_moment_is_one_failure() -> None:
     clock = Clock()
-    pool = BackendPool([backend("a", priority=1), backend("b", priority=2)], clock=clock, dice=lambda: 0.5)
-    choice = pool.serving("m")[0]
+    pool = BackendPool([backend("a", priority=1), backend("b", priority=2)], clock=clock, rng=lambda: 0.5)
+    candidate = pool.candidates_for_model("m")[0]
     for _ in range(50):
-        pool.failed(choice, pause_seconds=None)
+        pool.failed(candidate, pause_seconds=None)
     clock.now = FIRST_PAUSE_SECONDS + 0.01
     assert order(pool) == ["a", "b"]
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    choice = pool.serving("m")[0]
-    pool.failed(choice, pause_seconds=30)
-    pool.failed(choice, pause_seconds=None)
+    candidate = pool.candidates_for_model("m")[0]
+    pool.failed(candidate, pause_seconds=30)
+    pool.failed(candidate, pause_seconds=None)
     clock.now = 29
     assert order(pool) == ["b", "a"]
     clock.now = 31

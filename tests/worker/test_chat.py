@@ -1,4 +1,4 @@
-"""The chat face on the real worker."""
+"""The chat API on the real worker."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The fault matrix: every fault, every phase, one to three backends, both faces, every format.
+"""The fault matrix: every fault, every phase, one to three backends, both APIs, every format.
 
 Each row says what the client must see, what each backend must have seen, and how long it may take at most. Faults that
 take their time are in `test_fault_deadlines`.

@@ -84,10 +84,10 @@ def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
     seen = app.chat(sim("receipt", tokens=3, interval=0.02))
     (receipt,) = app.receipts(id=seen.headers["x-request-id"])
     assert receipt.keys() == {
-        "event", "id", "invocation_id", "face", "caller", "format", "model", "backend", "attempts", "status",
+        "event", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
         "time_to_first_token", "duration", "chunks", "tokens", "ended", "upstream_request_id",
     }  # fmt: skip
-    assert (receipt["face"], receipt["format"], receipt["model"], receipt["backend"]) == (
+    assert (receipt["api"], receipt["format"], receipt["model"], receipt["backend"]) == (
         "chat",
         "sse",
         "gpt",
@@ -111,7 +111,7 @@ def test_a_receipt_tells_the_time_to_the_first_token_also_after_heartbeats(app: 
 def test_the_id_that_a_relayed_answer_shows_is_the_receipts(app: App) -> None:
     seen, _ = WAYS["openai chat"].ask(app, "gpt", sim(tokens=2, interval=0))
     (receipt,) = app.receipts(id=seen.headers["x-request-id"])
-    assert (receipt["face"], receipt["ended"], receipt["tokens"]["output"]) == ("openai", "finished", 2)
+    assert (receipt["api"], receipt["ended"], receipt["tokens"]["output"]) == ("openai", "finished", 2)
 
 
 @pytest.mark.parametrize(

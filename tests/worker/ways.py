@@ -1,4 +1,4 @@
-"""The ways to ask for an answer, each with how to tell what became of it: both faces, every format, streamed and whole."""
+"""The ways to ask for an answer, each with how to tell what became of it: both APIs, every format, streamed and whole."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Way:
     body: Callable[[str, str], dict[str, Any]]
     read: Callable[[Seen], Outcome]
     accept: str = "*/*"
-    is_whole: bool = False
+    is_buffered: bool = False
     """Nothing is sent before all is there."""
     tells: str = "code"
     """What its error ending tells: the error's code, only a "text", or "nothing": the connection is cut."""
@@ -159,7 +159,7 @@ WAYS = {
         Way("chat sse", "/chat", _chat_body, _sse, heartbeat=COMMENT),
         Way("chat ndjson", "/chat", _chat_body, _ndjson, accept="application/x-ndjson", heartbeat=EVENT_LINE),
         Way("chat text", "/chat", _chat_body, _text, accept="text/plain", tells="nothing"),
-        Way("chat json", "/chat", _chat_body, _json, accept="application/json", is_whole=True),
+        Way("chat json", "/chat", _chat_body, _json, accept="application/json", is_buffered=True),
         Way("ui-message", "/chat?format=ui-message", _ui_body, _ui_message, tells="text", heartbeat=COMMENT),
         Way("chat-protocol", "/stream?format=chat-protocol", _openai_body, _chat_protocol, heartbeat=b"\n"),
         Way(
@@ -169,7 +169,7 @@ WAYS = {
             _chunks,
             heartbeat=COMMENT,
         ),
-        Way("openai whole", "/v1/chat/completions", _openai_body, _whole, is_whole=True, tells="nothing"),
+        Way("openai whole", "/v1/chat/completions", _openai_body, _whole, is_buffered=True, tells="nothing"),
         Way(
             "completions",
             "/v1/completions",
@@ -189,11 +189,11 @@ WAYS = {
             "/v1/responses",
             lambda m, p: {"model": m, "input": p},
             _whole_response,
-            is_whole=True,
+            is_buffered=True,
             tells="nothing",
         ),
     )
 }
-STREAMS = {name: way for name, way in WAYS.items() if not way.is_whole}
+STREAMS = {name: way for name, way in WAYS.items() if not way.is_buffered}
 COLLECTED = ("chat json",)
 """Whole to the client, though the upstream is asked to stream."""

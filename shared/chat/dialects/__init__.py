@@ -1,4 +1,4 @@
-"""The dialects that the chat face can speak upstream, by the word of AZURE_OPENAI_API."""
+"""The dialects that the chat API can speak upstream, by the word of AZURE_OPENAI_API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Decoder(Protocol):
     """The answer has failed, and what explains it may come with the next frame."""
 
     def decode(self, data: bytes) -> list[Event]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamRefusal` for an error event."""
+        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
 
     def end(self) -> list[Event]:
-        """The stream ended cleanly: what that means, if anything. Raises `UpstreamRefusal`."""
+        """The stream ended cleanly: what that means, if anything. Raises `UpstreamErrorResponse`."""
 
 
 class RequestBody(Protocol):

@@ -11,7 +11,7 @@ import msgspec
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.config.backends import Backend
 from shared.events import Delta, Event, Finished, Reasoning, Started
-from shared.upstream.refusals import read_error, refusal_from_event
+from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.wire import CompletionUsage, decode_frame, finish_reason_of, text_of
 
 PATH = "chat/completions"
@@ -86,12 +86,12 @@ class Decoder:
         self._finish_reason: str | None = None
 
     def decode(self, data: bytes) -> list[Event]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamRefusal` for an error event."""
+        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
         if data == DONE:
             return self._end()
         chunk = decode_frame(_DECODER, data)
         if chunk.error is not None:
-            raise refusal_from_event(read_error(chunk.error, fallback="The model's service ended the answer."))
+            raise error_from_event(read_error(chunk.error, fallback="The model's service ended the answer."))
         events: list[Event] = []
         for choice in chunk.choices or ():
             if not choice.index:

@@ -12,7 +12,7 @@ from shared.chat.request import ChatRequest, Message, TextPart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
 from shared.events import Delta, Event, Finished, Reasoning, Started, Step
-from shared.upstream.refusals import read_error, refusal_from_event
+from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.wire import ResponseUsage, decode_frame, text_of
 
 PATH = "responses"
@@ -92,7 +92,7 @@ class Decoder:
         self._has_calls = False
 
     def decode(self, data: bytes) -> list[Event]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamRefusal` for an error event."""
+        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
         event = decode_frame(_DECODER, data)
         kind = event.type
         if kind == "response.output_text.delta" or kind == "response.refusal.delta":
@@ -101,19 +101,19 @@ class Decoder:
             return _some(Reasoning, event.delta)
         if kind == "error":
             flat = {"code": event.code, "message": event.message, "param": event.param}
-            raise refusal_from_event(read_error(event.error or flat, fallback=_NO_EXPLANATION))
+            raise error_from_event(read_error(event.error or flat, fallback=_NO_EXPLANATION))
         if self.may_have_failed:
             raise self._refusal()
         return self._lifecycle(kind, event)
 
     def end(self) -> list[Event]:
-        """The stream ended cleanly. Raises `UpstreamRefusal` if the answer had failed."""
+        """The stream ended cleanly. Raises `UpstreamErrorResponse` if the answer had failed."""
         if self.may_have_failed:
             raise self._refusal()
         return []
 
     def _refusal(self) -> Exception:
-        return refusal_from_event(read_error(self._failure or {}, fallback=_NO_EXPLANATION))
+        return error_from_event(read_error(self._failure or {}, fallback=_NO_EXPLANATION))
 
     def _lifecycle(self, kind: str, event: ResponseEvent) -> list[Event]:
         response = event.response or _Response()

@@ -1,10 +1,10 @@
-"""The wire formats of the chat face: one table. A new format is one file, one line here, one golden file."""
+"""The wire formats of the chat API: one table. A new format is one file, one line here, one golden file."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shared.chat.encoders.buffered import Buffered
 from shared.chat.encoders.chat_protocol import ChatProtocolEncoder, ChatProtocolWholeEncoder
-from shared.chat.encoders.collected import Collected
 from shared.chat.encoders.encoder import Encoder
 from shared.chat.encoders.json import JsonEncoder
 from shared.chat.encoders.ndjson import NdjsonEncoder
@@ -12,7 +12,7 @@ from shared.chat.encoders.sse import SseEncoder
 from shared.chat.encoders.text import TextEncoder
 from shared.chat.encoders.ui_message import UiMessageEncoder
 
-__all__ = ["CARRYING_ENCODERS", "ENCODERS", "MEDIA_TYPES", "Encoder", "encoder_factory"]
+__all__ = ["ECHOING_ENCODERS", "ENCODERS", "MEDIA_TYPES", "Encoder", "encoder_factory"]
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "sse": SseEncoder,
@@ -25,7 +25,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 }
 """What can be asked for by `?format=`."""
 
-CARRYING_ENCODERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
+ECHOING_ENCODERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
     "chat-protocol": ChatProtocolEncoder,
     "chat-protocol-json": ChatProtocolWholeEncoder,
 }
@@ -46,7 +46,7 @@ def encoder_factory(name: str, carried: Mapping[str, Any], *, streaming_enabled:
     """How the encoders of an answer are made: a new one for each attempt at it."""
 
     def new_encoder() -> Encoder:
-        encoder = CARRYING_ENCODERS[name](carried) if name in CARRYING_ENCODERS else ENCODERS[name]()
-        return encoder if streaming_enabled or encoder.is_whole else Collected(encoder)
+        encoder = ECHOING_ENCODERS[name](carried) if name in ECHOING_ENCODERS else ENCODERS[name]()
+        return encoder if streaming_enabled or encoder.is_buffered else Buffered(encoder)
 
     return new_encoder

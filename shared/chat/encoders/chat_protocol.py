@@ -21,7 +21,7 @@ class ChatProtocolEncoder:
     media_type = "application/jsonl"
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b"\n"
-    is_whole = False
+    is_buffered = False
 
     def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
         self._carried = carried
@@ -54,7 +54,7 @@ class ChatProtocolWholeEncoder:
     media_type = "application/json"
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b""
-    is_whole = True
+    is_buffered = True
 
     def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
         self._carried = carried

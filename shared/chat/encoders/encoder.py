@@ -1,4 +1,4 @@
-"""What every wire format of the chat face can do."""
+"""What every wire format of the chat API can do."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -15,7 +15,7 @@ class Encoder(Protocol):
     """Headers that the format requires."""
     heartbeat: bytes
     """What says "still here" without saying anything; b'' where the format has no such form."""
-    is_whole: bool
+    is_buffered: bool
     """The answer goes out in one piece at its end, so until then every failure can still be an HTTP status."""
 
     def encode(self, events: list[Event]) -> bytes:

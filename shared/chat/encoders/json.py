@@ -33,7 +33,7 @@ class JsonEncoder:
     media_type = "application/json"
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b""
-    is_whole = True
+    is_buffered = True
 
     def __init__(self) -> None:
         self._started = Started("", "")

@@ -13,7 +13,7 @@ class NdjsonEncoder:
 
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b'{"type":"heartbeat"}\n'
-    is_whole = False
+    is_buffered = False
 
     def __init__(self, media_type: str = "application/x-ndjson") -> None:
         self.media_type = media_type

@@ -12,12 +12,12 @@ _NAMES = {kind: str(kind.__struct_config__.tag).encode() for kind in Event.__sub
 
 
 class SseEncoder:
-    """The default format of the chat face."""
+    """The default format of the chat API."""
 
     media_type = "text/event-stream; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = HEARTBEAT
-    is_whole = False
+    is_buffered = False
 
     def encode(self, events: list[Event]) -> bytes:
         """One frame per event."""

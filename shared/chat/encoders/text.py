@@ -13,7 +13,7 @@ class TextEncoder:
     media_type = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({"x-content-type-options": "nosniff"})
     heartbeat = b""
-    is_whole = False
+    is_buffered = False
 
     def encode(self, events: list[Event]) -> bytes:
         """The words."""

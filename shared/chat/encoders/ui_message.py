@@ -26,7 +26,7 @@ class UiMessageEncoder:
     media_type = "text/event-stream; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({"x-vercel-ai-ui-message-stream": "v1"})
     heartbeat = HEARTBEAT
-    is_whole = False
+    is_buffered = False
 
     def __init__(self) -> None:
         self._has_started = False

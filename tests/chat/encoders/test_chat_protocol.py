@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.chat.encoders import CARRYING_ENCODERS, encoder_factory
+from shared.chat.encoders import ECHOING_ENCODERS, encoder_factory
 from shared.chat.encoders.chat_protocol import ChatProtocolEncoder, ChatProtocolWholeEncoder
 from shared.errors import ErrorObject
 from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
@@ -90,7 +90,7 @@ def test_a_whole_answer_that_fails_has_said_nothing() -> None:
 def test_every_event_has_a_form() -> None:
     samples: list[Event] = [*ANSWER, Failed(ERROR)]
     assert {type(sample) for sample in samples} == set(Event.__subclasses__())
-    for new_encoder in CARRYING_ENCODERS.values():
+    for new_encoder in ECHOING_ENCODERS.values():
         for sample in samples:
             new_encoder({}).encode([sample])
         with pytest.raises(TypeError):
@@ -101,7 +101,7 @@ def test_every_event_has_a_form() -> None:
 def test_where_streaming_is_off_the_same_bytes_leave_in_one_piece(name: str) -> None:
     streamed = encoder_factory(name, CARRIED, streaming_enabled=True)()
     collected = encoder_factory(name, CARRIED, streaming_enabled=False)()
-    assert (streamed.is_whole, collected.is_whole) == (False, True)
+    assert (streamed.is_buffered, collected.is_buffered) == (False, True)
     assert (collected.media_type, collected.headers) == (streamed.media_type, streamed.headers)
     assert [collected.encode([event]) for event in ANSWER] == [b""] * 7 + [streamed.encode(ANSWER)]
     assert collected.heartbeat == b""

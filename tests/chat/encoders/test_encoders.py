@@ -1,4 +1,4 @@
-"""One list of rules over every encoder of the chat face; the wire bytes are in golden files beside this one."""
+"""One list of rules over every encoder of the chat API; the wire bytes are in golden files beside this one."""
 
 import json
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamFailure, UpstreamRefusal
+from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamErrorResponse, UpstreamFailure
 
 MOVING_STATUSES = frozenset({401, 403, 408, 409, 429})
 """Refusals below 500 that another backend may not share."""
@@ -59,7 +59,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes | None) -> UpstreamRefusal:
+def error_from_status(status: int, headers: Mapping[str, str], body: bytes | None) -> UpstreamErrorResponse:
     """An answer that is no 2xx. `body`: None where it could not be read."""
     try:
         value = msgspec.json.decode(body or b"")
@@ -69,7 +69,7 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes | N
     if status == 429 and (error.code or "429") == "429":  # Azure's own code is the status over again
         error = ErrorObject(error.message, RATE_LIMIT, "rate_limit_exceeded", error.param)
     is_answer = status >= 400  # a redirect, or the like, is none of the caller's business: not even its page
-    return UpstreamRefusal(
+    return UpstreamErrorResponse(
         status=status if is_answer else 502,
         error=error if status < 500 and is_answer else _with_code(error),
         raw_body=body if is_answer else None,
@@ -79,13 +79,13 @@ def refusal_from_status(status: int, headers: Mapping[str, str], body: bytes | N
     )
 
 
-def refusal_from_event(error: ErrorObject) -> UpstreamRefusal:
+def error_from_event(error: ErrorObject) -> UpstreamErrorResponse:
     """An error event inside a 200. It carries no status: the code tells it."""
     words = [word.lower() for word in (error.code, error.type) if word]
     status = next((_STATUS_BY_CODE[word] for word in words if word in _STATUS_BY_CODE), None)
     if status is None and words and _STATUS.fullmatch(words[0]):
         status = int(words[0])
-    return UpstreamRefusal(status=status or 502, error=error if status else _with_code(error))
+    return UpstreamErrorResponse(status=status or 502, error=error if status else _with_code(error))
 
 
 def _with_code(error: ErrorObject) -> ErrorObject:

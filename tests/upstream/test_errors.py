@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from shared.config.settings import Settings
-from shared.errors import ErrorObject, UpstreamIdentityRefused, UpstreamRefusal, UpstreamTimeout, UpstreamUnreachable
-from shared.upstream.failover import most_useful, retry_pause
-from shared.upstream.refusals import moves_on, refusal_from_event, refusal_from_status, retry_after_seconds
+from shared.errors import (
+    ErrorObject,
+    UpstreamErrorResponse,
+    UpstreamIdentityRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from shared.upstream.errors import error_from_event, error_from_status, moves_on, retry_after_seconds
+from shared.upstream.failover import choose_error, retry_delay
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])
@@ -48,9 +54,9 @@ def test_retry_after_may_be_a_date() -> None:
     assert 55 < seconds <= 60
 
 
-def refused(status: int, body: Any, **headers: str) -> UpstreamRefusal:
+def refused(status: int, body: Any, **headers: str) -> UpstreamErrorResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return refusal_from_status(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+    return error_from_status(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
 def test_code_param_and_body_are_kept() -> None:
@@ -84,7 +90,7 @@ def test_a_redirect_is_a_bad_gateway_in_our_own_words(status: int) -> None:
 @pytest.mark.parametrize("status", [500, 502, 503, 529])
 def test_a_failure_without_a_code_has_ours(status: int) -> None:
     assert refused(status, {"error": {"message": "oops"}}).code == "upstream_failed"
-    assert refusal_from_event(ErrorObject("oops", "server_error", None)).code == "upstream_failed"
+    assert error_from_event(ErrorObject("oops", "server_error", None)).code == "upstream_failed"
     assert refused(400, {"error": {"message": "bad"}}).code is None
 
 
@@ -100,7 +106,7 @@ def test_a_failure_without_a_code_has_ours(status: int) -> None:
     ],
 )
 def test_an_error_events_code_tells_its_status(code: str | None, kind: str, status: int) -> None:
-    assert refusal_from_event(ErrorObject("m", kind, code)).status == status
+    assert error_from_event(ErrorObject("m", kind, code)).status == status
 
 
 LIMIT_9 = refused(429, b"", retry_after="9")
@@ -109,14 +115,14 @@ DOWN_1 = refused(503, b"", retry_after="1")
 
 
 def test_the_most_useful_refusal_is_told_with_the_soonest_retry_after() -> None:
-    told = most_useful([UpstreamUnreachable("x"), refused(429, b"", retry_after="9"), DOWN_1, UpstreamTimeout("x")])
+    told = choose_error([UpstreamUnreachable("x"), refused(429, b"", retry_after="9"), DOWN_1, UpstreamTimeout("x")])
     assert (told.status, told.headers["retry-after"], told.headers["retry-after-ms"]) == (429, "1", "1000")
-    assert most_useful([UpstreamIdentityRefused("x"), UpstreamUnreachable("y")]).code == "upstream_unreachable"
-    assert most_useful([LIMIT_9, LIMIT_2]) is LIMIT_2
+    assert choose_error([UpstreamIdentityRefused("x"), UpstreamUnreachable("y")]).code == "upstream_unreachable"
+    assert choose_error([LIMIT_9, LIMIT_2]) is LIMIT_2
 
 
 def test_a_single_refusal_is_told_as_it_came() -> None:
-    assert most_useful([LIMIT_9]).headers == {"retry-after": "9"}
+    assert choose_error([LIMIT_9]).headers == {"retry-after": "9"}
 
 
 SETTINGS = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "5"})
@@ -137,21 +143,21 @@ SETTINGS = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.c
 def test_a_lone_backend_is_asked_once_more_where_its_retry_after_fits(
     failures: Any, backends: int, elapsed: float, pause: float | None
 ) -> None:
-    assert retry_pause(failures, backends, elapsed, SETTINGS) == pause
+    assert retry_delay(failures, backends, elapsed, SETTINGS) == pause
 
 
 @pytest.mark.parametrize("code", ["²", "4²9", "9" * 5000, "429.0", ""])
 def test_a_code_that_only_resembles_a_status_is_none(code: str) -> None:
-    assert refusal_from_event(ErrorObject("m", "x", code)).status == 502
+    assert error_from_event(ErrorObject("m", "x", code)).status == 502
 
 
 def test_the_soonest_retry_after_is_told_though_only_another_had_one() -> None:
-    told = most_useful([refused(429, b"", x_request_id="r"), DOWN_1])
+    told = choose_error([refused(429, b"", x_request_id="r"), DOWN_1])
     assert (told.status, told.headers["retry-after"], told.headers["x-request-id"]) == (429, "1", "r")
 
 
 @pytest.mark.parametrize("other", [refused(503, b""), UpstreamUnreachable("x"), UpstreamTimeout("x")])
 def test_what_one_does_not_have_another_that_did_not_answer_may_have(other: Any) -> None:
     missing = refused(404, {"error": {"message": "no such response"}})
-    assert most_useful([missing, other]) is other
-    assert most_useful([missing, missing]) is missing
+    assert choose_error([missing, other]) is other
+    assert choose_error([missing, missing]) is missing

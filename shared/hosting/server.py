@@ -21,7 +21,7 @@ type Answer = Callable[[Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 
-_OUTSIDE = "shared.hosting.worker.outside"
+_OUTSIDE = "shared.hosting.server.outside"
 
 KEEP_ALIVE_SECONDS = 150
 """Longer than the host keeps an idle connection in its pool, so that it never writes to one that is being closed."""

@@ -5,11 +5,11 @@ from shared.errors import ErrorObject
 from shared.events import Event, Finished
 
 
-class Collected:
+class Buffered:
     """Holds back what another encoder says until the answer is finished."""
 
     heartbeat = b""
-    is_whole = True
+    is_buffered = True
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
