@@ -22,7 +22,7 @@ from shared.openai_api.endpoint import OpenAIEndpoint
 from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.upstream.attempts import Upstream
-from shared.upstream.client import UpstreamClients
+from shared.upstream.client import OpenAIClients
 from shared.upstream.pool import BackendPool
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Service:
         self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
         load: Callable[[], Awaitable[None]] = _nothing
         if settings:
-            clients = UpstreamClients(settings)
+            clients = OpenAIClients(settings)
             load = clients.load
             upstream = Upstream(clients, BackendPool(settings.backends), settings)
             self._chat = ChatEndpoint(settings, upstream, self._open_streams)

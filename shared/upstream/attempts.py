@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.config.settings import Settings
 from shared.errors import (
@@ -22,16 +21,11 @@ from shared.errors import (
 )
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
-from shared.upstream.call import UpstreamCall
-from shared.upstream.client import UpstreamClients
+from shared.upstream.call import Body, UpstreamCall, UpstreamClients, UpstreamResponse
 from shared.upstream.errors import IDENTITY_STATUSES, moves_on
 from shared.upstream.failover import choose_error, retry_delay
 from shared.upstream.pool import IDENTITY_PAUSE_SECONDS, BackendPool, Candidate
 from shared.upstream.reading import drain_trailer, read_failure_details
-
-if TYPE_CHECKING:
-    from shared.upstream.client import UpstreamResponse
-    from shared.upstream.transport import Body
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +47,7 @@ class _Begun:
     """An attempt that has reached its first content."""
 
     candidate: Candidate
-    body: "Body"
+    body: Body
     held: bytes
 
 
@@ -196,7 +190,7 @@ class Answer:
         self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
         return _Begun(candidate, response.body, held)
 
-    async def _hold(self, response: "UpstreamResponse") -> bytes:
+    async def _hold(self, response: UpstreamResponse) -> bytes:
         """Reads up to the first content and returns everything that is to go out by then. Raises `UpstreamFailure`."""
         translation, limit = self.translation, self._upstream.settings.max_event_bytes
         held = bytearray()
@@ -237,6 +231,6 @@ def _identity_refused(candidate: Candidate, status: int) -> UpstreamIdentityRefu
     )
 
 
-def _close(response: "UpstreamResponse | None") -> None:
+def _close(response: UpstreamResponse | None) -> None:
     if response is not None:
         response.body.close()

@@ -6,8 +6,6 @@ several times what a relayed chunk costs). It never retries by itself: `attempts
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,7 +14,7 @@ from shared.config.backends import Backend
 from shared.config.settings import Settings
 from shared.errors import UpstreamTimeout, UpstreamUnreachable
 from shared.hosting.late_packages import late
-from shared.upstream.call import UpstreamCall
+from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.errors import error_from_status
 from shared.upstream.identity import TokenSource, load_managed_identity, make_credential
 
@@ -24,21 +22,12 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from openai import AsyncOpenAI
 
-    from shared.upstream.transport import AiohttpTransport, Body
+    from shared.upstream.transport import AiohttpTransport
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamResponse:
-    """A 2xx answer whose body has not been read yet."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: "Body"
-
-
-class UpstreamClients:
+class OpenAIClients:
     """The clients of all backends, their one connection pool and their one credential. Made at the first request."""
 
     def __init__(self, settings: Settings) -> None:

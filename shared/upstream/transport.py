@@ -7,7 +7,6 @@ response's extensions), so that a stream is read without a layer per chunk, and 
 import asyncio
 import socket
 import zlib
-from typing import Protocol
 
 import aiohttp
 import httpx2
@@ -146,19 +145,6 @@ def _decoded(body: bytes, encoding: str) -> bytes | None:
 def error_body(response: httpx2.Response) -> bytes | None:
     """The body of a refusal; None where it can't be read."""
     return response.content if response.extensions[_READABLE] else None
-
-
-class Body(Protocol):
-    """The body of an answer."""
-
-    async def read(self) -> bytes:
-        """Whatever has arrived, at least one byte; b'' at a clean end. Raises `UpstreamCut`."""
-
-    def at_end(self) -> bool:
-        """Whether the body is complete and read."""
-
-    def close(self) -> None:
-        """Lets go of it, finished or not, at once."""
 
 
 class BufferedBody:

@@ -4,11 +4,10 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import batched
-from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -25,8 +24,7 @@ from shared.openai_api.relay import StreamRelay
 from shared.receipt import Receipt
 from shared.translation import Translation
 from shared.upstream.attempts import Answer, Upstream
-from shared.upstream.call import UpstreamCall
-from shared.upstream.client import UpstreamClients
+from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
 
 FRAMES = {
@@ -90,15 +88,6 @@ class Body:
         self.is_closed = True
 
 
-@dataclass
-class Response:
-    """A head without anything in it."""
-
-    body: Body
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class Clients:
     """Stands in for the clients, at a seam of ours."""
 
@@ -113,7 +102,7 @@ class Clients:
         """As slow as the test wants it."""
         await asyncio.sleep(self.load_seconds)
 
-    async def open(self, backend: Backend, _call: UpstreamCall, _deployment: str) -> Response:
+    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         number = int(backend.name)
         self.asked.append(number)
         script = self._scripts[number]
@@ -126,7 +115,10 @@ class Clients:
         reads = [b"".join(read) for read in batched(frames, script.frames_per_read, strict=False)]
         body = Body(reads, script.end)
         self.bodies.append(body)
-        return Response(body)
+        return UpstreamResponse(200, {}, body)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 def new_translation(api: str) -> Translation:
@@ -150,7 +142,7 @@ async def run(
 ) -> tuple[bytes, AnswerError | None, Translation, Clients]:
     clients = Clients(scripts)
     env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "0.05", **env}
-    upstream = Upstream(cast(UpstreamClients, clients), pool or new_pool(len(scripts)), Settings.from_env(env))
+    upstream = Upstream(clients, pool or new_pool(len(scripts)), Settings.from_env(env))
     receipt = Receipt(id="r", invocation_id="i", api=api)
     answer = Answer(call, lambda: new_translation(api), upstream, receipt)
     out, failure = b"", None
@@ -260,7 +252,7 @@ def test_the_owner_of_a_stored_response_is_known_while_the_answer_is_still_comin
         clients = Clients([Script("500", [], "eof"), Script("ok", ["created", "output", "output", "completed"], "eof")])
         pool = new_pool(2)
         settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"})
-        upstream = Upstream(cast(UpstreamClients, clients), pool, settings)
+        upstream = Upstream(clients, pool, settings)
         receipt = Receipt(id="r", invocation_id="i", api="openai")
         blocks = Answer(CALL, lambda: new_translation("responses"), upstream, receipt).blocks()
         await anext(blocks)
@@ -290,7 +282,7 @@ def test_an_answer_that_has_begun_holds_nothing_of_what_was_asked() -> None:
         kept = weakref.ref(large)
         clients = Clients([Script("ok", ["role", "word", "word", "stop", "done"], "eof")])
         env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
-        upstream = Upstream(cast(UpstreamClients, clients), new_pool(1), Settings.from_env(env))
+        upstream = Upstream(clients, new_pool(1), Settings.from_env(env))
         receipt = Receipt(id="r", invocation_id="i", api="relay")
         call = UpstreamCall(path="p", model="m", body=large)
         answer = Answer(call, lambda: new_translation("relay"), upstream, receipt)
