@@ -1,35 +1,181 @@
 """What is deployed: the app, and nothing that is only good for its development or that may hold a secret."""
 
+import shutil
 import subprocess
-from fnmatch import fnmatch
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.infra.package_files import (
+    IGNORE_FILE,
+    AzdRules,
+    CoreToolsRules,
+    taken_by_azd,
+    taken_by_core_tools,
+    taken_by_git,
+)
 from tests.infra.planting import ROOT
 
-PATTERNS = (ROOT / ".funcignore").read_text(encoding="utf-8").split()
+LARGEST_PACKAGE_BYTES = 2_000_000
+"""Of files, before they are compressed; the app has 0.9 MB."""
+LARGEST_PACKAGE_FILES = 250
+
+INSTALLED = {
+    ".python_packages/lib/site-packages/aiohttp/.libs/x.so",
+    ".python_packages/lib/site-packages/openai/__init__.py",
+    ".python_packages/lib/site-packages/openai/__pycache__/_client.cpython-313.pyc",
+    ".python_packages/lib/site-packages/six.py",
+}
+"""What a build on this machine adds."""
+
+STAYS = (
+    ".env",
+    ".env.local",
+    ".envrc",
+    ".azure/chat/.env",
+    ".coverage",
+    ".DS_Store",
+    ".idea/workspace.xml",
+    ".python-version",
+    ".terraform/providers/x",
+    ".venv/bin/python",
+    ".venv/lib/python3.13/site-packages/openai/__init__.py",
+    ".venv-infra/bin/python",
+    ".vscode/settings.json",
+    "__pycache__/function_app.cpython-313.pyc",
+    "client/__main__.py",
+    "dev/__pycache__/run.cpython-313.pyc",
+    "func.log",
+    "id_rsa",
+    "infra/terraform/terraform.tfstate",
+    "key.pem",
+    "local.settings.json",
+    "local.settings.json.bak",
+    "local.settings.prod.json",
+    "node_modules/marked/index.js",
+    "notes.txt",
+    "secrets.json",
+    "shared-old/service.py",
+    "shared/.DS_Store",
+    "shared/.env",
+    "shared/.idea/workspace.xml",
+    "shared/.vscode/settings.json",
+    "shared/__pycache__/service.cpython-313.pyc",
+    "shared/debug.log",
+    "shared/page/.DS_Store",
+    "shared/page/.idea/workspace.xml",
+    "shared/page/node_modules/marked/index.js",
+    "shared/page/vendor/.DS_Store",
+    "shared/upstream/dialects/__pycache__/chat.cpython-313.pyc",
+    "venv/bin/python",
+    "venv/lib/python3.13/site-packages/openai/__init__.py",
+)
+"""What a worked-in folder has and no deployment may have."""
+
+PARSERS = pytest.mark.parametrize(
+    "taken_from", [taken_by_core_tools, taken_by_azd, taken_by_git], ids=["core-tools", "azd", "git"]
+)
 
 
-def is_ignored(path: str) -> bool:
-    return any(fnmatch(part, pattern) for part in path.split("/") for pattern in PATTERNS)
+def committed() -> list[str]:
+    return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def test_the_patterns_are_plain_names() -> None:
-    assert not [pattern for pattern in PATTERNS if "/" in pattern or pattern.startswith(("!", "#"))]
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The project as it is committed, worked in."""
+    for path in committed():
+        if (ROOT / path).is_file():  # and not deleted since
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, tmp_path / path)
+    for path in (*STAYS, *INSTALLED):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x", encoding="utf-8")
+    (tmp_path / ".venv/lib64").symlink_to("lib")
+    return tmp_path
 
 
-def test_of_what_is_committed_the_app_alone_is_deployed() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    deployed = {path for path in listed if not is_ignored(path)}
-    assert {path for path in deployed if not path.startswith("shared/")} == {
+@PARSERS
+def test_of_a_folder_that_was_worked_in_the_app_alone_is_deployed(
+    folder: Path, taken_from: Callable[[Path], set[str]]
+) -> None:
+    app = {path for path in committed() if path.startswith("shared/")} | {
         "function_app.py",
         "host.json",
         "requirements.txt",
     }
-    left_out = {path for path in listed if path.startswith("shared/")} - deployed
-    assert [path for path in left_out if not path.endswith(".md")] == []
+    assert taken_from(folder) == app | INSTALLED
 
 
-@pytest.mark.parametrize("path", [".env", ".env.local", "local.settings.json", ".azure/chat/.env", "infra/terraform/terraform.tfstate"])
-def test_what_may_hold_a_secret_is_not_deployed(path: str) -> None:
-    assert is_ignored(path)
+@PARSERS
+def test_the_package_is_small(folder: Path, taken_from: Callable[[Path], set[str]]) -> None:
+    """`pytest -s` shows the list."""
+    sizes = {path: (folder / path).stat().st_size for path in sorted(taken_from(folder) - INSTALLED)}
+    for path, size in sizes.items():
+        print(f"{size:9,}  {path}")
+    print(f"{sum(sizes.values()):9,}  in {len(sizes)} files")
+    assert sum(sizes.values()) < LARGEST_PACKAGE_BYTES
+    assert len(sizes) < LARGEST_PACKAGE_FILES
+
+
+def test_the_ignore_file_is_plain_enough_for_each_parser() -> None:
+    text = (ROOT / IGNORE_FILE).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        assert line == line.strip(), "white space belongs to a pattern for azd"
+        assert "\\" not in line, "an escape is literal for Core Tools"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        ("test/index.js", True),
+        ("test2", False),
+        ("test1File.wat", True),
+        ("test.swp", False),
+        ("node_modules/what.js", False),
+        ("foo/bar.wat", False),
+        ("othernonexistent/blah/what", False),
+        ("nonexistent/bar", False),
+        ("nonexistent/foo", True),
+        ("nonexistent/foo/wat", True),
+    ],
+)
+def test_core_tools_rules_answer_as_its_own_tests_ask(path: str, *, is_kept: bool) -> None:
+    """From test/Cli/Func.UnitTests/ParserTests/GitIgnoreParserTests.cs."""
+    lines = ["node_modules", "*.log", "nonexistent", "!/nonexistent/foo", "/baz", "foo/*.wat", "/test1", "test2"]
+    lines += ["othernonexistent/**/what", "!/othernonexistent/**/what/foo", "*.swp"]
+    assert CoreToolsRules("\n".join(lines)).keeps(path) is is_kept
+
+
+def test_core_tools_rules_find_no_empty_star_and_no_deeper_folder() -> None:
+    rules = CoreToolsRules(".venv*\n.env*\n__pycache__")
+    assert not rules.keeps(".venv-infra/bin/python")
+    assert rules.keeps(".venv/bin/python")
+    assert rules.keeps(".env")
+    assert rules.keeps("shared/__pycache__/service.cpython-313.pyc")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_kept"),
+    [
+        ("vmlinux*", "arch/foo/vmlinux.lds.S", False),
+        ("dirpattern/", "my/path/to/dirpattern/", False),
+        ("dirpattern/", "my/path/to/dirpattern", True),
+        ("exclude/**", "exclude/dir1/dir2/", False),
+        ("exclude/**", "foo/exclude/some_file.txt", True),
+        ("exclude/**", "exclude/", False),
+        ("**/foodir/bar", "foodir/bar/", False),
+        ("/rootsubdir/", "rootsubdir/", False),
+        ("/rootsubdir/", "subdir/rootsubdir/", True),
+        ("*.[oa]", "src/internal.o", False),
+        ("Documentation/*.pdf", "tools/perf/Documentation/perf.pdf", True),
+        ("Documentation/**/p*.pdf", "Documentation/ppc/ppc.pdf", False),
+        ("**/hide/**", "subdir/hide/foo", False),
+        ("nor/is**this", "nor/is-this", True),
+        ("/*", "shared/service.py", False),
+    ],
+)
+def test_azd_rules_answer_as_the_tests_of_its_library_ask(pattern: str, path: str, *, is_kept: bool) -> None:
+    """From defn_test.go; the last is what fnmatch without FNM_PATHNAME says."""
+    assert AzdRules(pattern).keeps(path.rstrip("/"), is_folder=path.endswith("/")) is is_kept
