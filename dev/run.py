@@ -75,6 +75,11 @@ def _example_values() -> dict[str, str]:
     return values
 
 
+def _path_to_this_python(path: str) -> str:
+    """Return the PATH with this Python first: `func` runs the first `python3` there, and never looks for `.venv`."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{path}"
+
+
 def _serve(host: str, port: int, env: dict[str, str]) -> int:
     if host == "func":
         if shutil.which("func") is None:
@@ -83,6 +88,7 @@ def _serve(host: str, port: int, env: dict[str, str]) -> int:
             )
             return 2
         command = ["func", "start", "--port", str(port)]
+        env = env | {"PATH": _path_to_this_python(env.get("PATH", os.defpath))}
     else:
         command = [sys.executable, "-m", "dev.host", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)

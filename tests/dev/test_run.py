@@ -12,7 +12,12 @@ from dev.functions_host.settings import EXAMPLE_FILE, SETTINGS_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNC = """#!/bin/sh
-exec "$PYTHON" -c 'import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))' "$@"
+exec python3 -c 'import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ), sys.prefix]))' "$@"
+"""
+"""Runs the first `python3` on the PATH, as Core Tools do (`GetEnvironmentPythonVersion` in PythonHelpers.cs)."""
+OTHER_PYTHON = """#!/bin/sh
+echo "$0 is not the project's Python" >&2
+exit 1
 """
 SHELL = {
     "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com",
@@ -27,13 +32,14 @@ def printed(tmp_path: Path) -> str:
     """What `HOST=func` prints where Core Tools are a program that tells how it was called."""
     if (ROOT / SETTINGS_FILE).exists():
         pytest.skip(f"{SETTINGS_FILE} would be used instead of the simulated Azure OpenAI")
-    (tmp_path / "func").write_text(FUNC)
-    (tmp_path / "func").chmod(0o755)
+    for name, text in (("func", FUNC), ("python3", OTHER_PYTHON), ("python", OTHER_PYTHON)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         [sys.executable, "-m", "dev.run", "--host", "func", "--port", "7099"],
         cwd=ROOT,
-        env=os.environ | SHELL | {"PATH": path, "PYTHON": sys.executable},
+        env=os.environ | SHELL | {"PATH": path},
         capture_output=True,
         text=True,
         check=True,
@@ -42,7 +48,7 @@ def printed(tmp_path: Path) -> str:
 
 
 def test_the_simulated_service_takes_the_place_of_what_the_shell_names(printed: str) -> None:
-    _, env = json.loads(printed.splitlines()[-1])
+    _, env, _ = json.loads(printed.splitlines()[-1])
     assert env["AZURE_OPENAI_ENDPOINT"] in printed.splitlines()[0]
     assert env["AZURE_OPENAI_ENDPOINT"].startswith("http://127.0.0.1:")
     assert env["IDENTITY_ENDPOINT"].startswith("http://127.0.0.1:")
@@ -52,9 +58,14 @@ def test_the_simulated_service_takes_the_place_of_what_the_shell_names(printed: 
 
 
 def test_core_tools_get_the_examples_values_which_they_do_not_read(printed: str) -> None:
-    arguments, env = json.loads(printed.splitlines()[-1])
+    arguments, env, _ = json.loads(printed.splitlines()[-1])
     assert arguments == ["start", "--port", "7099"]
     example = json.loads((ROOT / EXAMPLE_FILE).read_text())["Values"]
     for name in ("FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsDisableHomepage", "COMMIT_SECONDS"):
         assert env[name] == example[name]
     assert env["AZURE_OPENAI_DEPLOYMENT"] == "mine"
+
+
+def test_core_tools_find_the_projects_python_first_although_the_shells_is_another(printed: str) -> None:
+    _, _, prefix = json.loads(printed.splitlines()[-1])
+    assert prefix == sys.prefix
