@@ -13,6 +13,7 @@ from starlette.responses import Response
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys
 from shared.errors import Misconfigured, NotFound
+from shared.hosting.console import show_records
 from shared.hosting.server import importing, tune
 from shared.hosting.telemetry import Telemetry, TelemetryTarget
 from shared.http.context import RequestContext
@@ -65,6 +66,7 @@ class Service:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Service":
         """Reads the settings. A wrong one is logged, kept, and told to every caller."""
+        show_records(env)
         target = TelemetryTarget.from_env(env)
         by_host = host_checks_keys(env)
         try:
