@@ -31,6 +31,9 @@ help: ## List the verbs
 run: $(READY) ## Serve the app on this machine, with a simulated Azure OpenAI unless local.settings.json exists (PORT=7071, HOST=func for Core Tools)
 	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST)
 
+.PHONY: venv
+venv: $(READY) ## Make .venv, which the other verbs make too, for tools that need it activated
+
 .PHONY: test
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)

@@ -1,5 +1,6 @@
 """The README's own commands, run as a newcomer runs them, and its tables, held against the code."""
 
+import json
 import os
 import re
 import shlex
@@ -88,6 +89,39 @@ def test_the_terminal_clients_line_prints_an_answer(running: str) -> None:
     line = [sys.executable, *shlex.split(command[1]), "--url", running]
     printed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "simulated model" in printed
+
+
+def test_the_lines_for_core_tools_lead_to_the_projects_python_and_its_settings(tmp_path: Path) -> None:
+    """In a copy of the clone's files and with an environment that is made, with a program in the place of `func`."""
+    block = re.search(r"^### With Core Tools\n.*?```console\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    lines = re.findall(r"^\$ (.*)$", block[1], re.MULTILINE)
+    assert lines[-1] == "func start"
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    (tmp_path / "clone").mkdir()
+    for name in listed:
+        if "/" not in name and (ROOT / name).is_file():
+            shutil.copyfile(ROOT / name, tmp_path / "clone" / name)
+            os.utime(tmp_path / "clone" / name, (0, 0))  # older than the environment: nothing is to be installed
+    (tmp_path / "clone/.venv").symlink_to(ROOT / ".venv")
+    programs = {"func": "exec python3 -c 'import sys; print(sys.prefix)'", "python3": "exit 1", "python": "exit 1"}
+    (tmp_path / "bin").mkdir()
+    for name, line in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "VIRTUAL_ENV")}
+    env["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{env['PATH']}"
+    command = ["bash", "-euc", "\n".join(lines)]
+    done = subprocess.run(
+        command, cwd=tmp_path / "clone", env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert Path(done.stdout.splitlines()[-1]).resolve() == (ROOT / ".venv").resolve()
+    assert (
+        json.loads((tmp_path / "clone/local.settings.json").read_text())["Values"]["FUNCTIONS_WORKER_RUNTIME"]
+        == "python"
+    )
 
 
 def test_every_setting_has_its_row(running: str) -> None:
