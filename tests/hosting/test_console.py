@@ -15,7 +15,7 @@ from shared.hosting.console import CORE_TOOLS, ConsoleHandler, show_records
 from shared.receipt import Receipt
 from tests.app_process import App
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IN_CORE_TOOLS = {CORE_TOOLS: "true", "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
 ELSEWHERE: tuple[dict[str, str], ...] = ({}, {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}, {CORE_TOOLS: ""})
 
@@ -39,7 +39,7 @@ def test_in_core_tools_warnings_and_receipts_are_lines_on_stderr(
     show_records(IN_CORE_TOOLS)
     logging.getLogger("shared.service").warning("AUTH_MODE is %r", "anonymous")
     logging.getLogger("shared.service").debug("not this")
-    Receipt(id="chatcmpl-1", invocation_id="1", face="chat").log()
+    Receipt(id="chatcmpl-1", invocation_id="1", api="chat").log()
     shown = capsys.readouterr()
     warning, receipt = shown.err.splitlines()
     assert warning == "WARNING shared.service: AUTH_MODE is 'anonymous'"

@@ -179,3 +179,9 @@ def test_core_tools_rules_find_no_empty_star_and_no_deeper_folder() -> None:
 def test_azd_rules_answer_as_the_tests_of_its_library_ask(pattern: str, path: str, *, is_kept: bool) -> None:
     """From defn_test.go; the last is what fnmatch without FNM_PATHNAME says."""
     assert AzdRules(pattern).keeps(path.rstrip("/"), is_folder=path.endswith("/")) is is_kept
+
+
+@pytest.mark.parametrize("text", ["FastAPI()", "from fastapi import"])
+def test_the_worker_finds_no_text_that_makes_it_take_another_runtime(text: str) -> None:
+    """A branch of the Python worker looks for these in function_app.py, comments included."""
+    assert text not in (ROOT / "function_app.py").read_text(encoding="utf-8")
