@@ -44,7 +44,8 @@ async def ask(
     except httpx.ReadTimeout as error:
         raise Cut("The service has said nothing for too long.") from error
     except httpx.RequestError as error:
-        raise Cut("The connection broke off before the answer was complete.") from error
+        if last not in ENDS:  # in some formats the service cuts the connection after `failed`
+            raise Cut("The connection broke off before the answer was complete.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise Cut("The service sent something that is no event.") from error
     if last not in ENDS:

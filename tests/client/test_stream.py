@@ -117,6 +117,13 @@ def test_silence_has_an_end() -> None:
         events_of(stream_of("", error=httpx.ReadTimeout("")))
 
 
+def test_a_connection_that_breaks_after_the_end_changes_nothing() -> None:
+    body = '{"type":"failed","error":{"message":"m","code":"c"}}\n'
+    error = httpx.RemoteProtocolError("incomplete chunked read")
+    events = events_of(stream_of(body, "ndjson", error=error), "ndjson")
+    assert events == [{"type": "failed", "error": {"message": "m", "code": "c"}}]
+
+
 def test_a_failure_inside_the_stream_is_an_event() -> None:
     events = events_of(stream_of('data: {"type":"failed","error":{"message":"m","code":"c"}}\n\n'))
     assert events == [{"type": "failed", "error": {"message": "m", "code": "c"}}]
