@@ -5,10 +5,21 @@ clock. `feed` never raises: a failure inside the stream is kept in `failure`, an
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.errors import AnswerError
 from shared.events import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEnding:
+    """How a stream ends that the model did not end."""
+
+    frames: bytes
+    """The error event; b'' where the format has none, or where the upstream's own has gone out."""
+    is_cut: bool
+    """Cut the connection after it, without the closing chunk, for clients that take a clean end for the answer's."""
 
 
 class Translation(Protocol):
@@ -44,5 +55,5 @@ class Translation(Protocol):
     def end(self) -> bytes:
         """The upstream's body has ended cleanly; whether that ends the answer is in `is_ended` and `failure`."""
 
-    def fail(self, error: AnswerError) -> bytes | None:
-        """The error ending; None where the format has none and the connection must be cut."""
+    def fail(self, error: AnswerError) -> ErrorEnding:
+        """Return the error ending."""

@@ -109,10 +109,10 @@ def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
         return "refused"
     marks: dict[str, Callable[[], tuple[bool, bool]]] = {
         "sse": lambda: (b"event: finished" in body, b"event: failed" in body),
-        "ndjson": lambda: (b'"type":"finished"' in body, b'"type":"failed"' in body),
+        "ndjson": lambda: (b'"type":"finished"' in body, b'"type":"failed"' in body and is_cut),
         "text": lambda: (body.decode() == "".join(WORDS), is_cut),
         "json": lambda: (b'"finish_reason"' in body, False),
-        "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body),
+        "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body and is_cut),
         "responses": lambda: (b"response.completed" in body, b"event: error" in body),
     }
     finished, failed = marks[plan.api]()

@@ -7,6 +7,7 @@ from shared.chat.encoders import Encoder
 from shared.errors import AnswerError
 from shared.events import Delta, Event, Reasoning, Started, Usage
 from shared.sse import FrameSplitter, frame_data
+from shared.translation import ErrorEnding
 
 _PREAMBLE = (Started, Usage)
 
@@ -57,9 +58,9 @@ class ChatTranslation:
             self.failure = error
         return self._encode(events) if events else b""
 
-    def fail(self, error: AnswerError) -> bytes | None:
-        """The format's own error ending."""
-        return self._encoder.fail(error.error_object())
+    def fail(self, error: AnswerError) -> ErrorEnding:
+        """Return the format's own error ending."""
+        return ErrorEnding(self._encoder.fail(error.error_object()) or b"", self._encoder.cuts_after_error)
 
     def _read(self, frame: bytes, events: list[Event]) -> None:
         if data := frame_data(frame):

@@ -19,14 +19,13 @@ from shared.hosting.server import run_outside
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
 from shared.http.stream_clock import StreamClock
+from shared.last_words import send_error_ending
 from shared.receipt import Receipt
 from shared.upstream.attempts import Answer
 
 _log = logging.getLogger(__name__)
 
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
-LAST_WORDS_SECONDS = 5.0
-"""How long the error ending may take to leave when the client reads slowly; then the connection is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class AnswerResponse(Response):
             self._receipt.usage, self._receipt.chunks = answer.translation.usage, answer.translation.chunks
         if self._has_left and not self._has_said_all(answer):
             raise ClientLeft
-        await self._end(answer, error)
+        await self._end(answer, error, receive)
 
     def _has_said_all(self, answer: Answer) -> bool:
         """The model's own ending has been sent; who leaves now, or stops this process, cuts nothing."""
@@ -189,7 +188,7 @@ class AnswerResponse(Response):
         self.last_write = self._now()
         await self._send({"type": "http.response.body", "body": answer.translation.heartbeat, "more_body": True})
 
-    async def _end(self, answer: Answer, error: AnswerError | None) -> None:
+    async def _end(self, answer: Answer, error: AnswerError | None, receive: Receive) -> None:
         if error is None:
             self._receipt.ended = "finished"
             if not self.is_committed:
@@ -199,16 +198,10 @@ class AnswerResponse(Response):
             await self._send_error(error)
         else:
             self._receipt.ended = _code(error)
-            await self._say_last_words(answer.translation.fail(error))
-
-    async def _say_last_words(self, ending: bytes | None) -> None:
-        if ending is None:
-            return  # a response that is not completed makes uvicorn cut the connection: no closing chunk
-        try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await self._send({"type": "http.response.body", "body": ending, "more_body": False})
-        except TimeoutError:
-            _log.info("The client of %s reads too slowly for the error ending", self._receipt.id)
+            try:
+                await send_error_ending(answer.translation.fail(error), receive, self._send)
+            except TimeoutError:
+                _log.info("The client of %s reads too slowly for the error ending", self._receipt.id)
 
     async def _send_error(self, error: AnswerError) -> None:
         """The whole response is this error. After the commit only a cut is honest."""

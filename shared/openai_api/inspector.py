@@ -32,6 +32,8 @@ class FrameInspector(Protocol):
     usage: Usage | None
     answer_id: str
     error: ErrorObject | None
+    has_failed_by_itself: bool
+    """A terminal event of the API's own has said that the answer failed: clients know it for an end, and raise nothing."""
 
     def classify(self, data: bytes) -> FrameKind:
         """What the frame is. Raises `UpstreamMalformed`."""
@@ -64,6 +66,8 @@ _LATER_CHUNK = msgspec.json.Decoder(_LaterChunk)
 
 class ChunkInspector:
     """Chat completions and legacy completions."""
+
+    has_failed_by_itself = False
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
@@ -146,6 +150,7 @@ class ResponseInspector:
         self.usage: Usage | None = None
         self.answer_id = ""
         self.error: ErrorObject | None = None
+        self.has_failed_by_itself = False
         self._has_failed = False
         self._preamble = frozenset[str]() if commits_at_once else _RESPONSE_PREAMBLE
         self._sequence_number = -1
@@ -164,6 +169,7 @@ class ResponseInspector:
             self.error = read_error(event.error or flat, fallback=_NO_EXPLANATION)
             return self._failure()
         if event.type in ("response.failed", "response.cancelled"):
+            self.has_failed_by_itself = True
             explanation = event.response.error if event.response else None
             if explanation is not None or self.error is None:
                 self.error = read_error(explanation or {}, fallback=_NO_EXPLANATION)

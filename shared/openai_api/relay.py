@@ -10,6 +10,7 @@ from shared.errors import AnswerError, UpstreamFrameTooLarge
 from shared.events import Usage
 from shared.openai_api.inspector import FrameInspector, FrameKind
 from shared.sse import HEARTBEAT, FrameSplitter, frame_data, write_frame
+from shared.translation import ErrorEnding
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
 
@@ -25,6 +26,8 @@ class StreamRelay:
     media_type = "text/event-stream; charset=utf-8"
     headers = _NO_HEADERS
     heartbeat = HEARTBEAT
+    cuts_after_error = True
+    """azure-ai-inference, @azure/openai 1.x and others pass over an error event and do not wait for `[DONE]`."""
 
     def __init__(self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int) -> None:
         self._inspector = inspector
@@ -78,15 +81,15 @@ class StreamRelay:
             return error_from_event(self._inspector.error)
         return None
 
-    def fail(self, error: AnswerError) -> bytes | None:
-        """The format's error event; nothing more where the upstream's own has gone out.
+    def fail(self, error: AnswerError) -> ErrorEnding:
+        """Return the format's error event, or no more than the cut where the upstream's own event has gone out.
 
         Before the first content it has not: what was held is dropped with its attempt.
         """
         if self._has_told_error and self.has_content and error is self.failure:
-            return b""
+            return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_failed_by_itself)
         name, value = self._inspector.error_frame(error.error_object())
-        return write_frame(msgspec.json.encode(value), event=name)
+        return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
 
     def _pass(self, frame: bytes, out: list[bytes]) -> None:
         data = frame_data(frame)
@@ -180,8 +183,9 @@ class BodyRelay:
             self._look()
         return b""
 
-    def fail(self, error: AnswerError) -> None:
-        """None: there is no place for it in half a JSON object."""
+    def fail(self, error: AnswerError) -> ErrorEnding:  # noqa: ARG002 - the interface has it
+        """Return a mere cut: there is no place for an error in half a JSON object."""
+        return ErrorEnding(b"", is_cut=True)
 
     def _look(self) -> None:
         try:

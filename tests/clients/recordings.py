@@ -128,17 +128,22 @@ COMPLETION = {"id": "cmpl-1", "object": "text_completion", "created": 1763600000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A stream, what was asked for, and the part of it that only who asks for the usage gets."""
+    """A stream, what was asked for, and the part of it that only who asks for the usage gets.
+
+    `fails`: its last event is an error, after which this app cuts the connection.
+    """
 
     body: bytes
     path: str = "/v1/chat/completions"
     asked: dict[str, Any] = field(default_factory=dict)
     usage: bytes = b""
+    fails: bool = False
 
 
-def chat(*frames: bytes, usage: bytes = USAGE_CHUNK, **asked: Any) -> Recording:
+def chat(*frames: bytes, usage: bytes = USAGE_CHUNK, fails: bool = False, **asked: Any) -> Recording:
     """A chat completion."""
-    return Recording(b"".join(frames), asked={"messages": [{"role": "user", "content": "hi"}], **asked}, usage=usage)
+    asked = {"messages": [{"role": "user", "content": "hi"}], **asked}
+    return Recording(b"".join(frames), asked=asked, usage=usage, fails=fails)
 
 
 def responses(*frames: bytes, **asked: Any) -> Recording:
@@ -218,7 +223,7 @@ STREAMS: dict[str, Recording] = {
         OPENING, delta("Hi"), chunk({"index": 0, "finish_reason": "stop", "delta": {}}, usage=USAGE), DONE, usage=b""
     ),
     "an error after content": chat(
-        OPENING, delta("Hi"), data({"error": {"message": "Overloaded.", "code": "500"}}), usage=b""
+        OPENING, delta("Hi"), data({"error": {"message": "Overloaded.", "code": "500"}}), usage=b"", fails=True
     ),
     "completions": Recording(
         data({**BLANK, "choices": [], "prompt_filter_results": []})

@@ -43,7 +43,6 @@ const CASES = {
   "a streamed reasoning": (provider) => parts(provider, sim({ reasoning: "let me think", tokens: 3 })),
   "a streamed tool call": (provider) =>
     parts(provider, sim({ tool_call: { name: "weather", arguments: { city: "Köln" } } }), { tools: { weather } }),
-  "an error inside a stream": (provider) => parts(provider, sim({ tokens: 4, in_stream_error: { at: 2 } })),
   "a whole text": async (provider) => {
     const { text, finishReason, usage } = await generateText({ model: provider(model), prompt: "hello" });
     return { text, finishReason, usage };
@@ -62,11 +61,38 @@ for (const [name, run] of Object.entries(CASES)) {
   });
 }
 
-test("a stream that the upstream cuts is an error, not an end", async () => {
-  const found = await parts(app, sim({ tokens: 6, end: "cut", after: 3 }));
-  assert.match(found.find(({ type }) => type === "error").error, /broke off/);
-  assert.ok(!found.some(({ type, finishReason }) => type === "finish" && finishReason === "stop"));
-});
+const BROKEN = {
+  "that the upstream cuts": [sim({ tokens: 6, end: "cut", after: 3 }), /broke off/],
+  "with an error inside": [sim({ tokens: 4, in_stream_error: { at: 2 } }), /./],
+};
+
+for (const [name, [prompt, message]] of Object.entries(BROKEN)) {
+  test(`a stream ${name} is an error part with the message, and nothing after it looks like an end`, async () => {
+    const errors = [];
+    const result = streamText({ model: app(model), prompt, maxRetries: 0, onError: ({ error }) => errors.push(error) });
+    const found = [];
+    await rejection(
+      (async () => {
+        for await (const part of result.stream) found.push(part);
+      })(),
+    );
+    assert.match(String(found.find(({ type }) => type === "error").error.message ?? found.at(-1).error), message);
+    assert.ok(!found.some(({ type }) => type === "finish"));
+    assert.equal(errors.length, 1);
+  });
+
+  test(`who reads nothing but the text of a stream ${name} sees it fail`, async () => {
+    const result = streamText({ model: app(model), prompt, maxRetries: 0, onError: () => {} });
+    let text = "";
+    await rejection(
+      (async () => {
+        for await (const words of result.textStream) text += words;
+      })(),
+    );
+    assert.ok(text);
+    await rejection(result.text);
+  });
+}
 
 test("a refusal keeps its status and says whether a retry can help", async () => {
   const error = await rejection(

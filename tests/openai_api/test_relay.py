@@ -12,6 +12,7 @@ from shared.errors import UpstreamCut, UpstreamErrorResponse
 from shared.events import Usage
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
+from shared.translation import ErrorEnding
 
 FILTER = b'data: {"id":"","object":"","choices":[],"prompt_filter_results":[{"prompt_index":0}],"usage":null}\n\n'
 ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}],"usage":null}\n\n'
@@ -43,6 +44,7 @@ COMPLETED = event(
     "response.completed", sequence_number=2, response={"id": "resp_1", "usage": {"input_tokens": 1, "output_tokens": 2}}
 )
 FAILED = event("response.failed", sequence_number=2, response={"id": "resp_1", "error": None})
+OOPS = {"code": "x", "message": "oops"}
 ERROR = event("error", sequence_number=3, error={"code": "rate_limit_exceeded", "message": "slow down"})
 
 
@@ -117,7 +119,7 @@ def test_an_error_chunk_ends_the_stream_and_is_passed_as_it_came() -> None:
     relay = chat()
     assert relay.feed(WORD + error + DONE) == WORD + error
     assert isinstance(relay.failure, UpstreamErrorResponse)
-    assert relay.fail(relay.failure) == b""
+    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=True)
     assert not relay.is_ended
 
 
@@ -126,7 +128,7 @@ def test_a_malformed_event_is_not_passed_and_ends_in_an_error(bad: bytes) -> Non
     relay = chat()
     assert relay.feed(WORD + bad + STOP) == WORD
     assert relay.failure is not None
-    assert b'"code":"upstream_malformed"' in (relay.fail(relay.failure) or b"")
+    assert b'"code":"upstream_malformed"' in relay.fail(relay.failure).frames
 
 
 def test_an_event_beyond_the_bound_ends_in_an_error() -> None:
@@ -138,8 +140,9 @@ def test_an_event_beyond_the_bound_ends_in_an_error() -> None:
 
 def test_the_error_ending_of_a_chat_stream_is_one_that_every_client_raises() -> None:
     ending = chat().fail(UpstreamCut("broke off"))
+    assert ending.is_cut
     assert (
-        ending
+        ending.frames
         == b'data: {"error":{"message":"broke off","type":"upstream_error","code":"upstream_cut","param":null}}\n\n'
     )
 
@@ -173,7 +176,7 @@ def test_what_cannot_be_read_after_an_announced_failure_does_not_replace_it(rest
     relay.feed(CREATED + DELTA + event("response.failed", response={"error": {"code": "x", "message": "oops"}}) + rest)
     relay.end()
     assert relay.failure is not None
-    assert (relay.failure.message, relay.fail(relay.failure)) == ("oops", b"")
+    assert (relay.failure.message, relay.fail(relay.failure).frames) == ("oops", b"")
 
 
 def test_an_announced_failure_waits_for_its_explanation() -> None:
@@ -185,10 +188,32 @@ def test_an_announced_failure_waits_for_its_explanation() -> None:
     assert relay.failure is not None
 
 
+@pytest.mark.parametrize("event_type", ["response.failed", "response.cancelled"])
+def test_a_terminal_event_of_the_upstreams_own_is_no_reason_to_cut(event_type: str) -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + event(event_type, response={"error": OOPS}))
+    relay.end()
+    assert relay.failure is not None
+    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=False)
+    assert relay.fail(UpstreamCut("broke off")).is_cut
+
+
+def test_an_error_event_of_the_upstreams_own_is_cut_after_as_ours_is() -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + ERROR)
+    relay.end()
+    assert relay.failure is not None
+    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=True)
+
+
+def test_half_a_json_object_has_no_ending_but_the_cut() -> None:
+    assert BodyRelay().fail(UpstreamCut("broke off")) == ErrorEnding(b"", is_cut=True)
+
+
 def test_the_error_ending_of_a_responses_stream_counts_on() -> None:
     relay = responses()
     relay.feed(CREATED + DELTA)
-    ending = relay.fail(UpstreamCut("broke off")) or b""
+    ending = relay.fail(UpstreamCut("broke off")).frames
     assert ending.startswith(b"event: error\ndata: ")
     value = json.loads(ending.partition(b"data: ")[2])
     assert (value["type"], value["sequence_number"], value["code"]) == ("error", 2, "upstream_cut")
@@ -237,7 +262,7 @@ def test_an_error_of_the_upstreams_own_is_told_once_held_back_or_not(begun: byte
     relay.feed(begun + ERROR)
     relay.end()
     assert relay.failure is not None
-    assert (relay.fail(relay.failure) == b"") is bool(begun)
+    assert (relay.fail(relay.failure).frames == b"") is bool(begun)
 
 
 def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:

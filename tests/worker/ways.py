@@ -11,7 +11,8 @@ from tests.app_process import App
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the client saw: "finished", "failed" (an error ending), "cut" (no clean end) or "refused" (an HTTP status)."""
+    """What the client saw: "finished", "failed" (an error ending, cut or clean as its format has it), "cut" (no clean end),
+    "refused" (an HTTP status), or "dishonest": an error ending that is cut where it must not be, or not where it must."""
 
     kind: str
     code: str | None = None
@@ -57,22 +58,27 @@ class Way:
         return self.read(seen)
 
 
-def _events(values: list[dict[str, Any]], seen: Seen) -> Outcome:
+def _failed(seen: Seen, code: str | None, words: str, *, is_cut: bool) -> Outcome:
+    """An error event is the last thing that came; whether the connection is cut after it depends on the format."""
+    return Outcome("failed" if (seen.ending != "complete") is is_cut else "dishonest", code, words=words)
+
+
+def _events(values: list[dict[str, Any]], seen: Seen, *, is_cut: bool) -> Outcome:
     words = "".join(value["text"] for value in values if value["type"] == "delta")
     last: dict[str, Any] = values[-1] if values else {"type": "nothing"}
     if last["type"] == "finished" and seen.ending == "complete":
         return Outcome("finished", words=words)
-    if last["type"] == "failed" and seen.ending == "complete":
-        return Outcome("failed", last["error"]["code"], words=words)
+    if last["type"] == "failed":
+        return _failed(seen, last["error"]["code"], words, is_cut=is_cut)
     return Outcome("cut", words=words)
 
 
 def _sse(seen: Seen) -> Outcome:
-    return _events(seen.events, seen)
+    return _events(seen.events, seen, is_cut=False)
 
 
 def _ndjson(seen: Seen) -> Outcome:
-    return _events([json.loads(line) for line in seen.body.decode().split("\n") if line], seen)
+    return _events([json.loads(line) for line in seen.body.decode().split("\n") if line], seen, is_cut=True)
 
 
 def _text(seen: Seen) -> Outcome:
@@ -86,8 +92,8 @@ def _json(seen: Seen) -> Outcome:
 def _ui_message(seen: Seen) -> Outcome:
     words = "".join(event["delta"] for event in seen.events if event["type"] == "text-delta")
     kinds = [event["type"] for event in seen.events]
-    if seen.ending == "complete" and kinds[-1:] == ["error"] and "[DONE]" not in seen.data and "finish" not in kinds:
-        return Outcome("failed", words=words)
+    if kinds[-1:] == ["error"] and "[DONE]" not in seen.data and "finish" not in kinds:
+        return _failed(seen, None, words, is_cut=False)
     is_finished = seen.ending == "complete" and kinds[-1:] == ["finish"] and seen.data[-1] == "[DONE]"
     return Outcome("finished" if is_finished and "error" not in kinds else "cut", words=words)
 
@@ -96,8 +102,8 @@ def _chat_protocol(seen: Seen) -> Outcome:
     lines = [json.loads(line) for line in seen.body.decode().split("\n") if line]
     deltas = [line["delta"] for line in lines if "delta" in line]
     words = "".join(delta.get("content", "") for delta in deltas)
-    if seen.ending == "complete" and lines and "error" in lines[-1]:
-        return Outcome("failed", lines[-1]["error"]["code"], words=words)
+    if lines and "error" in lines[-1]:
+        return _failed(seen, lines[-1]["error"]["code"], words, is_cut=False)
     is_finished = seen.ending == "complete" and deltas and "finish_reason" in deltas[-1].get("context", {})
     return Outcome("finished" if is_finished else "cut", words=words)
 
@@ -109,21 +115,21 @@ def _chunks(seen: Seen) -> Outcome:
         for choice in event.get("choices") or []
     )
     if errors := [event["error"] for event in seen.events if "error" in event]:
-        is_last = "error" in seen.events[-1] and seen.ending == "complete" and "[DONE]" not in seen.data
-        return Outcome("failed" if is_last else "dishonest", errors[-1]["code"], words=words)
+        if "error" not in seen.events[-1] or "[DONE]" in seen.data:
+            return Outcome("dishonest", errors[-1]["code"], words=words)
+        return _failed(seen, errors[-1]["code"], words, is_cut=True)
     return Outcome("finished" if seen.data[-1:] == ["[DONE]"] and seen.ending == "complete" else "cut", words=words)
 
 
 def _responses(seen: Seen) -> Outcome:
     words = "".join(event["delta"] for event in seen.events if event["type"] == "response.output_text.delta")
     last: dict[str, Any] = seen.events[-1] if seen.events else {"type": "nothing"}
-    if seen.ending != "complete":
-        return Outcome("cut", words=words)
     if last["type"] == "error":
-        return Outcome("failed", (last.get("error") or last)["code"], words=words)
+        return _failed(seen, (last.get("error") or last)["code"], words, is_cut=True)
     if last["type"] == "response.failed":
-        return Outcome("failed", "response.failed", words=words)
-    return Outcome("finished" if last["type"] == "response.completed" else "cut", words=words)
+        return _failed(seen, "response.failed", words, is_cut=False)
+    is_finished = seen.ending == "complete" and last["type"] == "response.completed"
+    return Outcome("finished" if is_finished else "cut", words=words)
 
 
 def _whole(seen: Seen) -> Outcome:

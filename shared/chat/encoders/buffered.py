@@ -10,6 +10,7 @@ class Buffered:
 
     heartbeat = b""
     is_buffered = True
+    cuts_after_error = True
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder

@@ -22,6 +22,8 @@ class ChatProtocolEncoder:
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b"\n"
     is_buffered = False
+    cuts_after_error = False
+    """The protocol's client throws at the `error` line and reads no further."""
 
     def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
         self._carried = carried
@@ -55,6 +57,7 @@ class ChatProtocolWholeEncoder:
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b""
     is_buffered = True
+    cuts_after_error = True
 
     def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
         self._carried = carried

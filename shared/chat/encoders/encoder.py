@@ -18,8 +18,11 @@ class Encoder(Protocol):
     is_buffered: bool
     """The answer goes out in one piece at its end, so until then every failure can still be an HTTP status."""
 
+    cuts_after_error: bool
+    """A failed answer ends in a cut connection, after its error event where there is one: the reason is at each format."""
+
     def encode(self, events: list[Event]) -> bytes:
         """The bytes for the next events."""
 
     def fail(self, error: ErrorObject) -> bytes | None:
-        """The error ending; None where the format has none, so that the connection must be cut instead."""
+        """Return the error event; None where the format has none, so that only the cut can tell."""

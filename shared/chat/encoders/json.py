@@ -34,6 +34,7 @@ class JsonEncoder:
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b""
     is_buffered = True
+    cuts_after_error = True
 
     def __init__(self) -> None:
         self._started = Started("", "")

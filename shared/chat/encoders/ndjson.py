@@ -14,6 +14,8 @@ class NdjsonEncoder:
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = b'{"type":"heartbeat"}\n'
     is_buffered = False
+    cuts_after_error = True
+    """curl reports a cut in its exit status, and nothing else: a script that picks out the words sees no event."""
 
     def __init__(self, media_type: str = "application/x-ndjson") -> None:
         self.media_type = media_type

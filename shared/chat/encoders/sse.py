@@ -18,6 +18,8 @@ class SseEncoder:
     headers: Mapping[str, str] = MappingProxyType({})
     heartbeat = HEARTBEAT
     is_buffered = False
+    cuts_after_error = False
+    """@microsoft/fetch-event-source sends the request again, once a second, after a cut, and not after a clean end."""
 
     def encode(self, events: list[Event]) -> bytes:
         """One frame per event."""

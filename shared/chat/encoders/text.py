@@ -14,10 +14,12 @@ class TextEncoder:
     headers: Mapping[str, str] = MappingProxyType({"x-content-type-options": "nosniff"})
     heartbeat = b""
     is_buffered = False
+    cuts_after_error = True
+    """Only an end without the closing chunk tells a reader of plain text that words are missing."""
 
     def encode(self, events: list[Event]) -> bytes:
         """The words."""
         return "".join([event.text for event in events if isinstance(event, Delta)]).encode()
 
     def fail(self, error: ErrorObject) -> None:
-        """None: only an end without the closing chunk tells a reader of plain text that words are missing."""
+        """None: whatever is written would be read as the model's words."""

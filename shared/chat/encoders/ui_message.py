@@ -27,6 +27,8 @@ class UiMessageEncoder:
     headers: Mapping[str, str] = MappingProxyType({"x-vercel-ai-ui-message-stream": "v1"})
     heartbeat = HEARTBEAT
     is_buffered = False
+    cuts_after_error = False
+    """`useChat` ends at the `error` part either way; `readUIMessageStream` would report a second error, "terminated"."""
 
     def __init__(self) -> None:
         self._has_started = False

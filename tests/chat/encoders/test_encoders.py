@@ -53,8 +53,17 @@ def test_no_format_has_an_ending_that_looks_finished_when_it_is_not(name: str) -
     ending = finished[len(write(ENCODERS[name](), ANSWER[:-1])) :]
     encoder = ENCODERS[name]()
     write(encoder, ANSWER[:4])
-    cuts = encoder.fail(ERROR) is None
-    assert cuts or (b"broke off" in failed and (not ending or ending not in failed))
+    if encoder.fail(ERROR) is None:
+        assert encoder.cuts_after_error
+    else:
+        assert b"broke off" in failed
+        assert not ending or ending not in failed
+
+
+def test_a_failed_stream_is_cut_in_the_formats_whose_clients_gain_by_it() -> None:
+    streaming = {name: encoder for name, new_encoder in ENCODERS.items() if not (encoder := new_encoder()).is_buffered}
+    cut = {name for name, encoder in streaming.items() if encoder.cuts_after_error}
+    assert (cut, set(streaming) - cut) == ({"ndjson", "jsonl", "text"}, {"sse", "ui-message", "chat-protocol"})
 
 
 @pytest.mark.parametrize("name", ENCODERS)
