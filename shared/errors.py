@@ -115,10 +115,28 @@ class Unauthorized(AnswerError):
 
 
 class Misconfigured(AnswerError):
-    """A setting is wrong: every request is answered with the sentence that says what to mend."""
+    """A setting is invalid, and every request is answered with that. Two sentences, since a secret may stand in it.
+
+    `message` is for callers, who may be anybody: the setting's name and what is allowed, nothing of what was found.
+
+    `operator_message` is for the log and Application Insights. It adds what was found, as `shared.redaction` shows it:
+
+    - a number of at most seven characters, true and false: as they are;
+    - a misspelling of an allowed word: as it is;
+    - a text that is an address as a whole, without credentials: its scheme and host;
+    - a document that is not JSON: the line and column where it stops being JSON;
+    - everything else, which may be a key or a password: its kind and its length. Of an unknown field its position.
+
+    Valid settings are not covered. The names of models, backends and callers are published on purpose: in the list of
+    models, in `x-backend`, in the receipts.
+    """
 
     status = 503
     code = "misconfigured"
+
+    def __init__(self, message: str, *, operator_message: str | None = None) -> None:
+        super().__init__(message)
+        self.operator_message = operator_message or message
 
 
 class TooManyStreams(AnswerError):

@@ -1,6 +1,6 @@
 """The application: made once per process, hands each request to its api. Never fails to be made.
 
-With a wrong setting it still answers every request, with the one sentence that says what to mend.
+With an invalid setting it still answers every request, with the name of the setting and what is allowed.
 """
 
 import logging
@@ -65,14 +65,14 @@ class Service:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Service":
-        """Reads the settings. A wrong one is logged, kept, and told to every caller."""
+        """Read the settings. An invalid one is logged with what was found, and answered with what is allowed."""
         show_records(env)
         target = TelemetryTarget.from_env(env)
         by_host = host_checks_keys(env)
         try:
             settings = Settings.from_env(env)
         except Misconfigured as problem:
-            _log.error("%s", problem.message)
+            _log.error("%s", problem.operator_message)
             return cls(None, problem, target, host_checks_keys=by_host)
         if settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")

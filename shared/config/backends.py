@@ -1,19 +1,15 @@
 """The backends that an answer can come from: parsed once from the settings, never changed after."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from shared.config.values import check_scope, shown, wrong
-from shared.errors import Misconfigured
+from shared.addresses import Address
+from shared.config.values import check_scope, invalid
+from shared.redaction import REPEATED, address, json_error, json_value, unknown_field
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
-_SECRETS = re.compile(r"(?<=//)[^/?]*(?=@)|(?<=\?).+")
-"""Credentials and the query: what a sentence doesn't show of an address."""
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})
 
 
@@ -45,43 +41,42 @@ def single_backend(setting: str, url: str, *, scope: str, is_azure: bool) -> Bac
 
 
 def parse_backends(text: str, *, default_scope: str) -> tuple[Backend, ...]:
-    """Reads AZURE_OPENAI_BACKENDS. Raises `Misconfigured` with a sentence for every way to get it wrong."""
+    """Read AZURE_OPENAI_BACKENDS. Raise `Misconfigured`, which shows nothing of the text and of no text in it."""
     setting = "AZURE_OPENAI_BACKENDS"
     try:
         listed = json.loads(text)
-    except (ValueError, RecursionError):
-        raise wrong(setting, text, "a JSON list of backends, and this is not JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise invalid(setting, json_error(text, error), "a JSON list of backends") from None
     if not isinstance(listed, list) or not listed:
-        raise wrong(setting, text, "a JSON list with at least one backend")
+        raise invalid(setting, json_value(listed), "a JSON list with at least one backend")
     backends = tuple(_parse_one(f"{setting}[{index}]", entry, default_scope) for index, entry in enumerate(listed))
     names = [backend.name for backend in backends]
-    for name in names:
-        if names.count(name) > 1:
-            raise Misconfigured(
-                f"{setting} has {names.count(name)} backends named {shown(name)}; expected unique names."
-            )
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise invalid(f"{setting}[{index}].name", REPEATED, "a different name for each backend")
     return backends
 
 
 def _parse_one(where: str, entry: Any, default_scope: str) -> Backend:
     if not isinstance(entry, dict):
-        raise wrong(where, entry, 'an object such as {"name": "east", "endpoint": "https://…"}')
-    unknown = sorted(entry.keys() - _FIELDS)
-    if unknown:
-        raise wrong(
-            f"{where}.{unknown[0]}", entry[unknown[0]], "no such field; allowed are " + ", ".join(sorted(_FIELDS))
-        )
+        raise invalid(where, json_value(entry), 'an object such as {"name": "east", "endpoint": "https://…"}')
+    if unknown := unknown_field(entry, _FIELDS):
+        allowed = f"no fields other than {', '.join(sorted(_FIELDS))} (keys are not used: the app has its own identity)"
+        raise invalid(where, unknown, allowed)
     name, endpoint = entry.get("name"), entry.get("endpoint")
     if not isinstance(name, str) or not name.strip() or not (name.isascii() and name.isprintable()):
-        raise wrong(f"{where}.name", name, "a name in plain ASCII")  # it goes into a header and into the log
+        # It goes into a header and into the log.
+        raise invalid(f"{where}.name", json_value(name), "a name in plain ASCII")
     if not isinstance(endpoint, str) or not endpoint.strip():
-        raise wrong(f"{where}.endpoint", endpoint, "an address such as https://my-account.openai.azure.com")
+        allowed = "an address such as https://my-account.openai.azure.com"
+        raise invalid(f"{where}.endpoint", json_value(endpoint), allowed)
     deployments = entry.get("deployments", {})
     if not isinstance(deployments, dict) or not all(isinstance(v, str) and v and k for k, v in deployments.items()):
-        raise wrong(f"{where}.deployments", deployments, 'an object such as {"gpt-5": "my-deployment"}')
+        raise invalid(f"{where}.deployments", json_value(deployments), 'an object such as {"gpt-5": "my-deployment"}')
     scope = entry.get("scope", default_scope)
     if not isinstance(scope, str):
-        raise wrong(f"{where}.scope", scope, "a token scope such as https://cognitiveservices.azure.com/.default")
+        allowed = "a token scope such as https://cognitiveservices.azure.com/.default"
+        raise invalid(f"{where}.scope", json_value(scope), allowed)
     return Backend(
         name=name.strip(),
         base_url=_base_url(f"{where}.endpoint", endpoint, is_azure=True),
@@ -94,27 +89,19 @@ def _parse_one(where: str, entry: Any, default_scope: str) -> Backend:
 
 def _whole(where: str, value: Any, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise wrong(where, value, f"a whole number of at least {least}")
+        raise invalid(where, json_value(value), f"a whole number of at least {least}")
     return value
 
 
 def _base_url(where: str, url: str, *, is_azure: bool) -> str:
-    allowed = "an https address (plain http only for this machine), without query, fragment or credentials"
     url = url.strip()
-    found = _SECRETS.sub("…", url)
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        parts.port  # noqa: B018 - reading it checks it
-    except ValueError:
-        raise wrong(where, found, allowed) from None
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    is_host = host is not None and _HOST.fullmatch(host) is not None
-    is_bare = not (parts.query or parts.fragment or parts.username is not None or re.search(r"\s", url))
-    if not (is_host and is_safe and is_bare):
-        raise wrong(where, found, allowed)
-    path = parts.path.rstrip("/")
+    found = Address.parse(url)
+    is_safe = found is not None and (found.scheme == "https" or found.host in _LOOPBACK)
+    if found is None or not is_safe or found.query or found.fragment:
+        allowed = "an https address (plain http only for this machine), without query, fragment or credentials"
+        raise invalid(where, address(url), allowed)
+    path = found.path.rstrip("/")
     if is_azure and path not in ("", "/openai", "/openai/v1"):
-        raise wrong(where, found, "the account's address alone, such as https://my-account.openai.azure.com")
-    root = f"{parts.scheme}://{parts.netloc}"
-    return f"{root}/openai/v1/" if is_azure else f"{root}{path}/"
+        allowed = "the account's address alone, such as https://my-account.openai.azure.com"
+        raise invalid(where, address(url), allowed)
+    return f"{found.root}/openai/v1/" if is_azure else f"{found.root}{path}/"

@@ -1,6 +1,6 @@
 """The app's settings, read once from the environment into a frozen value.
 
-`Settings.from_env` raises `Misconfigured` with one sentence that names the setting, what was found and what is allowed.
+`Settings.from_env` raises `Misconfigured`, which names the setting and what is allowed, and for the log what was found.
 The README's table, local.settings.json.example, Bicep and Terraform list the same names; a test holds them together.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.config.backends import Backend, parse_backends, single_backend
-from shared.config.caller_keys import CallerKey, parse_caller_keys
+from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, parse_caller_keys
 from shared.config.values import SettingReader
 from shared.errors import Misconfigured
 
@@ -77,7 +77,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Reads and checks every setting. Raises `Misconfigured` for the first that is wrong."""
+        """Read and check every setting. Raise `Misconfigured` for the first that is invalid."""
         read = SettingReader(env)
         in_azure = bool(env.get("WEBSITE_SITE_NAME"))
         auth_mode = read.choice("AUTH_MODE", AUTH_MODES, default="function")
@@ -134,10 +134,7 @@ def _check_entra(auth_mode: str, env: Mapping[str, str]) -> None:
 def _caller_keys(read: SettingReader, auth_mode: str) -> tuple[CallerKey, ...]:
     keys = parse_caller_keys(read.text("CALLER_KEYS"))
     if auth_mode == "keys" and not keys:
-        raise Misconfigured(
-            "AUTH_MODE is 'keys', but CALLER_KEYS is empty; expected a comma list of name=sha256:<64 hex digits> "
-            "(make caller-key NAME=... makes one)."
-        )
+        raise Misconfigured(f"AUTH_MODE is 'keys', but CALLER_KEYS is empty; expected {CALLER_KEYS_FORM}.")
     return keys
 
 

@@ -1,28 +1,25 @@
-"""Reads single values out of the environment. Every refusal names the setting, what was found and what is allowed."""
+"""Read single values out of the environment. `invalid` builds the error about one that cannot be taken."""
 
 import json
 import re
 from collections.abc import Mapping
 from math import nan
-from urllib.parse import urlsplit
 
+from shared.addresses import Address
 from shared.errors import Misconfigured
+from shared.redaction import REPEATED, Redacted, address, json_error, json_value, number, size, word
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
-_SHOWN_CHARACTERS = 80
 
 
-def shown(value: object) -> str:
-    """A found value for an error sentence: quoted, on one line, cut when long."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
-
-
-def wrong(name: str, found: object, allowed: str) -> Misconfigured:
-    """The one sentence about one wrong setting."""
-    return Misconfigured(f"{name} is {shown(found)}; expected {allowed}.")
+def invalid(name: str, found: Redacted, allowed: str) -> Misconfigured:
+    """Return the error about one setting: for callers without what was found, for the operator with it."""
+    return Misconfigured(
+        f"{name} is not valid; expected {allowed}.",
+        operator_message=f"{name} is not valid: found {found}; expected {allowed}.",
+    )
 
 
 class SettingReader:
@@ -50,7 +47,7 @@ class SettingReader:
         found = self.text(name)
         value = found.lower() or default
         if value not in allowed:
-            raise wrong(name, found, "one of " + ", ".join(allowed))
+            raise invalid(name, word(found, allowed), "one of " + ", ".join(allowed))
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -62,7 +59,7 @@ class SettingReader:
             return True
         if found.lower() in _FALSE:
             return False
-        raise wrong(name, found, "true or false")
+        raise invalid(name, word(found, sorted(_TRUE | _FALSE)), "true or false")
 
     def integer(self, name: str, *, default: int, least: int) -> int:
         """A whole number of at least `least`."""
@@ -75,7 +72,7 @@ class SettingReader:
         if not found:
             return None
         if not (found.isascii() and found.isdigit() and len(found) < 16) or int(found) < least:
-            raise wrong(name, found, f"a whole number of at least {least}")
+            raise invalid(name, number(found), f"a whole number of at least {least}")
         return int(found)
 
     def seconds(self, name: str, *, default: float, least: float = 0.05, most: float = 86_400) -> float:
@@ -85,7 +82,7 @@ class SettingReader:
             return default
         value = float(found) if _DECIMAL.fullmatch(found) else nan
         if not least <= value <= most:
-            raise wrong(name, found, f"a number of seconds from {least:g} to {most:g}")
+            raise invalid(name, number(found), f"a number of seconds from {least:g} to {most:g}")
         return value
 
     def scope(self, name: str, *, default: str) -> str:
@@ -95,34 +92,43 @@ class SettingReader:
     def origins(self, name: str) -> frozenset[str]:
         """A comma list of browser origins, each scheme://host[:port] and nothing more."""
         origins = [part.strip().lower() for part in self.text(name).split(",") if part.strip()]
-        for origin in origins:
+        for position, origin in enumerate(origins, 1):
             if not _is_origin(origin):
-                raise wrong(name, origin, "a comma list of origins such as https://app.example.com (no path, no *)")
+                allowed = "origins such as https://app.example.com, separated by commas (no path, no *)"
+                raise invalid(f"{name}, entry {position},", address(origin), allowed)
         return frozenset(_without_default_port(origin) for origin in origins)
 
     def name_map(self, name: str) -> dict[str, str]:
-        """A JSON object of strings, or a comma list of alias=deployment."""
+        """Return a JSON object of strings, or a comma-separated list of alias=deployment, as a mapping."""
         found = self.text(name)
-        allowed = 'a JSON object such as {"gpt-5": "my-deployment"} or a comma list such as gpt-5=my-deployment'
+        allowed = 'a JSON object such as {"gpt-5": "my-deployment"} or a list such as gpt-5=my-deployment, gpt-4=other'
+        names: dict[str, str] = {}
         if found.startswith("{"):
             try:
                 names = json.loads(found)
-            except (ValueError, RecursionError):
-                raise wrong(name, found, allowed) from None
-            if not all(isinstance(value, str) and value and key for key, value in names.items()):
-                raise wrong(name, found, allowed)
-            return dict(names)
-        pairs = [part.partition("=") for part in found.split(",") if part.strip()]
-        names = {alias.strip(): deployment.strip() for alias, _, deployment in pairs}
-        if len(names) != len(pairs) or not all(alias and deployment for alias, deployment in names.items()):
-            raise wrong(name, found, allowed)
+            except (ValueError, RecursionError) as error:
+                raise invalid(name, json_error(found, error), allowed) from None
+            for position, (alias, deployment) in enumerate(names.items(), 1):
+                if not (isinstance(deployment, str) and deployment and alias):
+                    raise invalid(f"{name}, entry {position},", json_value(deployment), allowed)
+            return names
+        for position, part in enumerate(filter(str.strip, found.split(",")), 1):
+            alias, _, deployment = (piece.strip() for piece in part.partition("="))
+            if not alias or not deployment or "=" in deployment:  # a key in Base64 may end in `==`
+                raise invalid(f"{name}, entry {position},", size(part.strip()), allowed)
+            if alias in names:
+                raise invalid(f"{name}, entry {position},", REPEATED, allowed)
+            names[alias] = deployment
         return names
 
 
 def check_scope(name: str, scope: str) -> str:
-    """Returns the scope, or raises `Misconfigured`."""
-    if not (scope.startswith("https://") and scope.endswith("/.default")):
-        raise wrong(name, scope, "a token scope such as https://cognitiveservices.azure.com/.default")
+    """Return the scope. Raise `Misconfigured` where it is not an https address that ends in /.default."""
+    found = Address.parse(scope)
+    is_scope = found is not None and found.scheme == "https" and found.path.endswith("/.default")
+    if found is None or not is_scope or found.query or found.fragment:
+        allowed = "a token scope such as https://cognitiveservices.azure.com/.default"
+        raise invalid(name, address(scope), allowed)
     return scope
 
 
@@ -132,10 +138,5 @@ def _without_default_port(origin: str) -> str:
 
 
 def _is_origin(origin: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-        parts.port  # noqa: B018 - reading it checks it
-    except ValueError:
-        return False
-    bare = f"{parts.scheme}://{parts.netloc}"
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and "*" not in origin and bare == origin
+    found = Address.parse(origin)
+    return found is not None and found.root == origin

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shared.errors import IdentityUnavailable
+from shared.redaction import address
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -85,7 +86,9 @@ class TokenSource:
             return await self._credential.get_token(self._scope)
         except (AzureError, ValueError, TypeError, LookupError) as error:  # the latter: a reply that it could not read
             _log.error(
-                "No token for %s: %s", self._scope, error if isinstance(error, AzureError) else type(error).__name__
+                "No token for %s: %s",
+                address(self._scope),
+                error if isinstance(error, AzureError) else type(error).__name__,
             )
             raise IdentityUnavailable(
                 "This service could not get a token for its own identity. Its operator can see the cause in the log."
