@@ -92,7 +92,7 @@ class Settings:
             backends=_backends(read, in_azure=in_azure),
             deployment=read.text("AZURE_OPENAI_DEPLOYMENT"),
             api=read.choice("AZURE_OPENAI_API", APIS, default="chat"),
-            client_id=read.text("AZURE_CLIENT_ID"),
+            client_id=read.guid("AZURE_CLIENT_ID"),
             api_key=api_key,
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),

@@ -12,6 +12,7 @@ from shared.redaction import REPEATED, Redacted, address, json_error, json_value
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def invalid(name: str, found: Redacted, allowed: str) -> Misconfigured:
@@ -83,6 +84,13 @@ class SettingReader:
         value = float(found) if _DECIMAL.fullmatch(found) else nan
         if not least <= value <= most:
             raise invalid(name, number(found), f"a number of seconds from {least:g} to {most:g}")
+        return value
+
+    def guid(self, name: str) -> str:
+        """Return a GUID, or '' where it is not set."""
+        value = self.text(name)
+        if value and not _GUID.fullmatch(value):
+            raise invalid(name, size(value), "a GUID such as 11111111-2222-3333-4444-555555555555")
         return value
 
     def scope(self, name: str, *, default: str) -> str:

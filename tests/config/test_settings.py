@@ -79,6 +79,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"AZURE_OPENAI_SCOPE": "cognitive"}, "AZURE_OPENAI_SCOPE"),
     ({"AZURE_OPENAI_SCOPE": "https://u:p@x.azure.com/.default"}, "AZURE_OPENAI_SCOPE is not valid: found a value of 32"),
     ({"AZURE_OPENAI_SCOPE": "https://x.azure.com/.default?a"}, "AZURE_OPENAI_SCOPE is not valid: found 'https://x.azure.com/…\\?…'"),
+    ({"AZURE_CLIENT_ID": "my-identity"}, "AZURE_CLIENT_ID is not valid: found a value of 11 characters; expected a GUID"),
     ({"AUTH_MODE": "none"}, "AUTH_MODE is not valid: found a value of 4 characters; expected one of function, keys"),
     ({"AUTH_MODE": "functions"}, "AUTH_MODE is not valid: found 'functions'; expected one of function, keys, entra, anonymous"),
     ({"AUTH_MODE": "keys"}, "CALLER_KEYS is empty; expected name=sha256:<64 hex digits>, separated by commas"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.infra.planting import ROOT
-from tests.infra.samples import ACCOUNT
+from tests.infra.samples import ACCOUNT, CLIENT_ID
 
 TERRAFORM = ROOT / "infra" / "terraform"
 # What Azure alone knows is a plain value.
@@ -18,6 +18,7 @@ STAND_INS = (
     (r"data\.azapi_resource\.existing_open_ai\[0\]\.output\.properties\.endpoint", '"https://mine.openai.azure.com/"'),
     (r"azurerm_cognitive_account\.account\[account\.name\]\.endpoint", '"https://${account.name}.openai.azure.com/"'),
     (r"azurerm_cognitive_account\.account\[account\.name\]\.id", f'"{ACCOUNT}/${{account.name}}"'),
+    (r"azurerm_user_assigned_identity\.identity\.client_id", f'"{CLIENT_ID}"'),
     (r"\$\{(?:data\.)?azurerm_\w+\.\w+(?:\[\w+\])?\.\w+\}", "value"),
     (r"(?:data\.)?azurerm_\w+\.\w+(?:\[\w+\])?\.\w+", '"value"'),
 )

@@ -5,6 +5,8 @@ from typing import Any
 from shared.config.settings import Settings
 
 ACCOUNT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts"
+CLIENT_ID = "11111111-2222-3333-4444-555555555555"
+"""The client id of the app's identity."""
 SEVERAL = [
     {
         "name": "sweden",

@@ -9,7 +9,7 @@ from dev.infra_check.bicep import Declaration
 from dev.infra_check.tree import Project, snake
 from tests.infra.bicep_values import Module
 from tests.infra.planting import ROOT
-from tests.infra.samples import ACCOUNT, SEVERAL, app_settings, settings
+from tests.infra.samples import ACCOUNT, CLIENT_ID, SEVERAL, app_settings, settings
 
 EVERYTHING: dict[str, Any] = {
     "openAiAccounts": SEVERAL,
@@ -39,6 +39,8 @@ class Known(dict[str, Any]):
     """What Azure knows of a resource: a plain value wherever nothing else is said."""
 
     def __missing__(self, key: str) -> Any:
+        if key == "clientId":
+            return CLIENT_ID
         return Known() if key in ("properties", "primaryEndpoints") else "value"
 
 
@@ -63,7 +65,7 @@ def test_the_default_is_one_account_that_the_app_understands() -> None:
     assert backend.base_url == "https://primary.openai.azure.com/openai/v1/"
     assert read.deployment == "gpt-5.4-mini"
     assert backend.deployment(read.deployment) == "gpt-5.4-mini"
-    assert read.client_id == "value"
+    assert read.client_id == CLIENT_ID
 
 
 def test_several_accounts_become_the_failover_list_with_the_names_that_callers_use() -> None:
