@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.addresses import Address
 from shared.hosting.server import importing
 from shared.receipt import LOGGER_NAME as RECEIPTS
 
@@ -35,6 +36,8 @@ SWITCHED_OFF = (
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
 )
 """What the exporter would say to Microsoft and ask of it besides; only the environment can forbid it."""
+
+CONNECTION_STRING_FORM = "InstrumentationKey=<GUID>;IngestionEndpoint=https://<host>/"
 
 Send = Callable[[logging.LogRecord], None]
 Close = Callable[[], None]
@@ -126,7 +129,10 @@ class Telemetry(logging.Handler):
                 logging.getLogger("shared").removeHandler(self)
                 self._waiting.clear()
                 _log.warning(
-                    "Application Insights gets no records of this process: %s: %s", type(error).__name__, error
+                    "Application Insights gets no records of this process (%s): expected %s in "
+                    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+                    type(error).__name__,
+                    CONNECTION_STRING_FORM,
                 )
                 return
             self._hand_over(send)
@@ -172,7 +178,11 @@ class _Complaints(logging.Handler):
 
 
 def _exporter(target: TelemetryTarget) -> tuple[Send, Close]:
-    """The exporter and its thread; what sends one record, and what flushes and ends it. Slow: it imports."""
+    """Return what sends one record, and what flushes and ends the exporter and its thread. Slow: it imports.
+
+    Raise ValueError, or what the exporter raises, for a connection string that cannot be used.
+    """
+    _check_endpoints(target.connection_string)
     os.environ.update(dict.fromkeys(SWITCHED_OFF, "true"))
     complaints = _Complaints()
     from azure.identity import ManagedIdentityCredential
@@ -221,6 +231,16 @@ def _exporter(target: TelemetryTarget) -> tuple[Send, Close]:
         )
 
     return send, provider.shutdown
+
+
+def _check_endpoints(connection_string: str) -> None:
+    """Raise ValueError for an endpoint that is not an address: the exporter would quote it in every complaint."""
+    pairs = (pair.partition("=") for pair in connection_string.split(";"))
+    values = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    suffix = values.get("endpointsuffix", "")
+    for endpoint in (values.get("ingestionendpoint", ""), suffix and f"https://{suffix}"):
+        if endpoint and Address.parse(endpoint) is None:
+            raise ValueError
 
 
 def _attributes(record: logging.LogRecord) -> dict[str, str | int | float]:

@@ -214,6 +214,20 @@ def test_a_target_that_cannot_work_disturbs_nothing(simulator: Simulator, connec
         assert connection not in app.log
 
 
+@pytest.mark.parametrize(
+    "part", ["IngestionEndpoint=https://user:{}@host/", "IngestionEndpoint={}", "EndpointSuffix={}:x"]
+)
+def test_an_endpoint_that_is_no_address_is_refused_without_showing_it(
+    caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    connection = "InstrumentationKey=00000000-0000-0000-0000-000000000000;" + part.format(PLANTED)
+    with caplog.at_level(logging.WARNING, "shared.hosting.telemetry"):
+        Telemetry(TelemetryTarget(connection_string=connection))._open()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Application Insights gets no records of this process (ValueError): expected")
+    assert PLANTED not in record.getMessage()
+
+
 def test_without_a_connection_string_nothing_is_listened_to() -> None:
     before = list(logging.getLogger("shared").handlers)
     Telemetry(TelemetryTarget.from_env({"APPLICATIONINSIGHTS_AUTHENTICATION_STRING": AAD}))
