@@ -72,11 +72,13 @@ class Service:
         try:
             settings = Settings.from_env(env)
         except Misconfigured as problem:
-            _log.error("%s", problem.operator_message)
-            return cls(None, problem, target, host_checks_keys=by_host)
+            service = cls(None, problem, target, host_checks_keys=by_host)
+            _log.error("%s", problem.operator_message)  # once the service listens for Application Insights
+            return service
+        service = cls(settings, None, target, host_checks_keys=by_host)
         if settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
-        return cls(settings, None, target, host_checks_keys=by_host)
+        return service
 
     def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
         """POST /chat, /stream, /chat/stream."""

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dev.simulator.control import Simulator
+from dev.simulator.probe import ask
 from shared.hosting.telemetry import Telemetry, TelemetryTarget
 from tests.app_process import App
 from tests.worker.sim import sim
@@ -226,6 +227,26 @@ def test_an_endpoint_that_is_no_address_is_refused_without_showing_it(
     (record,) = caplog.records
     assert record.getMessage().startswith("Application Insights gets no records of this process (ValueError): expected")
     assert PLANTED not in record.getMessage()
+
+
+def test_a_key_that_was_put_into_a_setting_is_neither_answered_nor_logged_nor_sent(
+    simulator: Simulator, ingestion: Ingestion
+) -> None:
+    entry = {"name": "east", "endpoint": "https://a.openai.azure.com", "api_key": PLANTED}
+    with App.start(simulator, AZURE_OPENAI_BACKENDS=json.dumps([entry]), **ingestion.settings) as app:
+        for path in ("/", "/health", "/v1/models"):
+            assert PLANTED.encode() not in ask(app.url + path).body
+        message = app.chat("hi").json["error"]["message"]
+        assert message.startswith(
+            "AZURE_OPENAI_BACKENDS[0] is not valid; expected no fields other than deployments, end"
+        )
+        found = "AZURE_OPENAI_BACKENDS[0] is not valid: found an unknown field at position 3 (a name of 7 characters)"
+        assert app.has_logged(found)
+        deadline = time.monotonic() + 20
+        while not any(found in body for body in ingestion.bodies) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert any(found in body for body in ingestion.bodies)
+        assert not any(PLANTED in text for text in (message, app.log, *ingestion.bodies))
 
 
 def test_without_a_connection_string_nothing_is_listened_to() -> None:
