@@ -119,7 +119,7 @@ class Misconfigured(AnswerError):
 
     `message` is for callers, who may be anybody: the setting's name and what is allowed, nothing of what was found.
 
-    `operator_message` is for the log and Application Insights. It adds what was found, as `shared.redaction` shows it:
+    `operator_message` is for the log and Application Insights. It adds what was found, as `shared.config.redaction` shows it:
 
     - a number of at most seven characters, true and false: as they are;
     - a misspelling of an allowed word: as it is;

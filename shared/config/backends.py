@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.addresses import Address
+from shared.config.addresses import Address
+from shared.config.redaction import REPEATED, address, json_error, json_value, unknown_field
 from shared.config.values import check_scope, invalid
-from shared.redaction import REPEATED, address, json_error, json_value, unknown_field
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})

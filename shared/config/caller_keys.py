@@ -6,8 +6,8 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from shared.config.redaction import size
 from shared.config.values import invalid
-from shared.redaction import size
 
 CALLER_KEYS_FORM = "name=sha256:<64 hex digits>, separated by commas (make caller-key NAME=... makes one)"
 _ENTRY = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})=sha256:(?P<digest>[0-9a-fA-F]{64})")

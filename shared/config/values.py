@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from math import nan
 
-from shared.addresses import Address
+from shared.config.addresses import Address
+from shared.config.redaction import REPEATED, Redacted, address, json_error, json_value, number, size, word
 from shared.errors import Misconfigured
-from shared.redaction import REPEATED, Redacted, address, json_error, json_value, number, size, word
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.addresses import Address
+from shared.config.addresses import Address
 from shared.hosting.server import importing
 from shared.receipt import LOGGER_NAME as RECEIPTS
 

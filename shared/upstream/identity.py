@@ -9,8 +9,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from shared.config.redaction import address
 from shared.errors import IdentityUnavailable
-from shared.redaction import address
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from shared import telemetry
 from shared.config.settings import SETTING_NAMES
+from shared.hosting import telemetry
 from shared.receipt import LOGGER_NAME as RECEIPTS
 from shared.service import Service
 

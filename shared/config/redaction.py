@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from ipaddress import ip_address
 from typing import NewType
 
-from shared.addresses import Address
+from shared.config.addresses import Address
 
 Redacted = NewType("Redacted", str)
 
