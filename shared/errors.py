@@ -1,9 +1,10 @@
-"""The one tree of errors: each knows its HTTP status, its stable code and whether another backend could help.
+"""The one tree of errors: each knows its HTTP status, its stable code and whether another backend could help (`is_retryable`).
 
 Nothing here ever carries the text of an exception, a key, a token or an internal address: messages are written for the
 caller. The wire form is OpenAI's error object, https://platform.openai.com/docs/guides/error-codes.
 """
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -13,6 +14,8 @@ AUTHENTICATION = "authentication_error"
 RATE_LIMIT = "rate_limit_error"
 SERVER = "server_error"
 UPSTREAM = "upstream_error"
+
+RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 class ErrorObject(msgspec.Struct, frozen=True):
@@ -99,6 +102,12 @@ class ModelNotFound(BadRequest):
     code = "model_not_found"
 
 
+class DeploymentNotFound(ModelNotFound):
+    """The same on Azure's paths, whose clients know it by this code."""
+
+    code = "DeploymentNotFound"
+
+
 class MethodNotAllowed(BadRequest):
     """The address exists, the method does not."""
 
@@ -162,18 +171,32 @@ class InternalError(AnswerError):
         return cls(f"Something went wrong in this service. The log has the cause under the id {request_id}.")
 
 
+RETRYABLE_STATUSES = frozenset({401, 403, 408, 409, 429})
+"""Error statuses below 500 that another backend may not share."""
+
+
 class UpstreamFailure(AnswerError):
     """Azure OpenAI failed; before the first content another backend may still answer."""
 
     status = 502
     code: str | None = "upstream_failed"
     type = UPSTREAM
+    pause_seconds: float | None = None
+    """How long the backend should be left alone; None where nothing says so."""
+    rank = 2
+    """How little the failure explains, among those of several backends: the lowest one is reported to the caller."""
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether another backend may not share the failure."""
+        return self.status in RETRYABLE_STATUSES or self.status >= 500
 
 
 class UpstreamUnreachable(UpstreamFailure):
     """The connection was refused, failed, or broke before the answer began."""
 
     code = "upstream_unreachable"
+    rank = 3
 
 
 class UpstreamTimeout(UpstreamFailure):
@@ -203,7 +226,7 @@ class UpstreamMalformed(UpstreamFailure):
 
 
 class UpstreamFrameTooLarge(UpstreamFailure):
-    """An event was larger than MAX_EVENT_BYTES."""
+    """An event was larger than MAX_EVENT_BYTES, or a non-streaming answer larger than can be buffered."""
 
     code = "upstream_frame_too_large"
 
@@ -212,18 +235,21 @@ class UpstreamIdentityRefused(UpstreamFailure):
     """Azure OpenAI refused this app's identity (401 or 403): never the caller's fault."""
 
     code = "upstream_identity_refused"
+    pause_seconds = 180.0  # a missing role takes minutes to work after it has been assigned
+    rank = 4
 
 
 class IdentityUnavailable(UpstreamFailure):
-    """No token could be had for this app's identity."""
+    """No token could be obtained for this app's identity."""
 
     code = "identity_unavailable"
+    rank = 4
 
 
 class UpstreamErrorResponse(UpstreamFailure):
-    """An HTTP status or an error event from upstream that the caller is told about as it came.
+    """An HTTP error status or an error event from upstream, which the caller gets as it came.
 
-    `raw_body` and `headers` are the upstream's own, for a api that relays; `retry_after` is in seconds.
+    `raw_body` and `headers` are the upstream's own, for an API that relays.
     """
 
     def __init__(
@@ -234,7 +260,7 @@ class UpstreamErrorResponse(UpstreamFailure):
         raw_body: bytes | None = None,
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
-        retry_after: float | None = None,
+        pause_seconds: float | None = None,
     ) -> None:
         super().__init__(error.message, param=error.param, headers=headers)
         self.status = status
@@ -242,4 +268,31 @@ class UpstreamErrorResponse(UpstreamFailure):
         self.type = error.type
         self.raw_body = raw_body
         self.content_type = content_type
-        self.retry_after = retry_after
+        self.pause_seconds = pause_seconds
+        self.rank = _RANKS.get(status, 1)
+
+    @property
+    def is_about_identity(self) -> bool:
+        """Whether it refuses this app's identity: the caller brought no upstream key, so it is never the caller's fault."""
+        return self.status in (401, 403)
+
+    def with_pause(self, seconds: float) -> "UpstreamErrorResponse":
+        """Return the same error with another Retry-After."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in RETRY_HEADERS}
+        waits = {"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(int(seconds * 1000))}
+        return UpstreamErrorResponse(
+            status=self.status,
+            error=self.error_object(),
+            raw_body=self.raw_body,
+            content_type=self.content_type,
+            headers={**headers, **waits},
+            pause_seconds=seconds,
+        )
+
+
+_RANKS = {
+    429: 0,
+    # "I do not have it" is true of all backends only where all have said it.
+    400: 5,
+    404: 5,
+}

@@ -1,15 +1,19 @@
-"""What both APIs share: upstream's bytes in, the client's bytes out, and where the answer stands.
+"""What both APIs share: upstream bytes in, client bytes out. Pure: no await, no clock.
 
-One translation serves one attempt, so that what an abandoned attempt said never reaches the client. Pure: no await, no
-clock. `feed` never raises: a failure inside the stream is kept in `failure`, and `fail` then gives its ending.
+One translation serves one attempt, so that what an abandoned attempt said never reaches the client. `feed` and `end` never
+raise: a failure inside the stream is in `progress.failure`, and `fail` gives its ending.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.errors import AnswerError
-from shared.events import Usage
+from shared.errors import AnswerError, UpstreamFrameTooLarge
+from shared.progress import Progress
+from shared.sse import FrameSplitter, frame_data
+
+MAX_BUFFERED_BYTES = 32 * 1024 * 1024
+"""How much an upstream may send for an answer that leaves in one piece, and so is held until its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +21,9 @@ class ErrorEnding:
     """How a stream ends that the model did not end."""
 
     frames: bytes
-    """The error event; b'' where the format has none, or where the upstream's own has gone out."""
+    """The error event; b'' where the format has none, or where the upstream's own has been forwarded."""
     is_cut: bool
-    """Cut the connection after it, without the closing chunk, for clients that take a clean end for the answer's."""
+    """Whether the connection is cut after it, without the closing chunk, for clients that take a clean end as the answer's."""
 
 
 class Translation(Protocol):
@@ -29,31 +33,83 @@ class Translation(Protocol):
     headers: Mapping[str, str]
     """Headers that the client's format requires."""
     heartbeat: bytes
-    """What says "still here" between two blocks; b'' where there is no such form."""
-    has_content: bool
-    """The model has begun to say something; from here on no other backend may take over."""
-    is_ended: bool
-    """The model has ended the answer."""
-    may_have_failed: bool
-    """A failure was announced, and its explanation may come next."""
-    failure: AnswerError | None
-    """Why the model did not end the answer, once that is known from the stream itself."""
-    chunks: int
-    """How many pieces of content went by."""
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the answer cost, once known."""
-
-    @property
-    def answer_id(self) -> str:
-        """The upstream's id of the answer, once known."""
+    """What is sent in silence, between two blocks; b'' where the format has no such form."""
+    progress: Progress
 
     def feed(self, data: bytes) -> bytes:
-        """Takes what arrived; returns what can go out, in whole frames."""
+        """Take what arrived; return what can leave, in complete frames."""
 
     def end(self) -> bytes:
-        """The upstream's body has ended cleanly; whether that ends the answer is in `is_ended` and `failure`."""
+        """Note that the upstream's body has ended cleanly, and with it the answer; return what can still leave."""
 
     def fail(self, error: AnswerError) -> ErrorEnding:
         """Return the error ending."""
+
+
+class SseTranslation[Piece]:
+    """Reads an upstream's event stream: cuts it into frames, skips what has no data, stops at the end.
+
+    What a subclass makes of the frames of one read, its pieces, leaves in one block.
+    """
+
+    def __init__(self, *, max_event_bytes: int, is_buffered: bool = False) -> None:
+        self.progress = Progress()
+        self._splitter = FrameSplitter(max_event_bytes)
+        self._left = MAX_BUFFERED_BYTES if is_buffered else None
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the block that these bytes give, up to the end of the answer or its failure."""
+        pieces: list[Piece] = []
+        try:
+            if self._left is not None:
+                self._count(len(data))
+            if single := self._splitter.single_event_data(data):
+                self._on_event(data, single, pieces)
+            else:
+                for frame in self._splitter.feed(data):
+                    self._on_frame(frame, pieces)
+                    if self.progress.is_over:
+                        break
+        except AnswerError as error:
+            self._on_error(error)
+        return self._block(pieces)
+
+    def end(self) -> bytes:
+        """Return the last block: a last frame without its blank line still counts, and clients need the blank line."""
+        pieces: list[Piece] = []
+        try:
+            if left := self._splitter.flush():
+                self._on_frame(left + b"\n\n", pieces)
+            if not self.progress.is_over:
+                self._on_end(pieces)
+        except AnswerError as error:
+            self._on_error(error)
+        self.progress.end_of_body()
+        return self._block(pieces)
+
+    def _on_frame(self, frame: bytes, pieces: list[Piece]) -> None:
+        if data := frame_data(frame):
+            self._on_event(frame, data, pieces)
+        else:
+            self._on_comment(frame, pieces)
+
+    def _count(self, size: int) -> None:
+        self._left = (self._left or 0) - size
+        if self._left < 0:
+            raise UpstreamFrameTooLarge("The answer is too large to be sent in one piece.")
+
+    def _on_event(self, frame: bytes, data: bytes, pieces: list[Piece]) -> None:
+        """Read one frame that has data. Raise `AnswerError` where it ends the answer in failure."""
+        raise NotImplementedError
+
+    def _on_comment(self, frame: bytes, pieces: list[Piece]) -> None:
+        """Read one frame without data: a comment, or a field that only a client may understand."""
+
+    def _on_end(self, pieces: list[Piece]) -> None:
+        """The body has ended cleanly, and the answer has not. Raise `AnswerError` where that is a failure."""
+
+    def _on_error(self, error: AnswerError) -> None:
+        self.progress.fail(error)
+
+    def _block(self, pieces: list[Piece]) -> bytes:
+        raise NotImplementedError

@@ -9,13 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.errors import AnswerError, UpstreamErrorResponse
+from shared.errors import RETRY_HEADERS, AnswerError, UpstreamErrorResponse
 from shared.hosting.server import forget_invocation
-from shared.http.response import ErrorPage
+from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-_RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def own_error_page(error: AnswerError, headers: Mapping[str, str]) -> ErrorPage:
     """The error in our own words; of an upstream's headers only those that say when to come back."""
     kept = error.headers
     if isinstance(error, UpstreamErrorResponse):
-        kept = {name: kept[name] for name in _RETRY_HEADERS if name in kept}
+        kept = {name: kept[name] for name in RETRY_HEADERS if name in kept}
     own = {"content-type": "application/json", "cache-control": "no-store", **headers}
     return ErrorPage(error.status, {**own, **kept}, error.body())
 

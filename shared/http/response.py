@@ -6,9 +6,9 @@ that leaves before the first token is noticed, and the status can still be chose
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,37 +18,36 @@ from shared.errors import AnswerError, InternalError, UpstreamSilent
 from shared.hosting.server import run_outside
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
+from shared.http.outbound import ErrorPage, Outbound, OutboundState
 from shared.http.stream_clock import StreamClock
-from shared.last_words import send_error_ending
+from shared.progress import Phase
 from shared.receipt import Receipt
 from shared.upstream.attempts import Answer
+from shared.upstream.stream import Stream
 
 _log = logging.getLogger(__name__)
 
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPage:
-    """A response that is nothing but an error."""
+class Exchange(Protocol):
+    """What an API contributes to one request."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt to fill in."""
 
+    def started(self) -> None:
+        """Note that the response has begun."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What a api contributes to one request."""
+    def prepare(self, body: bytes) -> Answer:
+        """Return the answer that the request's body asks for. Raise `AnswerError`."""
 
-    prepare: Callable[[bytes], Answer]
-    """From the request's body to the answer that it asks for. Raises `AnswerError`."""
-    head: Callable[[Answer], Mapping[str, str]]
-    """The headers of the answer, beside those that every stream has."""
-    error_page: Callable[[AnswerError], ErrorPage]
-    """How this api tells a failure while the status can still be chosen."""
-    receipt: Receipt
-    on_start: Callable[[], None]
+    def head(self, stream: Stream | None) -> Mapping[str, str]:
+        """Return the answer's headers besides those of every stream. `stream`: None while no backend has answered."""
+
+    def error_page(self, error: AnswerError) -> ErrorPage:
+        """Return the response to a failure while the status can still be chosen."""
 
 
 class AnswerResponse(Response):
@@ -56,172 +55,172 @@ class AnswerResponse(Response):
 
     def __init__(self, exchange: Exchange, *, settings: Settings, open_streams: OpenStreams) -> None:
         super().__init__()
-        self._exchange = exchange
+        self._exchange: Exchange | None = exchange
+        """None once the head has been sent: nothing of the request is needed any more, and a stream may be open for long."""
+        self._receipt = exchange.receipt
         self._settings = settings
         self._open_streams = open_streams
-        self._receipt = exchange.receipt
-        self._send: Send
+        self._source: Answer | Stream | None = None
+        """What is being answered: an answer that has not begun, then its stream."""
         self._task: asyncio.Task[object] | None = None
-        self._beat: asyncio.Task[None] | None = None
-        self._now = asyncio.get_running_loop().time
-        self._has_left = False
-        self._has_spoken = False
-        self._interruption: AnswerError | None = None
-        self.is_committed = False
-        self.is_writing = False
-        self.last_write = 0.0
+        self._heartbeat: asyncio.Task[None] | None = None
+        self._stop: ClientLeft | AnswerError | None = None
+        """Why the task was cancelled; the first reason counts."""
+        self._out: Outbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begins the answer."""
-        self._exchange.on_start()
+        """Begin the answer."""
+        if self._exchange is not None:
+            self._exchange.started()
         await run_outside(scope, receive, send, self._answer)
 
+    def interrupt(self, reason: AnswerError) -> None:
+        """End the answer from outside, honestly: with an error status or an error ending."""
+        self._cancel(reason)
+
     async def _answer(self, receive: Receive, send: Send) -> None:
-        """The whole life of the answer. Returns without completing the response where it must be cut."""
-        self._send = send
+        """Run the answer from the request's body to its end. Return without completing a response that must be cut."""
+        self._out = Outbound(send, self._receipt)
         try:
-            with self._open_streams.place(self):
-                # No name here keeps the body, which may be large, for as long as the answer goes on.
-                await self._run(
-                    self._exchange.prepare(await read_body(receive, self._settings.max_request_bytes)), receive
-                )
+            with self._open_streams.slot(self):
+                await self._end(await self._outcome(receive), receive)
         except ClientLeft:
             self._receipt.ended = "client_left"
-        except AnswerError as error:
-            await self._send_error(error)
-        except Exception:  # noqa: BLE001 - logged, and told with an id
-            await self._send_error(self._internal_error())
+        except AnswerError as error:  # there is no slot
+            await self._end(error, receive)
+        except Exception:  # noqa: BLE001 - logged under an id that the caller gets
+            await self._end(self._internal_error(), receive)
         finally:
             self._receipt.log()
 
-    def interrupt(self, reason: AnswerError) -> None:
-        """Ends the answer from outside, honestly: with an error status or an error ending."""
-        self._interruption = self._interruption or reason
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _run(self, answer: Answer, receive: Receive) -> None:
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        watch = loop.create_task(self._watch(receive))
-        clock = StreamClock(
-            self,
-            answer,
-            self._settings,
-            beat=lambda: self._start_beat(answer),
-            silent=lambda: self.interrupt(UpstreamSilent("The model's service stopped in the middle of the answer.")),
-        )
+    async def _outcome(self, receive: Receive) -> AnswerError | None:
+        """Send the answer; return why it failed, if it did. Raise `ClientLeft`."""
+        self._task = task = asyncio.current_task()
+        error: AnswerError | None = None
         try:
-            error = await self._pump(answer)
+            await self._serve(receive)
+        except asyncio.CancelledError:
+            if task is None or self._stop is None:
+                raise
+            task.uncancel()
+            if isinstance(self._stop, AnswerError) and not self._has_sent_everything():
+                error = self._stop
+        except AnswerError as failure:
+            error = failure
+        except ClientLeft:
+            raise
+        except Exception:  # noqa: BLE001 - logged under an id that the caller gets
+            error = self._internal_error()
         finally:
             self._task = None
+        if isinstance(self._stop, ClientLeft) and not self._has_sent_everything():
+            raise self._stop
+        return error
+
+    async def _serve(self, receive: Receive) -> None:
+        loop = asyncio.get_running_loop()
+        # No name here keeps the body or the answer, which may be large, for as long as the stream is open.
+        self._source = self._prepare(await read_body(receive, self._settings.max_request_bytes))
+        watch = loop.create_task(self._watch(receive))
+        clock = StreamClock(
+            self._current, self._out, self._settings, heartbeat=self._start_heartbeat, silent=self._on_silence
+        )
+        try:
+            with closing(await self._begin()) as stream:
+                await self._pump(stream)
+        finally:
             watch.cancel()
             clock.stop()
-            if self._beat is not None:
-                self._beat.cancel()
-            self._receipt.usage, self._receipt.chunks = answer.translation.usage, answer.translation.chunks
-        if self._has_left and not self._has_said_all(answer):
-            raise ClientLeft
-        await self._end(answer, error, receive)
+            if self._heartbeat is not None:
+                self._heartbeat.cancel()
+            progress = self._current().translation.progress
+            self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
 
-    def _has_said_all(self, answer: Answer) -> bool:
-        """The model's own ending has been sent; who leaves now, or stops this process, cuts nothing."""
-        return answer.translation.is_ended and not self.is_writing
+    def _prepare(self, body: bytes) -> Answer:
+        assert self._exchange is not None
+        return self._exchange.prepare(body)
+
+    def _current(self) -> Answer | Stream:
+        assert self._source is not None
+        return self._source
+
+    async def _begin(self) -> Stream:
+        answer = self._source
+        assert isinstance(answer, Answer)
+        self._source = stream = await answer.begin()
+        return stream
+
+    async def _pump(self, stream: Stream) -> None:
+        out = self._out
+        block = await stream.read()
+        if block:
+            self._receipt.mark_first_token()
+        while block:
+            if self._heartbeat is not None:
+                await self._heartbeat  # one send at a time
+            if out.is_open:
+                await self._commit()
+            await out.write(block)
+            block = await stream.read()
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._has_left = True
+        self._cancel(ClientLeft())
+
+    def _on_silence(self) -> None:
+        self._cancel(UpstreamSilent("The upstream stopped in the middle of the response."))
+
+    def _cancel(self, reason: ClientLeft | AnswerError) -> None:
+        self._stop = self._stop or reason
         if self._task is not None:
             self._task.cancel()
 
-    async def _pump(self, answer: Answer) -> AnswerError | None:
-        """Sends what comes, and returns why the answer failed, if it did."""
-        try:
-            if self._interruption is not None:
-                return self._interruption
-            async with aclosing(answer.blocks()) as blocks:
-                async for block in blocks:
-                    await self._write(block, answer)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or not (self._has_left or self._interruption):
-                raise
-            task.uncancel()
-            return None if self._has_said_all(answer) else self._interruption
-        except AnswerError as failure:
-            return failure
-        except Exception:  # noqa: BLE001 - logged, and told with an id
-            return self._internal_error()
-        return None
+    def _has_sent_everything(self) -> bool:
+        """Return whether the model's own ending has been sent: whoever leaves now, or stops this process, cuts nothing."""
+        source = self._source
+        is_ended = source is not None and source.translation.progress.phase is Phase.ENDED
+        return is_ended and not self._out.is_writing
 
-    async def _write(self, block: bytes, answer: Answer) -> None:
-        self.is_writing = True
-        if not self._has_spoken:
-            self._has_spoken = True
-            self._receipt.mark_first_token()
-            if not self.is_committed:  # a heartbeat may have been first
-                await self._commit(answer)
-        await self._send({"type": "http.response.body", "body": block, "more_body": True})
-        self.is_writing = False
-        self.last_write = answer.last_read = self._now()
-
-    async def _commit(self, answer: Answer) -> None:
-        """Sends the head. From here on a failure is an error ending."""
-        self.is_committed = True
-        translation = answer.translation
+    async def _commit(self) -> None:
+        source, exchange = self._current(), self._exchange
+        assert exchange is not None
+        translation, stream = source.translation, source if isinstance(source, Stream) else None
         own = {"content-type": translation.media_type, **STREAM_HEADERS, **translation.headers}
-        await self._send_head(answer.upstream_status, {**own, **self._exchange.head(answer)})
-        # Nothing of either is needed any more, and a stream may be open for long.
-        answer.upstream_headers = {}
-        del self._exchange
+        headers = {**own, **exchange.head(stream)}
+        self._exchange = None
+        await self._out.commit(200 if stream is None else stream.status, headers)
+        if stream is not None:
+            stream.release_headers()
 
-    def _start_beat(self, answer: Answer) -> None:
-        if self._beat is None or self._beat.done():
-            self._beat = asyncio.get_running_loop().create_task(self._say_still_here(answer))
+    def _start_heartbeat(self) -> None:
+        if self._heartbeat is None:
+            self._heartbeat = asyncio.get_running_loop().create_task(self._send_heartbeat())
 
-    async def _say_still_here(self, answer: Answer) -> None:
-        if self._task is None or self.is_writing:
-            return
-        if not self.is_committed:
-            await self._commit(answer)
-        self.last_write = self._now()
-        await self._send({"type": "http.response.body", "body": answer.translation.heartbeat, "more_body": True})
+    async def _send_heartbeat(self) -> None:
+        try:
+            if not self._out.is_writing:
+                if self._out.is_open:
+                    await self._commit()
+                await self._out.heartbeat(self._current().translation.heartbeat)
+        finally:
+            self._heartbeat = None
 
-    async def _end(self, answer: Answer, error: AnswerError | None, receive: Receive) -> None:
+    async def _end(self, error: AnswerError | None, receive: Receive) -> None:
+        out, receipt = self._out, self._receipt
+        receipt.ended = "finished" if error is None else error.code or str(error.status)
         if error is None:
-            self._receipt.ended = "finished"
-            if not self.is_committed:
-                await self._commit(answer)
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        elif not self.is_committed:
-            await self._send_error(error)
-        else:
-            self._receipt.ended = _code(error)
+            if out.is_open:
+                await self._commit()
+            await out.finish()
+        elif out.is_open and self._exchange is not None:
+            await out.send_error_page(self._exchange.error_page(error))
+        elif self._source is not None and out.state is not OutboundState.CLOSED:
             try:
-                await send_error_ending(answer.translation.fail(error), receive, self._send)
+                await out.send_error_ending(self._source.translation.fail(error), receive)
             except TimeoutError:
-                _log.info("The client of %s reads too slowly for the error ending", self._receipt.id)
-
-    async def _send_error(self, error: AnswerError) -> None:
-        """The whole response is this error. After the commit only a cut is honest."""
-        self._receipt.ended = _code(error)
-        if self.is_committed:
-            return
-        self.is_committed = True
-        page = self._exchange.error_page(error)
-        await self._send_head(page.status, {**page.headers, "content-length": str(len(page.body))})
-        await self._send({"type": "http.response.body", "body": page.body, "more_body": False})
-
-    async def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
-        self._receipt.status = status
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+                _log.info("The client of %s reads too slowly for the error ending", receipt.id)
 
     def _internal_error(self) -> AnswerError:
         _log.exception("Unexpected failure of the answer %s", self._receipt.id)
         return InternalError.with_id(self._receipt.id)
-
-
-def _code(error: AnswerError) -> str:
-    return error.code or str(error.status)

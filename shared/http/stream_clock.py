@@ -2,66 +2,70 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from shared.config.settings import Settings
+from shared.http.outbound import Outbound
 from shared.upstream.attempts import Answer
+from shared.upstream.stream import Stream
 
 _SHORTEST_PAUSE_SECONDS = 0.01
 _NEVER = float("inf")
 
 
-class Paced(Protocol):
-    """What the clock looks at; times are on the loop's clock."""
-
-    is_committed: bool
-    is_writing: bool
-    last_write: float
-
-
 class StreamClock:
-    """Calls `beat` when the client should hear something, and `silent` when the upstream has said nothing for too long."""
+    """Calls `heartbeat` when the client should hear something, `silent` when the upstream sent nothing for too long.
+
+    `source` returns what is being answered at the moment. Times are on the loop's clock.
+    """
 
     def __init__(
-        self, paced: Paced, answer: Answer, settings: Settings, *, beat: Callable[[], None], silent: Callable[[], None]
+        self,
+        source: Callable[[], Answer | Stream],
+        out: Outbound,
+        settings: Settings,
+        *,
+        heartbeat: Callable[[], None],
+        silent: Callable[[], None],
     ) -> None:
-        self._paced = paced
-        self._answer = answer
+        self._source = source
+        self._out = out
         self._settings = settings
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._silent = silent
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self._timer = self._loop.call_at(self._next(), self._tick)
 
     def stop(self) -> None:
-        """No more ticks."""
+        """Cancel the timer."""
         self._timer.cancel()
 
-    def _beat_at(self) -> float:
-        if not self._answer.translation.heartbeat:
-            return _NEVER  # such a format has no way to say "still here"; committing early would only fix its status
-        if not self._paced.is_committed:
+    def _heartbeat_at(self) -> float:
+        if not self._source().translation.heartbeat:
+            return _NEVER  # such a format has no harmless bytes; committing early would only fix its status
+        if self._out.is_open:
             return self._began_at + self._settings.commit_seconds
-        return self._paced.last_write + self._settings.heartbeat_seconds
+        return self._out.last_write + self._settings.heartbeat_seconds
 
     def _silent_at(self) -> float:
-        if not self._answer.translation.has_content:
-            return _NEVER  # before the first content, the attempt has a patience of its own
-        return self._answer.last_read + self._settings.upstream_silence_seconds
+        source = self._source()
+        if isinstance(source, Answer):
+            return _NEVER  # before the first content, the attempt has a deadline of its own
+        # What the client took long to read is no silence of the upstream's.
+        return max(source.last_read, self._out.last_block) + self._settings.upstream_silence_seconds
 
     def _next(self) -> float:
         now, settings = self._loop.time(), self._settings
-        # Whatever is not known yet becomes known later: look again after the shortest of the two pauses.
+        # Whatever is not known yet becomes known later: look again after the shorter of the two pauses.
         look_again = now + min(settings.upstream_silence_seconds, settings.heartbeat_seconds)
-        return max(now + _SHORTEST_PAUSE_SECONDS, min(self._beat_at(), self._silent_at(), look_again))
+        return max(now + _SHORTEST_PAUSE_SECONDS, min(self._heartbeat_at(), self._silent_at(), look_again))
 
     def _tick(self) -> None:
-        if not self._paced.is_writing:  # a slow reader is not a silent upstream
+        if not self._out.is_writing:  # a slow reader is not a silent upstream
             now = self._loop.time()
             if now >= self._silent_at():
                 self._silent()
                 return
-            if now >= self._beat_at():
-                self._beat()
+            if now >= self._heartbeat_at():
+                self._heartbeat()
         self._timer = self._loop.call_at(self._next(), self._tick)

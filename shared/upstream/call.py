@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.config.backends import Backend
+from shared.errors import UpstreamFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,13 @@ class UpstreamCall:
     streams: bool = True
     stored_id: str = ""
     previous_id: str = ""
+
+    def may_be_elsewhere(self, failure: UpstreamFailure) -> bool:
+        """Return whether the failure only says that this backend does not have the stored response of the call."""
+        if self.stored_id:
+            return failure.status == 404
+        is_unknown = failure.status == 400 and failure.code == "previous_response_not_found"
+        return bool(self.previous_id) and is_unknown
 
 
 class Body(Protocol):

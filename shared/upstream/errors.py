@@ -1,4 +1,4 @@
-"""What a refusal from upstream means: reads its body, its Retry-After, and whether another backend could help."""
+"""What an upstream error response means: its body, its Retry-After, and the status of an error event. Pure."""
 
 import re
 import time
@@ -9,12 +9,6 @@ from typing import Any
 import msgspec
 
 from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamErrorResponse, UpstreamFailure
-
-MOVING_STATUSES = frozenset({401, 403, 408, 409, 429})
-"""Refusals below 500 that another backend may not share."""
-
-IDENTITY_STATUSES = frozenset({401, 403})
-"""Refusals of this app's identity: the caller brought no upstream key, so they are never the caller's fault."""
 
 _MAX_RETRY_AFTER_SECONDS = 3600.0
 _STATUS = re.compile(r"[45][0-9][0-9]")
@@ -31,11 +25,6 @@ _STATUS_BY_CODE = {
     "invalid_request_error": 400,
     "responsibleaipolicyviolation": 400,
 }
-
-
-def moves_on(status: int) -> bool:
-    """Whether an answer refused with this status may be asked of another backend."""
-    return status in MOVING_STATUSES or status >= 500
 
 
 def read_error(value: Any, *, fallback: str) -> ErrorObject:
@@ -75,7 +64,7 @@ def error_from_status(status: int, headers: Mapping[str, str], body: bytes | Non
         raw_body=body if is_answer else None,
         content_type=headers.get("content-type", "application/octet-stream"),
         headers=headers,
-        retry_after=retry_after_seconds(headers),
+        pause_seconds=retry_after_seconds(headers),
     )
 
 

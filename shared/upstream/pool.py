@@ -1,6 +1,6 @@
-"""Which backend to ask next: priorities, weights, cooling down, one probe at a time. Per process; nothing is shared.
+"""Backend selection: priority, weight and a circuit breaker per backend and deployment.
 
-The state is kept per backend and deployment. Pure but for the clock and the rng, which are given.
+Per process; nothing is shared. Pure but for the clock and the random numbers, which are given.
 """
 
 import random
@@ -9,13 +9,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from shared.config.backends import Backend
-
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
-IDENTITY_PAUSE_SECONDS = 180.0
-"""A missing role takes minutes to appear after it is assigned."""
+from shared.upstream import circuit
+from shared.upstream.circuit import CLOSED, Circuit, Report
 
 MAX_REMEMBERED = 4096
+"""The most owners of stored responses, and the most circuits that are not closed, that are kept; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +25,15 @@ class Candidate:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What the state is kept under."""
+        """What the circuit is kept under."""
         return self.backend.name, self.deployment
 
 
-@dataclass(slots=True)
-class _Cooling:
-    until: float
-    failures: int
-    is_probed: bool = False
-
-
 class BackendPool:
-    """Chooses, and learns from how it went: every candidate is to be followed by exactly one of the three reports."""
+    """Chooses a backend and learns from how it went.
+
+    Every choice must be followed by exactly one report: `succeeded`, `failed` or `abandoned`.
+    """
 
     def __init__(
         self,
@@ -51,68 +45,63 @@ class BackendPool:
         self._backends = backends
         self._clock = clock
         self._rng = rng
-        self._cooling: dict[tuple[str, str], _Cooling] = {}
+        self._circuits: dict[tuple[str, str], Circuit] = {}
+        """Only those that are not closed."""
         self._owners: dict[str, str] = {}
 
     def candidates_for_model(self, model: str, *, previous_id: str = "") -> list[Candidate]:
-        """Every backend that has the model; of them only the one that is known to have what is to be continued, if it is."""
+        """Return every backend that has the model; only the owner of `previous_id` where that is known and has it."""
         pairs = [(backend, backend.deployment(model)) for backend in self._backends]
         candidates = [Candidate(backend, deployment) for backend, deployment in pairs if deployment is not None]
         owner = self._owners.get(previous_id)
         return [candidate for candidate in candidates if candidate.backend.name == owner] or candidates
 
     def candidates_for_response(self, stored_id: str) -> list[Candidate]:
-        """Every backend, since any may have the stored response; only the one that is known to have it, if it is."""
+        """Return every backend, since any may have the stored response; only its owner where that is known."""
         name = self._owners.get(stored_id)
         return [Candidate(backend, "") for backend in self._backends if name is None or backend.name == name]
 
     def record_owner(self, stored_id: str, candidate: Candidate) -> None:
-        """The backend has the stored response. Kept for the newest few thousand."""
-        self._owners.pop(stored_id, None)
-        self._owners[stored_id] = candidate.backend.name
-        while len(self._owners) > MAX_REMEMBERED:
-            del self._owners[next(iter(self._owners))]
+        """Note that the backend has the stored response."""
+        _put_newest(self._owners, stored_id, candidate.backend.name)
 
     def choose(self, candidates: Sequence[Candidate], *, tried: Collection[tuple[str, str]] = ()) -> Candidate | None:
-        """The next one to ask, or None when all were tried. A cooled one is taken only when no other can serve."""
+        """Return the next candidate to ask, or None when all were tried.
+
+        One whose circuit is open is taken only when no other can serve.
+        """
         left = [candidate for candidate in candidates if candidate.key not in tried]
-        ready = [candidate for candidate in left if self._is_ready(candidate)]
+        now = self._clock()
+        ready = [candidate for candidate in left if circuit.is_ready(self._circuit(candidate), now)]
         if ready:
             chosen = self._weighted(ready)
-            if cooling := self._cooling.get(chosen.key):
-                cooling.is_probed = True
+            self._report(chosen, circuit.Probed())
             return chosen
-        return min(
-            left, key=lambda candidate: (self._cooling[candidate.key].until, candidate.backend.priority), default=None
-        )
+        return min(left, key=lambda one: (circuit.ready_at(self._circuit(one)), one.backend.priority), default=None)
 
     def succeeded(self, candidate: Candidate) -> None:
-        """It answered, be it with a refusal that is the caller's own."""
-        self._cooling.pop(candidate.key, None)
+        """Report that it answered, if only with an error that is the caller's own."""
+        self._report(candidate, circuit.Succeeded())
 
     def failed(self, candidate: Candidate, *, pause_seconds: float | None) -> None:
-        """It did not answer. `pause_seconds`: how long it asked to be left alone, if it did.
-
-        What fails while it is cooling already, as all that were open do when it breaks, is the same failure over again:
-        it makes no pause longer, and none shorter.
-        """
-        before, now = self._cooling.get(candidate.key), self._clock()
-        is_known = before is not None and now < before.until
-        failures = before.failures + (not is_known) if before else 1
-        if pause_seconds is None:
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 16), LONGEST_PAUSE_SECONDS)
-            pause_seconds = pause * (0.5 + self._rng())
-        until = now + pause_seconds
-        self._cooling[candidate.key] = _Cooling(max(until, before.until) if before and is_known else until, failures)
+        """Report that it did not answer. `pause_seconds`: how long it asked to be left alone, None if it did not say."""
+        jitter = self._rng() if pause_seconds is None else 0.0
+        self._report(candidate, circuit.Failed(pause_seconds, jitter))
 
     def abandoned(self, candidate: Candidate) -> None:
-        """Nothing was learnt: the client left first."""
-        if cooling := self._cooling.get(candidate.key):
-            cooling.is_probed = False
+        """Report that nothing was learnt: the client left first."""
+        self._report(candidate, circuit.Abandoned())
 
-    def _is_ready(self, candidate: Candidate) -> bool:
-        cooling = self._cooling.get(candidate.key)
-        return cooling is None or (not cooling.is_probed and self._clock() >= cooling.until)
+    def _circuit(self, candidate: Candidate) -> Circuit:
+        return self._circuits.get(candidate.key, CLOSED)
+
+    def _report(self, candidate: Candidate, report: Report) -> None:
+        before = self._circuit(candidate)
+        state = circuit.after(before, report, self._clock())
+        if state is CLOSED:
+            self._circuits.pop(candidate.key, None)
+        elif state is not before:
+            _put_newest(self._circuits, candidate.key, state)
 
     def _weighted(self, ready: list[Candidate]) -> Candidate:
         first = min(candidate.backend.priority for candidate in ready)
@@ -123,3 +112,11 @@ class BackendPool:
             if point < 0:
                 return candidate
         return equals[-1]
+
+
+def _put_newest[K, V](entries: dict[K, V], key: K, value: V) -> None:
+    """Put the entry last and drop the first ones beyond `MAX_REMEMBERED`: a dict keeps the order of insertion."""
+    entries.pop(key, None)
+    entries[key] = value
+    while len(entries) > MAX_REMEMBERED:
+        del entries[next(iter(entries))]

@@ -1,30 +1,56 @@
-"""Reading an answer's body at the two places where it may take only so long."""
+"""Reads one answer's body through its translation, and the two places where a read may take only so long."""
 
 import asyncio
 
 from shared.errors import UpstreamCut
+from shared.progress import Phase
+from shared.translation import Translation
 from shared.upstream.call import Body
 
 EXPLANATION_SECONDS = 1.0
 """How long an announced failure waits for the event that explains it."""
-LAST_BYTES_SECONDS = 0.25
+TRAILER_SECONDS = 0.25
 """How long a finished answer waits for the upstream's own end, so that the connection can be used again."""
 
 
-async def read_failure_details(body: Body) -> bytes:
-    """What comes after an announced failure; b'' where it stays unexplained, whatever became of the rest."""
+class Reader:
+    """One body and the translation that reads it. Each `step` is one read; `translation.progress` says when it is over."""
+
+    def __init__(self, body: Body, translation: Translation) -> None:
+        self.translation = translation
+        self._body = body
+        self._now = asyncio.get_running_loop().time
+        self.last_read = self._now()
+        """When the upstream last sent anything, on the loop's clock."""
+
+    async def step(self) -> bytes:
+        """Read once; return what can leave, b'' where nothing can yet. Raise `UpstreamCut` for a connection that broke."""
+        translation, body = self.translation, self._body
+        is_failing = translation.progress.phase is Phase.FAILING
+        data = await (_read_explanation(body) if is_failing else body.read())
+        self.last_read = self._now()
+        return translation.feed(data) if data else translation.end()
+
+    async def finish(self) -> None:
+        """Wait a moment for the upstream's own end of a complete answer; only the connection's reuse is at stake."""
+        if self._body.at_end():
+            return
+        try:
+            async with asyncio.timeout(TRAILER_SECONDS):
+                while await self._body.read():
+                    pass
+        except (TimeoutError, UpstreamCut):
+            pass
+
+    def close(self) -> None:
+        """Release the body at once, finished or not."""
+        self._body.close()
+
+
+async def _read_explanation(body: Body) -> bytes:
+    """Return what follows an announced failure; b'' where it stays unexplained, whatever became of the connection."""
     try:
         async with asyncio.timeout(EXPLANATION_SECONDS):
             return await body.read()
     except (TimeoutError, UpstreamCut):
         return b""
-
-
-async def drain_trailer(body: Body) -> None:
-    """The answer is complete; only the connection's reuse is at stake."""
-    try:
-        async with asyncio.timeout(LAST_BYTES_SECONDS):
-            while await body.read():
-                pass
-    except (TimeoutError, UpstreamCut):
-        pass

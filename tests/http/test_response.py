@@ -3,22 +3,27 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from starlette.types import Send
 
-from shared import last_words
+from shared.config.backends import Backend
 from shared.config.settings import Settings
-from shared.errors import ServerStopping, UpstreamCut
+from shared.errors import AnswerError, ServerStopping, UpstreamCut
+from shared.http import outbound
 from shared.http.open_streams import OpenStreams
-from shared.http.response import AnswerResponse, Exchange
-from shared.last_words import CUT_DELAY_SECONDS, send_error_ending
-from shared.openai_api.inspector import ChunkInspector, ResponseInspector
+from shared.http.outbound import CUT_DELAY_SECONDS, ErrorPage, Outbound
+from shared.http.response import AnswerResponse
+from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.relay import StreamRelay
 from shared.receipt import LOGGER_NAME, Receipt
 from shared.translation import ErrorEnding
-from shared.upstream.attempts import Answer
+from shared.upstream.attempts import Answer, Upstream
+from shared.upstream.call import UpstreamCall, UpstreamResponse
+from shared.upstream.pool import BackendPool
+from shared.upstream.stream import Stream
 
 SETTINGS = {
     "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com",
@@ -63,30 +68,86 @@ class Client:
         return any(not message.get("more_body", True) for message in self.sent)
 
 
-class FailingAnswer:
-    """An answer whose upstream breaks off after these bytes."""
+@dataclass
+class BreakingBody:
+    """What an upstream sends before its connection breaks."""
 
-    def __init__(self, said: bytes, peek: ChunkInspector | ResponseInspector | None = None) -> None:
-        self.translation = StreamRelay(peek or ChunkInspector(), hides_usage=True, max_event_bytes=1 << 20)
-        self.upstream_status, self.last_read = 200, 0.0
-        self.upstream_headers: dict[str, str] = {}
-        self._said = said
+    pieces: list[bytes]
 
-    async def blocks(self) -> AsyncGenerator[bytes]:
-        yield self.translation.feed(self._said)
-        self.translation.end()
-        raise self.translation.failure or UpstreamCut("The model broke off.")
+    async def read(self) -> bytes:
+        if self.pieces:
+            return self.pieces.pop(0)
+        raise UpstreamCut("The model broke off.")
+
+    def at_end(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
-def response_to(answer: FailingAnswer, streams: OpenStreams) -> AnswerResponse:
-    exchange = Exchange(
-        prepare=lambda _body: cast(Answer, answer),
-        head=lambda _answer: {},
-        error_page=lambda _error: pytest.fail("the status has been sent"),
-        receipt=Receipt(id="r1", invocation_id="i1", api="openai"),
-        on_start=lambda: None,
+@dataclass
+class BreakingClients:
+    """Stands in for the clients: the one upstream has this body."""
+
+    body: BreakingBody
+
+    async def load(self) -> None:
+        """Nothing is slow."""
+
+    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
+        return UpstreamResponse(200, {}, self.body)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+ERROR_PAGES: list[str] = []
+"""The codes of the failures that were reported by a status, in this process."""
+
+
+@dataclass
+class OneAnswer:
+    """An exchange whose answer is that of these clients."""
+
+    upstream: Upstream
+    inspector: FrameInspector
+    receipt: Receipt
+
+    def started(self) -> None:
+        """Nothing follows from it."""
+
+    def prepare(self, _body: bytes) -> Answer:
+        call = UpstreamCall(path="p", model="m")
+        return Answer(call, self._translation, self.upstream, self.receipt)
+
+    def head(self, _stream: Stream | None) -> dict[str, str]:
+        return {"x-request-id": "r1"}
+
+    def error_page(self, error: AnswerError) -> ErrorPage:
+        ERROR_PAGES.append(error.code or "")
+        return ErrorPage(error.status, {"x-request-id": "r1"}, error.body())
+
+    def _translation(self) -> StreamRelay:
+        return StreamRelay(self.inspector, hides_usage=True, max_event_bytes=1 << 20)
+
+
+def response_to(
+    sends: bytes,
+    streams: OpenStreams,
+    inspector: FrameInspector | None = None,
+    body: BreakingBody | None = None,
+) -> AnswerResponse:
+    settings = Settings.from_env(SETTINGS)
+    upstream = Upstream(BreakingClients(body or BreakingBody([sends])), BackendPool(settings.backends), settings)
+    receipt = Receipt(id="r1", invocation_id="i1", api="openai")
+    return AnswerResponse(
+        OneAnswer(upstream, inspector or ChunkInspector(), receipt), settings=settings, open_streams=streams
     )
-    return AnswerResponse(exchange, settings=Settings.from_env(SETTINGS), open_streams=streams)
+
+
+def outbound_to(send: Send) -> Outbound:
+    return Outbound(send, Receipt(id="r1", invocation_id="i1", api="openai"))
 
 
 @pytest.fixture
@@ -98,7 +159,7 @@ def outcomes(caplog: pytest.LogCaptureFixture) -> Any:
 def test_a_cut_leaves_the_response_incomplete_and_gives_the_error_event_time_to_leave(outcomes: Any) -> None:
     async def case() -> Client:
         client = Client()
-        await response_to(FailingAnswer(WORD), OpenStreams())({"type": "http"}, client.receive, client.send)
+        await response_to(WORD, OpenStreams())({"type": "http"}, client.receive, client.send)
         assert asyncio.get_running_loop().time() - client.sent_at[-1] >= CUT_DELAY_SECONDS
         return client
 
@@ -109,22 +170,22 @@ def test_a_cut_leaves_the_response_incomplete_and_gives_the_error_event_time_to_
 
 
 def test_no_heartbeat_comes_between_the_error_event_and_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_words, "CUT_DELAY_SECONDS", 0.5)  # ten heartbeats
+    monkeypatch.setattr(outbound, "CUT_DELAY_SECONDS", 0.5)  # ten heartbeats
 
     async def case() -> Client:
         client = Client()
-        await response_to(FailingAnswer(WORD), OpenStreams())({"type": "http"}, client.receive, client.send)
+        await response_to(WORD, OpenStreams())({"type": "http"}, client.receive, client.send)
         return client
 
     assert b'"error"' in asyncio.run(case()).sent[-1]["body"]
 
 
 def test_a_client_that_leaves_before_the_cut_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, outcomes: Any) -> None:
-    monkeypatch.setattr(last_words, "CUT_DELAY_SECONDS", 60)
+    monkeypatch.setattr(outbound, "CUT_DELAY_SECONDS", 60)
 
     async def case() -> None:
         client = Client()
-        call = response_to(FailingAnswer(WORD), OpenStreams())({"type": "http"}, client.receive, client.send)
+        call = response_to(WORD, OpenStreams())({"type": "http"}, client.receive, client.send)
         running = asyncio.ensure_future(call)
         await client.has_error.wait()
         client.left.set()
@@ -135,11 +196,11 @@ def test_a_client_that_leaves_before_the_cut_is_not_waited_for(monkeypatch: pyte
 
 
 def test_a_process_that_stops_before_the_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, outcomes: Any) -> None:
-    monkeypatch.setattr(last_words, "CUT_DELAY_SECONDS", 0.5)
+    monkeypatch.setattr(outbound, "CUT_DELAY_SECONDS", 0.5)
 
     async def case() -> Client:
         client, streams = Client(), OpenStreams()
-        call = response_to(FailingAnswer(WORD), streams)({"type": "http"}, client.receive, client.send)
+        call = response_to(WORD, streams)({"type": "http"}, client.receive, client.send)
         running = asyncio.ensure_future(call)
         await client.has_error.wait()
         await streams.drain(0)
@@ -157,11 +218,11 @@ def test_a_process_that_stops_before_the_cut_changes_nothing(monkeypatch: pytest
 def test_an_answer_that_is_cancelled_before_the_cut_leaves_its_receipt(
     monkeypatch: pytest.MonkeyPatch, outcomes: Any
 ) -> None:
-    monkeypatch.setattr(last_words, "CUT_DELAY_SECONDS", 60)
+    monkeypatch.setattr(outbound, "CUT_DELAY_SECONDS", 60)
 
     async def case() -> None:
         client = Client()
-        call = response_to(FailingAnswer(WORD), OpenStreams())({"type": "http"}, client.receive, client.send)
+        call = response_to(WORD, OpenStreams())({"type": "http"}, client.receive, client.send)
         running = asyncio.ensure_future(call)
         await client.has_error.wait()
         await asyncio.sleep(0)
@@ -178,8 +239,7 @@ def test_a_terminal_event_of_the_upstreams_own_ends_the_response_cleanly(outcome
 
     async def case() -> Client:
         client = Client()
-        answer = FailingAnswer(said, ResponseInspector())
-        await response_to(answer, OpenStreams())({"type": "http"}, client.receive, client.send)
+        await response_to(said, OpenStreams(), ResponseInspector())({"type": "http"}, client.receive, client.send)
         return client
 
     client = asyncio.run(case())
@@ -190,18 +250,85 @@ def test_a_terminal_event_of_the_upstreams_own_ends_the_response_cleanly(outcome
 def test_an_error_ending_that_is_not_cut_completes_the_response_at_once() -> None:
     async def case() -> Client:
         client = Client()
-        await send_error_ending(ErrorEnding(EVENT, is_cut=False), client.receive, client.send)
+        await outbound_to(client.send).send_error_ending(ErrorEnding(EVENT, is_cut=False), client.receive)
         return client
 
     assert asyncio.run(case()).sent == [{"type": "http.response.body", "body": EVENT, "more_body": False}]
 
 
 def test_a_client_that_reads_too_slowly_for_the_error_event_is_cut_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_words, "LAST_WORDS_SECONDS", 0.01)
+    monkeypatch.setattr(outbound, "ERROR_ENDING_TIMEOUT_SECONDS", 0.01)
 
     async def never(_message: Any) -> None:
         await asyncio.Event().wait()
 
+    async def end(*, is_cut: bool) -> None:
+        await outbound_to(never).send_error_ending(ErrorEnding(EVENT, is_cut=is_cut), Client().receive)
+
     for is_cut in (False, True):
         with pytest.raises(TimeoutError):
-            asyncio.run(send_error_ending(ErrorEnding(EVENT, is_cut=is_cut), Client().receive, never))
+            asyncio.run(end(is_cut=is_cut))
+
+
+def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: Any) -> None:
+    class Trickling(Client):
+        async def receive(self) -> Any:
+            if not self._is_asked:
+                self._is_asked = True
+                return {"type": "http.request", "body": b"{", "more_body": True}
+            await self.left.wait()
+            return LEFT
+
+    async def case() -> tuple[Client, str]:
+        client, streams = Trickling(), OpenStreams()
+        response = response_to(WORD, streams)
+        running = asyncio.ensure_future(response({"type": "http"}, client.receive, client.send))
+        while not len(streams):  # noqa: ASYNC110 - a few steps of the loop
+            await asyncio.sleep(0)
+        await streams.drain(0)
+        await asyncio.wait_for(running, 10)
+        return client, ERROR_PAGES[-1]
+
+    client, code = asyncio.run(case())
+    assert code == ServerStopping.code
+    assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
+    assert outcomes() == [ServerStopping.code]
+
+
+def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:
+    class SlowHeartbeat(Client):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = asyncio.Event()
+            self.beating = asyncio.Event()
+
+        async def send(self, message: Any) -> None:
+            if message.get("body", b"").startswith(b":"):
+                self.beating.set()
+                await self.gate.wait()
+            await super().send(message)
+
+    class Late(BreakingBody):
+        def __init__(self, release: asyncio.Event) -> None:
+            super().__init__([WORD, WORD])
+            self.release = release
+
+        async def read(self) -> bytes:
+            if len(self.pieces) == 1:
+                await self.release.wait()
+            return await super().read()
+
+    async def case() -> list[bytes]:
+        client, release = SlowHeartbeat(), asyncio.Event()
+        response = response_to(b"", OpenStreams(), body=Late(release))
+        running = asyncio.ensure_future(response({"type": "http"}, client.receive, client.send))
+        await asyncio.wait_for(client.beating.wait(), 10)
+        release.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        client.gate.set()
+        await asyncio.wait_for(running, 10)
+        return [message["body"] for message in client.sent if message["type"] == "http.response.body"]
+
+    first, heartbeat, second, *_ = asyncio.run(case())
+    assert (first, heartbeat[:1], second) == (WORD, b":", WORD)

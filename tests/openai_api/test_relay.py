@@ -12,7 +12,8 @@ from shared.errors import UpstreamCut, UpstreamErrorResponse
 from shared.events import Usage
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
-from shared.translation import ErrorEnding
+from shared.progress import Phase
+from shared.translation import ErrorEnding, Translation
 
 FILTER = b'data: {"id":"","object":"","choices":[],"prompt_filter_results":[{"prompt_index":0}],"usage":null}\n\n'
 ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}],"usage":null}\n\n'
@@ -24,6 +25,10 @@ STOP = b'data: {"id":"c1","choices":[{"index":0,"finish_reason":"stop","delta":{
 USAGE = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}\n\n'
 DONE = b"data: [DONE]\n\n"
 CHAT = FILTER + ROLE + b": comment\n\n" + WORD + NOTE + STOP + USAGE + DONE
+
+
+def has_ended(relay: Translation) -> bool:
+    return relay.progress.phase is Phase.ENDED
 
 
 def chat(*, hides_usage: bool = False, max_event_bytes: int = 1 << 20) -> StreamRelay:
@@ -51,20 +56,21 @@ ERROR = event("error", sequence_number=3, error={"code": "rate_limit_exceeded", 
 def test_a_chat_stream_passes_byte_for_byte() -> None:
     relay = chat()
     assert relay.feed(CHAT) == CHAT
-    assert (relay.is_ended, relay.failure, relay.usage, relay.answer_id) == (True, None, Usage(9, 12), "c1")
+    assert has_ended(relay)
+    assert (relay.progress.failure, relay.progress.usage, relay.progress.answer_id) == (None, Usage(9, 12), "c1")
 
 
 @pytest.mark.parametrize("empty", [b"data:\n\n", b"data\n\n", b"event: ping\ndata:\n\n"])
 def test_a_frame_whose_data_is_empty_passes_and_means_nothing(empty: bytes) -> None:
     relay = chat()
     assert relay.feed(empty + CHAT) == empty + CHAT
-    assert (relay.is_ended, relay.failure) == (True, None)
+    assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
 def test_the_usage_chunk_is_withheld_from_a_caller_who_did_not_ask() -> None:
     relay = chat(hides_usage=True)
     assert relay.feed(CHAT) == CHAT.replace(USAGE, b"")
-    assert relay.usage == Usage(9, 12)
+    assert relay.progress.usage == Usage(9, 12)
 
 
 def test_a_usage_that_comes_with_a_choice_is_not_withheld() -> None:
@@ -77,7 +83,7 @@ def test_any_cut_of_the_bytes_relays_the_same(cuts: list[int]) -> None:
     relay, edges = chat(hides_usage=True), [0, *sorted(cuts), len(CHAT)]
     out = b"".join(relay.feed(CHAT[start:end]) for start, end in pairwise(edges))
     assert out == CHAT.replace(USAGE, b"")
-    assert relay.is_ended
+    assert has_ended(relay)
 
 
 def test_what_leaves_is_whole_frames() -> None:
@@ -88,7 +94,7 @@ def test_what_leaves_is_whole_frames() -> None:
 def test_a_preamble_is_no_content(preamble: bytes) -> None:
     relay = chat()
     relay.feed(preamble)
-    assert not relay.has_content
+    assert not relay.progress.has_content
 
 
 @pytest.mark.parametrize(
@@ -104,38 +110,38 @@ def test_a_preamble_is_no_content(preamble: bytes) -> None:
 def test_whatever_the_model_says_is_content(delta: str) -> None:
     relay = chat()
     relay.feed(f'data: {{"choices":[{{"index":0,"delta":{delta}}}]}}\n\n'.encode())
-    assert relay.has_content
+    assert relay.progress.has_content
 
 
 @pytest.mark.parametrize("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP, DONE])
 def test_text_and_endings_are_content_too(frame: bytes) -> None:
     relay = chat()
     relay.feed(frame)
-    assert relay.has_content
+    assert relay.progress.has_content
 
 
 def test_an_error_chunk_ends_the_stream_and_is_passed_as_it_came() -> None:
     error = b'data: {"error":{"message":"overloaded","code":"server_error"}}\n\n'
     relay = chat()
     assert relay.feed(WORD + error + DONE) == WORD + error
-    assert isinstance(relay.failure, UpstreamErrorResponse)
-    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=True)
-    assert not relay.is_ended
+    assert isinstance(relay.progress.failure, UpstreamErrorResponse)
+    assert relay.fail(relay.progress.failure) == ErrorEnding(b"", is_cut=True)
+    assert not has_ended(relay)
 
 
 @pytest.mark.parametrize("bad", [b"data: {nope\n\n", b"data: \xff\n\n", b'data: {"choices":[{"delta"\n\n'])
 def test_a_malformed_event_is_not_passed_and_ends_in_an_error(bad: bytes) -> None:
     relay = chat()
     assert relay.feed(WORD + bad + STOP) == WORD
-    assert relay.failure is not None
-    assert b'"code":"upstream_malformed"' in relay.fail(relay.failure).frames
+    assert relay.progress.failure is not None
+    assert b'"code":"upstream_malformed"' in relay.fail(relay.progress.failure).frames
 
 
 def test_an_event_beyond_the_bound_ends_in_an_error() -> None:
     relay = chat(max_event_bytes=1000)
     relay.feed(WORD + b"data: " + b"x" * 2000)
-    assert relay.failure is not None
-    assert relay.failure.code == "upstream_frame_too_large"
+    assert relay.progress.failure is not None
+    assert relay.progress.failure.code == "upstream_frame_too_large"
 
 
 def test_the_error_ending_of_a_chat_stream_is_one_that_every_client_raises() -> None:
@@ -151,14 +157,14 @@ def test_a_responses_stream_passes_byte_for_byte_with_its_event_lines() -> None:
     stream = CREATED + event("keepalive", sequence_number=9) + DELTA + event("response.brand_new") + COMPLETED
     relay = responses()
     assert relay.feed(stream) == stream
-    assert (relay.is_ended, relay.answer_id, relay.usage) == (True, "resp_1", Usage(1, 2))
+    assert (has_ended(relay), relay.progress.answer_id, relay.progress.usage) == (True, "resp_1", Usage(1, 2))
 
 
 def test_a_background_response_is_the_callers_as_soon_as_it_has_an_id() -> None:
     for at_once in (False, True):
         relay = responses(at_once=at_once)
         relay.feed(CREATED)
-        assert relay.has_content is at_once
+        assert relay.progress.has_content is at_once
 
 
 @pytest.mark.parametrize("order", [FAILED + ERROR, ERROR + FAILED, ERROR])
@@ -166,8 +172,8 @@ def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
     relay = responses()
     relay.feed(CREATED + order)
     relay.end()
-    assert relay.failure is not None
-    assert (relay.failure.status, relay.failure.message) == (429, "slow down")
+    assert relay.progress.failure is not None
+    assert (relay.progress.failure.status, relay.progress.failure.message) == (429, "slow down")
 
 
 @pytest.mark.parametrize("rest", [DONE, DONE[:-2], b"data: {nope\n\n"])
@@ -175,17 +181,17 @@ def test_what_cannot_be_read_after_an_announced_failure_does_not_replace_it(rest
     relay = responses()
     relay.feed(CREATED + DELTA + event("response.failed", response={"error": {"code": "x", "message": "oops"}}) + rest)
     relay.end()
-    assert relay.failure is not None
-    assert (relay.failure.message, relay.fail(relay.failure).frames) == ("oops", b"")
+    assert relay.progress.failure is not None
+    assert (relay.progress.failure.message, relay.fail(relay.progress.failure).frames) == ("oops", b"")
 
 
 def test_an_announced_failure_waits_for_its_explanation() -> None:
     relay = responses()
     relay.feed(CREATED + FAILED)
-    assert relay.may_have_failed
-    assert relay.failure is None
+    assert relay.progress.phase is Phase.FAILING
+    assert relay.progress.failure is None
     relay.end()
-    assert relay.failure is not None
+    assert relay.progress.failure is not None
 
 
 @pytest.mark.parametrize("event_type", ["response.failed", "response.cancelled"])
@@ -193,8 +199,8 @@ def test_a_terminal_event_of_the_upstreams_own_is_no_reason_to_cut(event_type: s
     relay = responses()
     relay.feed(CREATED + DELTA + event(event_type, response={"error": OOPS}))
     relay.end()
-    assert relay.failure is not None
-    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=False)
+    assert relay.progress.failure is not None
+    assert relay.fail(relay.progress.failure) == ErrorEnding(b"", is_cut=False)
     assert relay.fail(UpstreamCut("broke off")).is_cut
 
 
@@ -202,8 +208,8 @@ def test_an_error_event_of_the_upstreams_own_is_cut_after_as_ours_is() -> None:
     relay = responses()
     relay.feed(CREATED + DELTA + ERROR)
     relay.end()
-    assert relay.failure is not None
-    assert relay.fail(relay.failure) == ErrorEnding(b"", is_cut=True)
+    assert relay.progress.failure is not None
+    assert relay.fail(relay.progress.failure) == ErrorEnding(b"", is_cut=True)
 
 
 def test_half_a_json_object_has_no_ending_but_the_cut() -> None:
@@ -223,10 +229,10 @@ def test_the_error_ending_of_a_responses_stream_counts_on() -> None:
 def test_a_last_frame_without_its_blank_line_still_counts() -> None:
     relay = chat()
     assert relay.feed(WORD + STOP + DONE[:-2]) + relay.end() == WORD + STOP + DONE
-    assert relay.is_ended
+    assert has_ended(relay)
 
 
-def test_a_collected_stream_leaves_in_one_piece_or_not_at_all() -> None:
+def test_a_buffered_stream_leaves_in_one_piece_or_not_at_all() -> None:
     relay = BufferedRelay(ChunkInspector(), hides_usage=True, max_event_bytes=1 << 20)
     assert relay.feed(CHAT[:400]) == b""
     assert relay.feed(CHAT[400:]) == CHAT.replace(USAGE, b"")
@@ -236,14 +242,14 @@ def test_a_whole_answer_passes_and_tells_its_usage() -> None:
     for usage in ({"prompt_tokens": 1, "completion_tokens": 2}, {"input_tokens": 1, "output_tokens": 2}):
         relay, body = BodyRelay(), json.dumps({"id": "x", "usage": usage}).encode()
         assert relay.feed(body[:5]) + relay.feed(body[5:]) + relay.end() == body
-        assert (relay.usage, relay.answer_id, relay.is_ended) == (Usage(1, 2), "x", True)
+        assert (relay.progress.usage, relay.progress.answer_id, has_ended(relay)) == (Usage(1, 2), "x", True)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"", b"{", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}'])
 def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None:
     relay = BodyRelay()
     assert relay.feed(body) + relay.end() == body
-    assert relay.usage is None
+    assert relay.progress.usage is None
 
 
 @pytest.mark.parametrize(
@@ -253,7 +259,7 @@ def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None
 def test_nothing_that_follows_the_models_own_ending_changes_it(more: bytes, cut: int) -> None:
     relay = chat()
     assert relay.feed(WORD + STOP + DONE + more + DONE[:cut]) == WORD + STOP + DONE
-    assert (relay.is_ended, relay.failure) == (True, None)
+    assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
 @pytest.mark.parametrize("begun", [b"", CREATED + DELTA], ids=["before content", "after content"])
@@ -261,14 +267,14 @@ def test_an_error_of_the_upstreams_own_is_told_once_held_back_or_not(begun: byte
     relay = responses()
     relay.feed(begun + ERROR)
     relay.end()
-    assert relay.failure is not None
-    assert (relay.fail(relay.failure).frames == b"") is bool(begun)
+    assert relay.progress.failure is not None
+    assert (relay.fail(relay.progress.failure).frames == b"") is bool(begun)
 
 
 def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:
     relay = responses()
     assert relay.feed(CREATED + DELTA + COMPLETED + DONE) == CREATED + DELTA + COMPLETED
-    assert (relay.is_ended, relay.failure) == (True, None)
+    assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -283,18 +289,18 @@ def test_a_field_of_another_type_than_expected_is_no_malformed_event(odd: bytes)
     for stream in (odd + WORD + STOP + DONE, WORD + odd + STOP + DONE):
         relay = chat()
         assert relay.feed(stream) == stream
-        assert (relay.is_ended, relay.failure) == (True, None)
+        assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
 def test_a_new_event_may_have_a_field_of_a_known_name_and_another_type() -> None:
     stream = CREATED + event("response.brand_new", sequence_number="7", response="resp_1", code=[1]) + DELTA + COMPLETED
     relay = responses()
     assert relay.feed(stream) == stream
-    assert (relay.is_ended, relay.failure, relay.usage) == (True, None, Usage(1, 2))
+    assert (has_ended(relay), relay.progress.failure, relay.progress.usage) == (True, None, Usage(1, 2))
 
 
 def test_a_whole_answer_of_nothing_is_one_only_where_it_may_be() -> None:
     for may_be_empty in (True, False):
         relay = BodyRelay(may_be_empty=may_be_empty)
         assert relay.end() == b""
-        assert relay.has_content is relay.is_ended is may_be_empty
+        assert relay.progress.has_content is has_ended(relay) is may_be_empty

@@ -5,7 +5,7 @@ import gc
 import time
 import weakref
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import batched
 
@@ -21,6 +21,7 @@ from shared.config.settings import Settings
 from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamErrorResponse, UpstreamUnreachable
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import StreamRelay
+from shared.progress import Phase
 from shared.receipt import Receipt
 from shared.translation import Translation
 from shared.upstream.attempts import Answer, Upstream
@@ -147,8 +148,9 @@ async def run(
     answer = Answer(call, lambda: new_translation(api), upstream, receipt)
     out, failure = b"", None
     try:
-        async for block in answer.blocks():
-            out += block
+        with closing(await answer.begin()) as stream:
+            while block := await stream.read():
+                out += block
     except AnswerError as error:
         failure = error
     return out, failure, answer.translation, clients
@@ -178,9 +180,9 @@ def test_any_order_of_events_gives_one_honest_ending(case: tuple[str, list[Scrip
     api, scripts = case
     out, failure, translation, clients = asyncio.run(run(scripts, api))
     finished = ENDINGS[api] in out
-    assert finished == (failure is None) == translation.is_ended
+    assert finished == (failure is None) == (translation.progress.phase is Phase.ENDED)
     if failure is not None and out:
-        assert translation.has_content, "what was held before content never leaves"
+        assert translation.progress.has_content, "what was held before content never leaves"
         told = translation.fail(failure).frames or out
         assert b"error" in told or b"failed" in told, "the client is told once, by us or by the upstream's own event"
     if failure is not None and not out:
@@ -254,10 +256,9 @@ def test_the_owner_of_a_stored_response_is_known_while_the_answer_is_still_comin
         settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"})
         upstream = Upstream(clients, pool, settings)
         receipt = Receipt(id="r", invocation_id="i", api="openai")
-        blocks = Answer(CALL, lambda: new_translation("responses"), upstream, receipt).blocks()
-        await anext(blocks)
+        stream = await Answer(CALL, lambda: new_translation("responses"), upstream, receipt).begin()
         known = [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")]
-        await blocks.aclose()
+        stream.close()
         return known
 
     assert asyncio.run(first_block()) == ["1"]
@@ -276,7 +277,7 @@ class LargeBody:
         return b"x"
 
 
-def test_an_answer_that_has_begun_holds_nothing_of_what_was_asked() -> None:
+def test_a_stream_holds_nothing_of_what_was_asked() -> None:
     async def begin() -> None:
         large = LargeBody()
         kept = weakref.ref(large)
@@ -285,12 +286,12 @@ def test_an_answer_that_has_begun_holds_nothing_of_what_was_asked() -> None:
         upstream = Upstream(clients, new_pool(1), Settings.from_env(env))
         receipt = Receipt(id="r", invocation_id="i", api="relay")
         call = UpstreamCall(path="p", model="m", body=large)
-        answer = Answer(call, lambda: new_translation("relay"), upstream, receipt)
+        begun = Answer(call, lambda: new_translation("relay"), upstream, receipt).begin()
         del large, call
-        async with aclosing(answer.blocks()) as blocks:
-            assert b"from0" in await anext(blocks)
+        with closing(await begun) as stream:
+            del begun
             gc.collect()
             assert kept() is None
-            assert b"[DONE]" in b"".join([block async for block in blocks])
+            assert b"from0" in await stream.read()
 
     asyncio.run(begin())

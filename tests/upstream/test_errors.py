@@ -15,18 +15,18 @@ from shared.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from shared.upstream.errors import error_from_event, error_from_status, moves_on, retry_after_seconds
+from shared.upstream.errors import error_from_event, error_from_status, retry_after_seconds
 from shared.upstream.failover import choose_error, retry_delay
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])
 def test_another_backend_may_not_share_these(status: int) -> None:
-    assert moves_on(status)
+    assert refused(status, b"").is_retryable
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422])
 def test_these_are_the_callers_own(status: int) -> None:
-    assert not moves_on(status)
+    assert not refused(status, b"").is_retryable
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,7 @@ def test_the_most_useful_refusal_is_told_with_the_soonest_retry_after() -> None:
     assert (told.status, told.headers["retry-after"], told.headers["retry-after-ms"]) == (429, "1", "1000")
     assert choose_error([UpstreamIdentityRefused("x"), UpstreamUnreachable("y")]).code == "upstream_unreachable"
     assert choose_error([LIMIT_9, LIMIT_2]) is LIMIT_2
+    assert LIMIT_9.headers == {"retry-after": "9"}, "an error that was raised is never changed"
 
 
 def test_a_single_refusal_is_told_as_it_came() -> None:

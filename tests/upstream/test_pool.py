@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from shared.config.backends import Backend
-from shared.upstream.pool import FIRST_PAUSE_SECONDS, BackendPool, Candidate
+from shared.upstream.circuit import FIRST_PAUSE_SECONDS
+from shared.upstream.pool import BackendPool, Candidate
 
 
 class Clock:
@@ -143,3 +144,11 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     assert order(pool) == ["b", "a"]
     clock.now = 31
     assert order(pool) == ["a", "b"]
+
+
+def test_circuits_of_names_that_only_ever_failed_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.upstream.pool.MAX_REMEMBERED", 2)
+    pool, _ = pool_of(backend("a"), backend("b", priority=9))
+    for name in ("m1", "m2", "m3"):
+        pool.failed(pool.candidates_for_model(name)[0], pause_seconds=30)
+    assert [order(pool, name)[0] for name in ("m1", "m2", "m3")] == ["a", "b", "b"]

@@ -1,0 +1,122 @@
+"""What one response has sent so far: the only caller of `send`.
+
+    OPEN ──── commit ────▶ READY ◀──▶ WRITING
+      │                      │           │
+      └── error page         └── finish, error ending
+              │                          │
+              └────────▶ CLOSED ◀────────┘
+
+Rule 1: a status can be chosen only while OPEN.
+Rule 2: a write that is cancelled stays WRITING: its block has not left, so the answer has not been sent completely.
+Rule 3: nothing is sent after CLOSED.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+
+from starlette.types import Receive, Send
+
+from shared.receipt import Receipt
+from shared.translation import ErrorEnding
+
+ERROR_ENDING_TIMEOUT_SECONDS = 5.0
+"""How long the error event may take to leave when the client reads slowly; then the connection is cut."""
+CUT_DELAY_SECONDS = 0.1
+"""Between the last bytes and the cut: the Functions host may lose what was written less than 10 ms before it."""
+
+
+class OutboundState(Enum):
+    """How far a response has come."""
+
+    OPEN = "open"
+    READY = "ready"
+    WRITING = "writing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """A response that is nothing but an error."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Outbound:
+    """Sends one response. Times are on the loop's clock."""
+
+    def __init__(self, send: Send, receipt: Receipt) -> None:
+        self._send = send
+        self._receipt = receipt
+        self._now = asyncio.get_running_loop().time
+        self.state = OutboundState.OPEN
+        self.last_write = self.last_block = self._now()
+        """`last_write` counts heartbeats, `last_block` does not."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a status can still be chosen."""
+        return self.state is OutboundState.OPEN
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a block is on its way, or was when it was cancelled."""
+        return self.state is OutboundState.WRITING
+
+    async def commit(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head. From here on a failure is an error ending."""
+        self.state = OutboundState.READY
+        await self._send_head(status, headers)
+
+    async def write(self, block: bytes) -> None:
+        """Send a part of the answer; return when the client's side has room for more."""
+        self.state = OutboundState.WRITING
+        await self._send({"type": "http.response.body", "body": block, "more_body": True})
+        self.state = OutboundState.READY
+        self.last_write = self.last_block = self._now()
+
+    async def heartbeat(self, frame: bytes) -> None:
+        """Send a sign of life."""
+        self.last_write = self._now()
+        await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def finish(self) -> None:
+        """Complete the response: the closing chunk."""
+        self.state = OutboundState.CLOSED
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send_error_page(self, page: ErrorPage) -> None:
+        """Send a response that is nothing but an error."""
+        self.state = OutboundState.CLOSED
+        await self._send_head(page.status, {**page.headers, "content-length": str(len(page.body))})
+        await self._send({"type": "http.response.body", "body": page.body, "more_body": False})
+
+    async def send_error_ending(self, ending: ErrorEnding, receive: Receive) -> None:
+        """Send the error event, then complete the response, or wait until it may be cut.
+
+        A cut is the server's answer to a call that returns without completing its response: no closing chunk, and the
+        connection is closed. Raise `TimeoutError` when the client reads too slowly for the event.
+        """
+        self.state = OutboundState.CLOSED
+        if ending.frames or not ending.is_cut:
+            async with asyncio.timeout(ERROR_ENDING_TIMEOUT_SECONDS):
+                await self._send({"type": "http.response.body", "body": ending.frames, "more_body": ending.is_cut})
+        if ending.is_cut:
+            await _disconnected_within(receive, CUT_DELAY_SECONDS)
+
+    async def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        self._receipt.status = status
+        self._receipt.id = headers["x-request-id"]  # what the caller gets, so that the log can be searched for it
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+async def _disconnected_within(receive: Receive, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass

@@ -1,0 +1,161 @@
+"""One request of the OpenAI API: the call that it becomes, and the upstream's heads as far as they go down."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from shared.config.model_names import resolve_model
+from shared.config.settings import Settings
+from shared.errors import AnswerError, DeploymentNotFound, ModelNotFound, UpstreamErrorResponse
+from shared.http.context import RequestContext, debug_headers, own_error_page
+from shared.http.outbound import ErrorPage
+from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
+from shared.openai_api.paths import Address
+from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
+from shared.openai_api.request import OpenAIRequest, parse_openai_request, upstream_body
+from shared.receipt import Receipt
+from shared.translation import Translation
+from shared.upstream.attempts import Answer, Upstream
+from shared.upstream.call import UpstreamCall
+from shared.upstream.stream import Stream
+
+_HEADERS_UP = ("openai-beta", "x-client-request-id", "x-ms-client-request-id")
+_HEADERS_DOWN = frozenset(
+    {
+        "apim-request-id",
+        "content-type",
+        "openai-processing-ms",
+        "retry-after",
+        "retry-after-ms",
+        "x-ms-region",
+        "x-request-id",
+    }
+)
+_BODY_HEADERS_DOWN = ("content-length", "content-encoding")
+"""Only where the very bytes of the body go down too."""
+_QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
+"""`code` is the host's function key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayExchange:
+    """See `response.Exchange`; the two kinds of call differ in `prepare`."""
+
+    settings: Settings
+    upstream: Upstream
+    context: RequestContext
+    receipt: Receipt
+    address: Address
+
+    def started(self) -> None:
+        """Note that the response has begun."""
+        self.context.started()
+
+    @abstractmethod
+    def prepare(self, body: bytes) -> Answer:
+        """Return the answer that the request asks for. Raise `AnswerError`."""
+
+    def head(self, stream: Stream | None) -> Mapping[str, str]:
+        """Return the upstream's headers that go down, and our own."""
+        down: dict[str, str] = {}
+        if stream is not None:
+            down = _down(stream.headers)
+            if isinstance(stream.translation, BodyRelay):
+                down |= {name: stream.headers[name] for name in _BODY_HEADERS_DOWN if name in stream.headers}
+        debug = debug_headers(self.receipt) if self.settings.debug_headers else {}
+        return {"x-request-id": self.context.id, **down, **self.context.cors, **debug}
+
+    def error_page(self, error: AnswerError) -> ErrorPage:
+        """Return an upstream's own error response as it came, any other failure as OpenAI's error object."""
+        own = {"x-request-id": self.context.id, **self.context.cors}
+        if not isinstance(error, UpstreamErrorResponse) or error.raw_body is None:
+            return own_error_page(error, own)
+        headers = {"content-type": error.content_type, "x-request-id": self.context.id, **_down(error.headers)}
+        return ErrorPage(error.status, {**headers, **self.context.cors}, error.raw_body)
+
+
+class InferenceExchange(RelayExchange):
+    """A POST that a model answers."""
+
+    __slots__ = ()
+
+    def prepare(self, body: bytes) -> Answer:
+        """Return the answer that the body asks for. Raise `BadRequest` or `ModelNotFound`."""
+        settings, address, receipt = self.settings, self.address, self.receipt
+        request = parse_openai_request(body)
+        name = address.deployment if address.deployment is not None else request.model
+        receipt.model = model = self._resolve(name)
+        receipt.format = "stream" if request.stream else "whole"
+        limit = settings.max_output_tokens
+        call = UpstreamCall(
+            path=address.path,
+            model=model,
+            body=lambda _backend, deployment: upstream_body(request, address.path, deployment, max_output_tokens=limit),
+            headers=_headers_up(self.context),
+            streams=request.stream,
+            previous_id=request.previous_id,
+        )
+        return Answer(call, self._translations(request), self.upstream, receipt)
+
+    def _resolve(self, name: str | None) -> str:
+        try:
+            return resolve_model(self.settings, name)
+        except ModelNotFound as error:
+            if self.address.is_azure:
+                raise DeploymentNotFound(error.message, param=error.param) from error
+            raise
+
+    def _translations(self, request: OpenAIRequest) -> Callable[[], Translation]:
+        if not request.stream:
+            return BodyRelay
+        new_inspector: Callable[[], FrameInspector] = ChunkInspector
+        if self.address.path == "responses":
+            new_inspector = partial(ResponseInspector, commits_at_once=request.background)
+        relay = StreamRelay if self.settings.streaming_enabled else BufferedRelay
+        limit, hides_usage = self.settings.max_event_bytes, not request.wants_usage
+        return lambda: relay(new_inspector(), hides_usage=hides_usage, max_event_bytes=limit)
+
+
+class StoredExchange(RelayExchange):
+    """A request about a stored response, which any backend may have."""
+
+    __slots__ = ()
+
+    def prepare(self, body: bytes) -> Answer:
+        """Return the answer of the backend that has the stored response."""
+        request, address = self.context.request, self.address
+        asked = request.query_params
+        query = [(name, value) for name, value in asked.multi_items() if name.lower() not in _QUERY_KEPT_BACK]
+        streams = request.method == "GET" and asked.get("stream", "").lower() == "true"
+        self.receipt.format = "stream" if streams else "whole"
+        call = UpstreamCall(
+            method=request.method,
+            path=address.path,
+            body=lambda _backend, _deployment: body or None,
+            query=query,
+            headers=_headers_up(self.context),
+            streams=streams,
+            stored_id=address.id,
+        )
+        return Answer(call, self._stream_relay if streams else _body_relay, self.upstream, self.receipt)
+
+    def _stream_relay(self) -> Translation:
+        inspector = ResponseInspector(commits_at_once=True)
+        return StreamRelay(inspector, hides_usage=False, max_event_bytes=self.settings.max_event_bytes)
+
+
+def _body_relay() -> Translation:
+    return BodyRelay(may_be_empty=True)
+
+
+def _down(headers: Mapping[str, str]) -> dict[str, str]:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return {name: value for name, value in lowered.items() if name in _HEADERS_DOWN or name.startswith("x-ratelimit-")}
+
+
+def _headers_up(context: RequestContext) -> dict[str, str]:
+    headers = context.request.headers
+    found = {name: headers[name] for name in _HEADERS_UP if name in headers}
+    # Only ASCII can go up; a value of anything else is worth less than the request that carries it.
+    return {name: value for name, value in found.items() if value.isascii()}

@@ -1,0 +1,67 @@
+"""An answer after its first content: one body, one translation. It cannot ask another backend, because it has none."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from shared.translation import Translation
+from shared.upstream.reading import Reader
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Stream:
+    """What a backend has begun to answer. `read` until b'', then `close`; or `close` at any time."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        held: bytes,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        record_id: Callable[[str], None],
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        """The upstream's own."""
+        self._reader = reader
+        self._held = held
+        self._record_id = record_id
+        record_id(self.translation.progress.answer_id)  # now: a response can be asked for while it is being written
+
+    @property
+    def translation(self) -> Translation:
+        """The translation of the answer, which knows how far it has come."""
+        return self._reader.translation
+
+    @property
+    def last_read(self) -> float:
+        """When the upstream last sent anything, on the loop's clock."""
+        return self._reader.last_read
+
+    def release_headers(self) -> None:
+        """Forget the upstream's headers, once the head has been sent: a stream may be open for long."""
+        self.headers = NO_HEADERS
+
+    async def read(self) -> bytes:
+        """Return the next block of complete frames, at most one per read of the network; b'' once the answer has ended.
+
+        Raise `AnswerError` where the answer fails; `translation.fail` has its ending.
+        """
+        if self._held:
+            held, self._held = self._held, b""
+            return held
+        reader = self._reader
+        progress = reader.translation.progress
+        while not progress.is_over:
+            if block := await reader.step():
+                return block
+        if progress.failure is not None:
+            raise progress.failure
+        await reader.finish()
+        return b""
+
+    def close(self) -> None:
+        """Release the upstream at once, finished or not."""
+        self._reader.close()
+        self._record_id(self.translation.progress.answer_id)
