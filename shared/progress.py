@@ -35,6 +35,10 @@ class Phase(Enum):
     """The answer failed; `Progress.failure` says why."""
 
 
+OVER = (Phase.ENDED, Phase.FAILED)
+"""The phases that nothing leaves."""
+
+
 @dataclass(slots=True)
 class Progress:
     """Where one answer stands. Only its own methods change the phase."""
@@ -53,7 +57,7 @@ class Progress:
     @property
     def is_over(self) -> bool:
         """Whether nothing more can come: the answer has ended or failed."""
-        return self.phase is Phase.ENDED or self.phase is Phase.FAILED
+        return self.phase in OVER
 
     def content(self) -> None:
         """Note that content came."""

@@ -50,10 +50,13 @@ class StreamRelay(SseTranslation[bytes]):
     def _on_event(self, frame: bytes, data: bytes, pieces: list[bytes]) -> None:
         kind, progress = self._inspector.classify(data), self.progress
         if kind is FrameKind.CONTENT:
-            progress.content()
             progress.chunks += 1
-        elif kind is not FrameKind.PREAMBLE:
+            if progress.phase is not Phase.CONTENT or self._inspector.usage is not progress.usage:
+                progress.content()
+                self._note()
+        else:
             self._on_rare(kind)
+            self._note()
         if not (kind is FrameKind.USAGE_ONLY and self._hides_usage):
             pieces.append(frame)
 
@@ -71,9 +74,10 @@ class StreamRelay(SseTranslation[bytes]):
     def _on_comment(self, frame: bytes, pieces: list[bytes]) -> None:
         pieces.append(frame)
 
+    def _note(self) -> None:
+        self.progress.usage, self.progress.answer_id = self._inspector.usage, self._inspector.answer_id
+
     def _block(self, pieces: list[bytes]) -> bytes:
-        progress, inspector = self.progress, self._inspector
-        progress.usage, progress.answer_id = inspector.usage, inspector.answer_id
         return b"".join(pieces)
 
 

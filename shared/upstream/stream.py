@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from shared.progress import OVER
 from shared.translation import Translation
 from shared.upstream.reading import Reader
 
@@ -53,7 +54,7 @@ class Stream:
             return held
         reader = self._reader
         progress = reader.translation.progress
-        while not progress.is_over:
+        while progress.phase not in OVER:
             if block := await reader.step():
                 return block
         if progress.failure is not None:
