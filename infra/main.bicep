@@ -402,7 +402,8 @@ module budget 'core/budget.bicep' = if (budgetAmount > 0) {
   scope: group
   params: {
     name: '${abbreviations.consumptionBudgets}${resourceToken}'
-    amount: budgetAmount
+    // The condition above lets no smaller amount through; the compiler has to see it in the type.
+    amount: max(budgetAmount, 1)
     startDate: budgetStartDate
     contactEmails: budgetContactEmails
   }
