@@ -16,6 +16,7 @@ from dev.infra_check.twin_roles import twin_roles
 from dev.infra_check.workflows import workflows
 
 CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
+    "bicep build": tools.bicep_build,
     "bicep types": tools.bicep_types,
     "terraform types": tools.terraform_types,
     "terraform format": tools.terraform_format,

@@ -13,6 +13,7 @@ from dev.infra_check.tree import Project, Skipped
 
 TOOLS = Path(".venv-infra/bin")
 SCHEMA = Path(__file__).with_name("azure.yaml.schema.json")
+_DIAGNOSTIC = re.compile(r" : (?:Error|Warning|Info)\b")
 _REASONED = re.compile(r"^skip-check:\n((?:  [#-].*\n)+)", re.MULTILINE)
 
 
@@ -27,6 +28,33 @@ def _checkers() -> Path:
     if not (directory / "bicepcheck.py").exists():
         raise Skipped("no offline checkers here (INFRA_CHECK_DIR); public CI compiles instead")
     return directory.resolve()
+
+
+def _compiler() -> Path:
+    """The Bicep compiler: $BICEP, the PATH's, the Azure CLI's own. Raise `Skipped` where there is none."""
+    named = os.environ.get("BICEP")
+    if named:
+        return Path(named).resolve()
+    on_path = shutil.which("bicep")
+    for found in (on_path, Path.home() / ".azure/bin/bicep", "../shared/bicep/bicep"):
+        if found and Path(found).exists():
+            return Path(found).resolve()
+    raise Skipped(
+        "no Bicep compiler here (BICEP, the PATH, az bicep install), so nothing was compiled; public CI does it"
+    )
+
+
+def bicep_build(project: Project) -> Iterator[str]:
+    """`bicep build`, with the linter's rules of bicepconfig.json; a warning leaves its status 0, and counts as an error."""
+    compiler = _compiler()
+    if not compiler.exists():
+        yield f"BICEP is {os.environ['BICEP']}, and there is no such file"
+        return
+    done = run([compiler, "build", "infra/main.bicep", "--stdout"], project.root)
+    findings = [line for line in done.stderr.splitlines() if _DIAGNOSTIC.search(line)]
+    yield from (line.replace(f"{project.root.resolve()}{os.sep}", "") for line in findings)
+    if not findings and (done.returncode or not done.stdout.startswith("{")):
+        yield f"the compiler did not finish: {done.stderr.strip()[-300:]}"
 
 
 def bicep_types(project: Project) -> Iterator[str]:
