@@ -1,1 +1,4 @@
-"""Measures what a streamed answer costs here, beside what a user would pick instead; never deployed."""
+"""The benchmarks (`make bench`): what a streamed answer costs here and in the alternatives. They write docs/performance.md.
+
+Never deployed (`.funcignore`), and imported by nothing that is (an import contract).
+"""
