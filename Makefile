@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# Each verb installs what it needs itself: to serve the app, to check it, to test it.
+RUN_READY := $(VENV)/.ready-run
+CHECK_READY := $(VENV)/.ready-check
 READY := $(VENV)/.ready
 PORT ?= 7071
 HOST ?= dev
@@ -18,8 +21,17 @@ define find_python
 for candidate in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python python3 python; do \
   if command -v "$$candidate" >/dev/null 2>&1 && "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then \
     echo "$$candidate"; exit 0; fi; done; \
-if command -v uv >/dev/null 2>&1; then uv python find 3.13 2>/dev/null || { uv python install -q 3.13 && uv python find 3.13; } && exit 0; fi; \
-echo "No Python 3.13 found: not on the PATH, not in pyenv, and there is no uv. Install one, for example: pyenv install 3.13" >&2; exit 1
+for uv in uv "$$HOME/.local/bin/uv"; do if command -v "$$uv" >/dev/null 2>&1; then \
+  "$$uv" python find 3.13 2>/dev/null && exit 0; \
+  if said=$$("$$uv" python install -q 3.13 2>&1); then "$$uv" python find 3.13 && exit 0; fi; \
+  echo "No Python 3.13 found on the PATH or in pyenv, and uv could not install it: $$said" >&2; exit 1; fi; done; \
+echo "No Python 3.13 found: not on the PATH, not in pyenv, and there is no uv, which would fetch it. To install uv: curl -LsSf https://astral.sh/uv/install.sh | sh; then repeat this command." >&2; exit 1
+endef
+
+# $(call install,ENVIRONMENT,DURATION): makes the environment or repairs it, and installs the requirements that the rule names.
+define install
+@python=$$($(find_python)) && "$$python" dev/environment.py $(1) $< "$(2)"
+@touch $@
 endef
 
 ##@ Everyday
@@ -28,7 +40,7 @@ help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(READY) ## Serve the app on this machine, with a simulated Azure OpenAI unless local.settings.json exists (PORT=7071, HOST=func for Core Tools)
+run: $(RUN_READY) ## Serve the app on this machine, with a simulated Azure OpenAI unless local.settings.json exists (PORT=7071, HOST=func for Core Tools)
 	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST)
 
 .PHONY: venv
@@ -39,34 +51,41 @@ test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse
 	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: storm
-storm: $(READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)
+storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)
 	@$(PYTHON) -m tests.storm --streams $(or $(STREAMS),5000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check
-check: $(READY) ## Format, lint, types, imports
+check: $(CHECK_READY) ## Format, lint, spelling, types, imports
+	@$(MAKE) -j --output-sync=target lint types imports
+
+# The parts of `check`, side by side: each uses one core.
+.PHONY: lint types imports
+lint:
 	@$(VENV)/bin/ruff format --check -q .
 	@$(VENV)/bin/ruff check -q .
+	@git ls-files -z | xargs -0 $(VENV)/bin/codespell
+types:
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
+imports:
+	@$(VENV)/bin/lint-imports --no-logo
 
 .PHONY: fix
-fix: $(READY) ## Mend what can be mended by itself
+fix: $(CHECK_READY) ## Format, and fix what the linter can fix
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(VENV)/bin/ruff format -q .
 
 .PHONY: caller-key
-caller-key: $(READY) ## Make a key for AUTH_MODE=keys (NAME=who)
+caller-key: $(RUN_READY) ## Make a key for AUTH_MODE=keys (NAME=who)
 	@$(PYTHON) -m dev.caller_key "$(NAME)"
 
 .PHONY: clean
 clean: ## Remove what the other verbs made
 	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .import_linter_cache .hypothesis artifacts
 
-$(READY): requirements.txt requirements-dev.txt
-	@python=$$($(find_python)); \
-	if ! { [ -x $(PYTHON) ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))'; }; then \
-	  echo "Making $(VENV) with $$python" >&2; rm -rf $(VENV); "$$python" -m venv $(VENV); fi
-	@$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
-	@touch $(READY)
+$(RUN_READY) $(CHECK_READY): $(VENV)/.ready-%: dev/requirements-%.txt
+	$(call install,$(VENV),half a minute)
 
--include infra.mk bench.mk
+$(READY): dev/requirements-test.txt
+	$(call install,$(VENV),a minute or two)
+
+-include infra.mk bench.mk upkeep.mk

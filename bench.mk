@@ -4,7 +4,7 @@ BENCH ?=
 SUBJECT ?= relay
 
 .PHONY: bench
-bench: $(READY) ## Measure the speed beside what one would pick instead, and renew docs/performance.md (BENCH="--quick", PROFILE=1 SUBJECT=relay)
+bench: $(RUN_READY) ## Measure the speed next to the alternatives, and renew docs/performance.md (BENCH="--quick", PROFILE=1 SUBJECT=relay)
 ifdef PROFILE
 	@$(PYTHON) -m bench.profile $(SUBJECT) $(BENCH)
 else
@@ -12,10 +12,8 @@ else
 endif
 
 .PHONY: bench-peers
-bench-peers: $(READY) $(PEERS)/.ready ## The same, beside LiteLLM's proxy too (installed into a venv of its own)
+bench-peers: $(RUN_READY) $(PEERS)/.ready ## The same, with LiteLLM's proxy (installed into a venv of its own)
 	@$(PYTHON) -m bench --peers $(BENCH)
 
 $(PEERS)/.ready: bench/requirements-peers.txt
-	@$(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip install -q --disable-pip-version-check -r $<
-	@touch $@
+	$(call install,$(@D),a minute or two)

@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from dev.functions_host.failure import HostFailure
         from dev.functions_host.server import HostOptions, Server
     except ModuleNotFoundError as error:
-        print(f"The package {error.name} is missing: pip install -r requirements-dev.txt", file=sys.stderr)
+        print(f"The package {error.name} is missing: pip install -r dev/requirements-run.txt", file=sys.stderr)
         return 1
     try:
         read = settings.read(arguments.app.resolve(), arguments.settings, os.environ, arguments.set)

@@ -21,7 +21,7 @@ def main(channel: int, app: str) -> None:
     try:
         from dev.functions_worker.process import run
     except ModuleNotFoundError as error:
-        _give_up(channel, f"the package {error.name} is missing (pip install -r requirements-dev.txt)")
+        _give_up(channel, f"the package {error.name} is missing (pip install -r dev/requirements-run.txt)")
     sys.path.remove(PROJECT)
     run(channel, app)
 

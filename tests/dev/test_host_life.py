@@ -197,7 +197,7 @@ def test_a_python_without_the_worker_library_is_one_clear_line(app: Path, tmp_pa
     found = run("--app", str(app), "--python", str(bare))
 
     assert found.returncode == 1
-    assert "is missing (pip install -r requirements-dev.txt)" in found.stderr.splitlines()[-1]
+    assert "is missing (pip install -r dev/requirements-run.txt)" in found.stderr.splitlines()[-1]
     assert "Traceback" not in found.stderr
 
 

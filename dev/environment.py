@@ -1,0 +1,112 @@
+"""`python dev/environment.py FOLDER REQUIREMENTS DURATION`: install what a file lists into a virtual environment.
+
+A development tool, never deployed. The Makefile calls it for each group of requirements, with the time that it takes. An
+environment that an interrupted run left incomplete is built anew: pip itself would take a half-installed package for an
+installed one. It runs on any Python 3.13, before anything is installed, so it imports the standard library alone.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+INTERRUPTED = 130
+"""The exit status that a shell gives to a command that Ctrl-C ended."""
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==[^\s;]+(?:.*sys_platform == '(\w+)')?", re.MULTILINE)
+
+
+def main(folder: Path, requirements: Path, duration: str) -> int:
+    """Return the exit status: 0 once `folder` holds what `requirements` lists, 1 with a sentence on stderr otherwise."""
+    try:
+        if (reason := damage(folder)) is not None:
+            if folder.exists() or folder.is_symlink():
+                _say(f"Building {folder} anew: {reason}")
+            else:
+                _say(f"Making {folder} with {sys.executable}")
+            if not build(folder, sys.executable):
+                return 1
+        if count := len(missing(folder, requirements)):
+            _say(f"Installing {requirements} into {folder}: {count} packages, {duration} the first time, in silence")
+        return install(folder, requirements)
+    except KeyboardInterrupt:
+        _say(f"Interrupted. The same command continues, and repairs {folder} if it has to.")
+        return INTERRUPTED
+
+
+def damage(folder: Path) -> str | None:
+    """Return why `folder` cannot be installed into, or None for an environment that can."""
+    try:
+        asked = subprocess.run([_python(folder), "-m", "pip", "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return "it has no Python"
+    if asked.returncode:
+        return "it has no working pip"
+    if f"(python {VERSION})" not in asked.stdout:
+        return f"it is not of Python {VERSION}"
+    site = _site(folder)
+    # pip writes RECORD last, and renames what it replaces to ~name until the replacement is in place.
+    half = [path.name for path in site.glob("*.dist-info") if not (path / "RECORD").is_file()]
+    half += [path.name for path in site.glob("~*")]
+    return f"an installation was interrupted ({', '.join(sorted(half))})" if half else None
+
+
+def build(folder: Path, python: str) -> bool:
+    """Return whether `python` made a new virtual environment in place of `folder`; nothing is left of one that it could not."""
+    _remove(folder)
+    if subprocess.run([python, "-m", "venv", folder], check=False).returncode == 0:
+        return True
+    _remove(folder)
+    _say(
+        f"{python} cannot make a virtual environment; on Debian and Ubuntu its module is a package of its own: "
+        f"apt install python{VERSION}-venv"
+    )
+    return False
+
+
+def missing(folder: Path, requirements: Path) -> set[str]:
+    """Return the names, normalised, of the packages that `requirements` pins for this platform and `folder` lacks."""
+    installed = {_normal(one.name) for one in distributions(path=[str(_site(folder))])}
+    return {name for name in _pinned(requirements) if name not in installed}
+
+
+def install(folder: Path, requirements: Path) -> int:
+    """Return pip's exit status. It checks every package against its hash where `requirements` has hashes."""
+    pip = [str(_python(folder)), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    return subprocess.run([*pip, "-r", str(requirements)], check=False).returncode
+
+
+def _pinned(requirements: Path) -> Iterator[str]:
+    for name, platform in _PINNED.findall(requirements.read_text(encoding="utf-8")):
+        if platform in ("", sys.platform):
+            yield _normal(name)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _site(folder: Path) -> Path:
+    return folder / "lib" / f"python{VERSION}" / "site-packages"
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()  # what it leads to belongs to somebody else
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,13 @@
+##@ Upkeep
+# In the order in which one constrains the next. Dependabot reads the command's options from a lock's first lines.
+LOCKS := requirements.txt dev/requirements-run.txt dev/requirements-test.txt dev/requirements-check.txt
+UPKEEP := .venv-upkeep
+
+.PHONY: lock
+lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks, with hashes (UPGRADE=1: to the newest that the pins allow)
+	@for lock in $(LOCKS); do \
+	  UV_NO_CONFIG=1 UV_PYTHON=$(UPKEEP)/bin/python $(UPKEEP)/bin/uv pip compile -q $(if $(UPGRADE),--upgrade) \
+	    --universal --python-version 3.13 --generate-hashes --output-file $$lock $${lock%.txt}.in; done
+
+$(UPKEEP)/.ready: dev/requirements-upkeep.txt
+	$(call install,$(@D),half a minute)
