@@ -48,7 +48,7 @@ venv: $(READY) ## Make .venv, which the other verbs make too, for tools that nee
 
 .PHONY: test
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --rerun-show-tracebacks $(TESTS)
 
 .PHONY: storm
 storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)

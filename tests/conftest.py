@@ -8,6 +8,14 @@ from dev.simulator.control import Simulator
 from tests.app_process import App
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Raise `pytest.UsageError` for a test that is run again without saying why."""
+    for item in items:
+        mark = item.get_closest_marker("flaky")
+        if mark is not None and (mark.args or mark.kwargs.get("reruns") != 1 or not mark.kwargs.get("reason")):
+            raise pytest.UsageError(f'{item.nodeid}: write @pytest.mark.flaky(reruns=1, reason="…")')
+
+
 @pytest.fixture(scope="session")
 def simulator_process() -> Iterator[Simulator]:
     with Simulator.start(backends=("main", "second", "third")) as simulator:

@@ -20,6 +20,7 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
 # The answer appears.
 
 
+@pytest.mark.flaky(reruns=1, reason="a busy machine may hold one frame back for longer than an eighth of the answer")
 def test_the_answer_appears_over_time_and_evenly_although_it_arrives_in_bursts(page: ChatPage) -> None:
     page.sample()
     page.ask_and_wait(sim(tokens=200, interval=0.01, burst=40))
