@@ -2,6 +2,9 @@
 # In the order in which one constrains the next. Dependabot reads the command's options from a lock's first lines.
 LOCKS := requirements.txt dev/requirements-run.txt dev/requirements-test.txt dev/requirements-check.txt
 UPKEEP := .venv-upkeep
+NEWEST := .venv-newest
+NEWEST_PACKAGES := azure-functions-runtime azurefunctions-extensions-http-fastapi uvicorn aiohttp openai
+NEWEST_TESTS ?= tests/hosting
 
 .PHONY: lock
 lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks, with hashes (UPGRADE=1: to the newest that the pins allow)
@@ -13,5 +16,19 @@ lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks,
 package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what requirements.txt lists, for Linux on x86-64)
 	@python=$$($(find_python)) && "$$python" -m dev.package $(if $(PACKAGES),--packages)
 
+.PHONY: newest
+newest: $(NEWEST)/.ready ## Run the tests of the worker patches on the newest packages, in a venv of its own
+	@$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check --upgrade $(NEWEST_PACKAGES)
+	@$(NEWEST)/bin/python -m pip list --disable-pip-version-check | grep -E "^($(subst $(eval ) ,|,$(NEWEST_PACKAGES))) "
+	@$(NEWEST)/bin/python -m pytest $(NEWEST_TESTS)
+
+.PHONY: audit
+audit: $(UPKEEP)/.ready ## Look for known vulnerabilities in the locks (needs npm on the PATH)
+	@$(UPKEEP)/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
+	@cd tests/node && npm audit --package-lock-only
+
 $(UPKEEP)/.ready: dev/requirements-upkeep.txt
 	$(call install,$(@D),half a minute)
+
+$(NEWEST)/.ready: dev/requirements-test.txt
+	$(call install,$(@D),a minute or two)
