@@ -150,7 +150,7 @@ def test_the_lines_for_each_client_are_those_of_the_programs_that_are_run() -> N
         assert line in programs or line.startswith("// and "), line
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in target]
