@@ -30,7 +30,9 @@ def main(folder: Path, requirements: Path, duration: str) -> int:
             if not build(folder, sys.executable):
                 return 1
         if count := len(missing(folder, requirements)):
-            _say(f"Installing {requirements} into {folder}: {count} packages, {duration} the first time, in silence")
+            _say(
+                f"Installing {count} packages of {requirements} into {folder}: {duration} the first time, without output"
+            )
         return install(folder, requirements)
     except KeyboardInterrupt:
         _say(f"Interrupted. The same command continues, and repairs {folder} if it has to.")
@@ -57,9 +59,11 @@ def damage(folder: Path) -> str | None:
 def build(folder: Path, python: str) -> bool:
     """Return whether `python` made a new virtual environment in place of `folder`; nothing is left of one that it could not."""
     _remove(folder)
-    if subprocess.run([python, "-m", "venv", folder], check=False).returncode == 0:
+    made = subprocess.run([python, "-m", "venv", folder], capture_output=True, text=True, check=False)
+    if made.returncode == 0:
         return True
     _remove(folder)
+    _say((made.stdout + made.stderr).strip())
     _say(
         f"{python} cannot make a virtual environment; on Debian and Ubuntu its module is a package of its own: "
         f"apt install python{VERSION}-venv"

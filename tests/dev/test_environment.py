@@ -146,7 +146,7 @@ def test_a_failed_installation_leaves_no_stamp_and_says_beforehand_what_it_insta
 
     assert found.returncode != 0
     assert found.stderr.splitlines()[:2] == [
-        "Installing dev/requirements-run.txt into .venv: 2 packages, half a minute the first time, in silence",
+        "Installing 2 packages of dev/requirements-run.txt into .venv: half a minute the first time, without output",
         "no network",
     ]
     assert not (project / ".venv/.ready-run").exists()
