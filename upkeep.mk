@@ -19,7 +19,7 @@ package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what 
 .PHONY: newest
 newest: $(NEWEST)/.ready ## Run the tests of the worker patches on the newest packages, in a venv of its own
 	@$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check --upgrade $(NEWEST_PACKAGES)
-	@$(NEWEST)/bin/python -m pip list --disable-pip-version-check | grep -E "^($(subst $(eval ) ,|,$(NEWEST_PACKAGES))) "
+	@$(NEWEST)/bin/python -m pip list --format freeze | grep -E "^($$(echo $(NEWEST_PACKAGES) | tr ' ' '|'))=="
 	@$(NEWEST)/bin/python -m pytest $(NEWEST_TESTS)
 
 .PHONY: audit
