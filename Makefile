@@ -56,7 +56,7 @@ storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at rando
 
 .PHONY: check
 check: $(CHECK_READY) ## Format, lint, spelling, types, imports
-	@$(MAKE) -j --output-sync=target lint types imports
+	@$(MAKE) -j 3 lint types imports
 
 # The parts of `check`, side by side: each uses one core.
 .PHONY: lint types imports

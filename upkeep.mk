@@ -10,7 +10,7 @@ NEWEST_TESTS ?= tests/hosting
 lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks, with hashes (UPGRADE=1: to the newest that the pins allow)
 	@for lock in $(LOCKS); do \
 	  UV_NO_CONFIG=1 UV_PYTHON=$(UPKEEP)/bin/python $(UPKEEP)/bin/uv pip compile -q $(if $(UPGRADE),--upgrade) \
-	    --universal --python-version 3.13 --generate-hashes --output-file $$lock $${lock%.txt}.in; done
+	    --universal --python-version 3.13 --generate-hashes --output-file $$lock $${lock%.txt}.in || exit 1; done
 
 .PHONY: package
 package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what requirements.txt lists, for Linux on x86-64)

@@ -30,8 +30,9 @@ def main(folder: Path, requirements: Path, duration: str) -> int:
             if not build(folder, sys.executable):
                 return 1
         if count := len(missing(folder, requirements)):
+            also = "" if _is_lock(requirements) else " and what they need"
             _say(
-                f"Installing {count} packages of {requirements} into {folder}: {duration} the first time, without output"
+                f"Installing {count} packages{also} into {folder} ({requirements}): {duration} the first time, without output"
             )
         return install(folder, requirements)
     except KeyboardInterrupt:
@@ -87,6 +88,10 @@ def _pinned(requirements: Path) -> Iterator[str]:
     for name, platform in _PINNED.findall(requirements.read_text(encoding="utf-8")):
         if platform in ("", sys.platform):
             yield _normal(name)
+
+
+def _is_lock(requirements: Path) -> bool:
+    return "--hash=" in requirements.read_text(encoding="utf-8")
 
 
 def _normal(name: str) -> str:

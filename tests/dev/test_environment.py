@@ -145,10 +145,11 @@ def test_a_failed_installation_leaves_no_stamp_and_says_beforehand_what_it_insta
     found = make(project, ".venv/.ready-run")
 
     assert found.returncode != 0
-    assert found.stderr.splitlines()[:2] == [
-        "Installing 2 packages of dev/requirements-run.txt into .venv: half a minute the first time, without output",
-        "no network",
-    ]
+    said, cause, *_ = found.stderr.splitlines()
+    assert said.startswith(
+        "Installing 2 packages and what they need into .venv (dev/requirements-run.txt): half a minute"
+    )
+    assert cause == "no network"
     assert not (project / ".venv/.ready-run").exists()
 
 
