@@ -44,7 +44,7 @@ run: $(RUN_READY) ## Serve the app on this machine, with a simulated Azure OpenA
 	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST)
 
 .PHONY: venv
-venv: $(READY) ## Make .venv, which the other verbs make too, for tools that need it activated
+venv: $(RUN_READY) ## Make .venv, which the other verbs make too, for tools that need it activated
 
 .PHONY: test
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)

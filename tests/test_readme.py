@@ -100,9 +100,9 @@ def test_the_lines_for_core_tools_lead_to_the_projects_python_and_its_settings(t
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    (tmp_path / "clone").mkdir()
+    (tmp_path / "clone/dev").mkdir(parents=True)
     for name in listed:
-        if "/" not in name and (ROOT / name).is_file():
+        if (tmp_path / "clone" / name).parent.is_dir() and (ROOT / name).is_file():
             shutil.copyfile(ROOT / name, tmp_path / "clone" / name)
             os.utime(tmp_path / "clone" / name, (0, 0))  # older than the environment: nothing is to be installed
     (tmp_path / "clone/.venv").symlink_to(ROOT / ".venv")
