@@ -162,6 +162,13 @@ class ServerStopping(AnswerError):
     code = "server_stopping"
 
 
+class InvocationLost(AnswerError):
+    """The Functions host passed the request on to the worker, but no invocation that would answer it."""
+
+    status = 503
+    code = "invocation_lost"
+
+
 class InternalError(AnswerError):
     """Our own bug. The cause is in the log under the id that the message carries."""
 
