@@ -16,6 +16,8 @@ from dev.functions_host import heads
 from dev.functions_host.request import Body, Headers, Request
 
 MOST_PIPELINED = 16
+CONTROL_BYTES = bytes({*range(1, 32), 127} - set(b"\t\n\r"))
+"""Allowed in a header value by Kestrel (HttpParser.TryTakeSingleHeader), and by this parser only with `lenient_headers`."""
 
 
 class RequestHandler(Protocol):
@@ -139,6 +141,8 @@ class ClientConnection(asyncio.Protocol):
             self._current[1].client_ready()
 
     def data_received(self, data: bytes) -> None:
+        # Only where it is needed: it allows folded lines as well, to which Kestrel answers 400.
+        self._parser.set_dangerous_leniencies(lenient_headers=data.translate(None, CONTROL_BYTES) != data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -172,6 +176,9 @@ class ClientConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._incoming is not None and not self._head_is_known:
+            if b"\0" in value:
+                raise ValueError("NUL in a header value: a 400, as in Kestrel")
+            value.decode()  # likewise what is not UTF-8
             self._incoming.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:

@@ -32,6 +32,11 @@ def worker_request(request: Request, invocation_id: str, host: str, body: bytes)
     return _head(b"%s %s HTTP/1.1\r\n" % (request.method.encode(), request.target), headers) + body
 
 
+def forwardable(request: Request) -> bool:
+    """Return whether the host's HTTP client sends this request: .NET's raises on a header value outside ASCII."""
+    return all(value.isascii() for name, value in _end_to_end(request.headers) if name not in OVERWRITTEN)
+
+
 def client_response(request: Request, status: int, reason: bytes, headers: Headers, *, keep_alive: bool) -> bytes:
     """The worker's head as the client gets it; `chunked` says whether its body must be framed."""
     kept = list(_end_to_end(headers))

@@ -15,6 +15,8 @@ class Invocation:
     def __init__(self, function: str, expired: Callable[[], None]) -> None:
         self.id = str(uuid.uuid4())
         self.function = function
+        self.ended = asyncio.Event()
+        """Set when the handler has returned or failed, or its worker has died."""
         self._expired = expired
         self._answered = False
         self._forwarded = False
@@ -28,6 +30,7 @@ class Invocation:
     def answered(self) -> None:
         """The handler has returned."""
         self._answered = True
+        self.ended.set()
         self._settle()
 
     def forwarded(self) -> None:
@@ -35,14 +38,18 @@ class Invocation:
         self._forwarded = True
         self._settle()
 
-    def stop_clock(self) -> None:
+    def abandoned(self) -> None:
         """The worker has died: nothing is left to be waited for."""
+        self.ended.set()
+        self._stop_clock()
+
+    def _stop_clock(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     def _settle(self) -> None:
         if self._answered and self._forwarded:
-            self.stop_clock()
+            self._stop_clock()
 
     def _time_is_up(self, overdue: Callable[["Invocation"], None]) -> None:
         if self._answered:

@@ -13,7 +13,7 @@ from dev.functions_host.request import Request
 def trigger_metadata(request: Request, body: bytes) -> dict[str, dict[str, str]]:
     """Each as the one set field of a TypedData."""
     query = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True))
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+    headers = {name.decode("latin-1"): value.decode() for name, value in request.headers}
     members = _members(request, body)
     return {
         **{name: {"string": value} for name, value in query.items()},

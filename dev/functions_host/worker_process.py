@@ -154,7 +154,7 @@ class WorkerProcess:
             if not reply.done():
                 reply.set_exception(self._early_end())
         for invocation in self._invocations.values():
-            invocation.stop_clock()
+            invocation.abandoned()
         self._invocations.clear()
         self.pool.close()
 

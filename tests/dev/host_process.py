@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -141,6 +142,17 @@ def rest(connection: socket.socket) -> bytes:
         while piece := connection.recv(65536):
             data += piece
     return data
+
+
+def send_and_go(address: tuple[str, int], request: str, *, times: int, abortive: bool) -> None:
+    """Send the request on so many connections and close each just after it: by a reset, or in an orderly way."""
+    connections = [socket.create_connection(address) for _ in range(times)]
+    for connection in connections:
+        connection.sendall(request.replace("\n", "\r\n").encode())
+        if abortive:
+            time.sleep(0.0002)  # a reset discards what the other side has not read yet
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
 
 
 def gone(pid: int) -> bool:

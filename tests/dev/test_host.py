@@ -246,6 +246,22 @@ def test_what_is_not_http_is_a_400(host: HostProcess) -> None:
         assert rest(connection).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("value", [b"a\0b", b"caf\xe9", b"a\r\n folded", b"a\rb"])
+def test_a_header_value_that_kestrel_does_not_take_is_a_400_and_starts_no_invocation(
+    host: HostProcess, value: bytes
+) -> None:
+    tasks = host.status()["worker_tasks"]
+    with host.connect() as connection:
+        connection.sendall(b"GET /items/1 HTTP/1.1\r\nhost: example\r\nx-user: " + value + b"\r\n\r\n")
+        assert rest(connection).startswith(b"HTTP/1.1 400 ")
+
+    eventually(lambda: host.status()["worker_tasks"] <= tasks)
+
+
+def test_a_tab_in_a_header_value_is_passed_on(host: HostProcess) -> None:
+    assert host.get("/items/1", headers={"x-user": "a\tb"}).json()["headers"]["x-user"] == "a\tb"
+
+
 def test_a_handler_that_raises_is_a_500_and_its_traceback_is_in_the_log(host: HostProcess) -> None:
     assert host.get("/fail").status_code == 500
     eventually(lambda: "RuntimeError: of the handler" in host.log)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.host_process import ROOT, HostProcess, eventually, get, gone, rest, until, write_app
+from tests.dev.host_process import ROOT, HostProcess, eventually, get, gone, rest, send_and_go, until, write_app
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,49 @@ def test_a_handler_that_does_not_return_in_time_costs_the_whole_worker(mortal: H
         eventually(lambda: gone(pid))
 
     assert "The function 'hang' did not return within functionTimeout (2 s)" in mortal.log
+    assert mortal.get("/chat").status_code == 200
+
+
+def test_a_control_byte_in_a_header_value_is_a_400_of_the_worker_and_the_invocation_costs_the_worker(
+    mortal: HostProcess,
+) -> None:
+    pid = mortal.status()["worker_pid"]
+
+    for byte in [*range(1, 9), 11, 12, *range(14, 32), 127]:
+        with mortal.raw(get("/chat", f"x-user: a{chr(byte)}b")) as connection:
+            answer = until(connection, b"received.")
+            assert answer.startswith(b"HTTP/1.1 400 "), byte
+
+    eventually(lambda: gone(pid))
+    assert "The function 'chat' did not return within functionTimeout (2 s)" in mortal.log
+    assert mortal.get("/chat").status_code == 200
+
+
+def test_a_header_value_outside_ascii_waits_for_an_invocation_that_costs_the_worker(mortal: HostProcess) -> None:
+    pid = mortal.status()["worker_pid"]
+
+    with mortal.raw(get("/chat", "x-user: café")) as connection:
+        connection.settimeout(1)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(15)
+        answer = until(connection, b"\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"content-length: 0\r\n" in answer
+    assert gone(pid)
+    assert mortal.get("/chat").status_code == 200
+
+
+@pytest.mark.parametrize("abortive", [True, False], ids=["reset", "closed"])
+def test_clients_that_go_at_once_leave_invocations_that_cost_the_worker(mortal: HostProcess, abortive: bool) -> None:
+    pid = mortal.status()["worker_pid"]
+
+    def gone_in_the_end() -> bool:
+        send_and_go(mortal.address, get("/chat"), times=50, abortive=abortive)
+        return gone(pid)
+
+    eventually(gone_in_the_end)
     assert mortal.get("/chat").status_code == 200
 
 
