@@ -159,5 +159,5 @@ def gone(pid: int) -> bool:
     """Whether no process of this id runs."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True

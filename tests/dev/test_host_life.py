@@ -25,6 +25,13 @@ def mortal(app: Path) -> Iterator[HostProcess]:
         yield process.ready()
 
 
+@pytest.fixture
+def fresh(app: Path) -> Iterator[HostProcess]:
+    """Its worker dies for the first time: the next one starts soon."""
+    with HostProcess(app, "--set", "AzureFunctionsJobHost__functionTimeout=00:00:02") as process:
+        yield process.ready()
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dev.host", "--port", "0", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
@@ -67,24 +74,24 @@ def test_a_handler_that_does_not_return_in_time_costs_the_whole_worker(mortal: H
 
 
 def test_a_control_byte_in_a_header_value_is_a_400_of_the_worker_and_the_invocation_costs_the_worker(
-    mortal: HostProcess,
+    fresh: HostProcess,
 ) -> None:
-    pid = mortal.status()["worker_pid"]
+    pid = fresh.status()["worker_pid"]
 
     for byte in [*range(1, 9), 11, 12, *range(14, 32), 127]:
-        with mortal.raw(get("/chat", f"x-user: a{chr(byte)}b")) as connection:
+        with fresh.raw(get("/chat", f"x-user: a{chr(byte)}b")) as connection:
             answer = until(connection, b"received.")
             assert answer.startswith(b"HTTP/1.1 400 "), byte
 
-    eventually(lambda: gone(pid))
-    assert "The function 'chat' did not return within functionTimeout (2 s)" in mortal.log
-    assert mortal.get("/chat").status_code == 200
+    eventually(lambda: replaced(fresh, pid))
+    assert "The function 'chat' did not return within functionTimeout (2 s)" in fresh.log
+    assert fresh.get("/chat").status_code == 200
 
 
-def test_a_header_value_outside_ascii_waits_for_an_invocation_that_costs_the_worker(mortal: HostProcess) -> None:
-    pid = mortal.status()["worker_pid"]
+def test_a_header_value_outside_ascii_waits_for_an_invocation_that_costs_the_worker(fresh: HostProcess) -> None:
+    pid = fresh.status()["worker_pid"]
 
-    with mortal.raw(get("/chat", "x-user: café")) as connection:
+    with fresh.raw(get("/chat", "x-user: café")) as connection:
         connection.settimeout(1)
         with pytest.raises(TimeoutError):
             connection.recv(1)
@@ -93,20 +100,19 @@ def test_a_header_value_outside_ascii_waits_for_an_invocation_that_costs_the_wor
 
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"content-length: 0\r\n" in answer
-    assert gone(pid)
-    assert mortal.get("/chat").status_code == 200
+    eventually(lambda: replaced(fresh, pid))
+    assert fresh.get("/chat").status_code == 200
 
 
 @pytest.mark.parametrize("abortive", [True, False], ids=["reset", "closed"])
-def test_clients_that_go_at_once_leave_invocations_that_cost_the_worker(mortal: HostProcess, abortive: bool) -> None:
-    pid = mortal.status()["worker_pid"]
+def test_clients_that_go_at_once_leave_invocations_that_cost_the_worker(fresh: HostProcess, abortive: bool) -> None:
+    pid = fresh.status()["worker_pid"]
 
-    def gone_in_the_end() -> bool:
-        send_and_go(mortal.address, get("/chat"), times=50, abortive=abortive)
-        return gone(pid)
+    # Of the resets about one in ten comes between the invocation and its HTTP request.
+    send_and_go(fresh.address, get("/chat"), times=300, abortive=abortive)
 
-    eventually(gone_in_the_end)
-    assert mortal.get("/chat").status_code == 200
+    eventually(lambda: replaced(fresh, pid))
+    assert fresh.get("/chat").status_code == 200
 
 
 def test_an_app_that_breaks_and_is_mended_comes_back(tmp_path: Path) -> None:
@@ -276,6 +282,11 @@ def test_a_call_to_paste_follows_unless_it_is_quiet(app: Path) -> None:
         host.end(signal.SIGINT)
         assert host.process.stdout is not None
         assert host.process.stdout.read() == ""
+
+
+def replaced(host: HostProcess, pid: int) -> bool:
+    """Return whether another worker serves in place of this one."""
+    return gone(pid) and host.status()["worker_pid"] not in (pid, None)
 
 
 def refused(address: tuple[str, int]) -> bool:
