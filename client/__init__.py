@@ -1,1 +1,1 @@
-"""A chat in the terminal, and the example of how to consume the stream in Python: read `stream.py` first."""
+"""Terminal chat client, and the example of consuming the stream in Python: start with `stream.py`."""

@@ -1,4 +1,4 @@
-"""`python -m client`."""
+"""Entry point of `python -m client`."""
 
 import sys
 
@@ -6,6 +6,6 @@ try:
     from client.terminal import main
 
     status = main()
-except KeyboardInterrupt:  # while it was still being imported
+except KeyboardInterrupt:  # pressed during the import
     status = 130
 sys.exit(status)

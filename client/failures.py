@@ -1,4 +1,4 @@
-"""What can go wrong with an answer, and the exit status that a script gets for it."""
+"""The ways an answer can fail, and the exit status of each."""
 
 from typing import Any
 
@@ -9,59 +9,61 @@ INCOMPLETE = 3
 UNAUTHORISED = 4
 UNREACHABLE = 5
 INTERRUPTED = 130
-READER_LEFT = 141
+BROKEN_PIPE = 141
 
 EXIT_STATUSES = f"""\
 exit status:
-  {FINISHED}    the model finished its answer
-  {FAILED}    the service refused the request, or the answer failed before its first word
-  {USAGE}    wrong use of this program
+  {FINISHED}    the answer is complete
+  {FAILED}    the service returned an error, or the answer failed before any text arrived
+  {USAGE}    invalid usage: a bad option, or no question
   {INCOMPLETE}    the answer is incomplete: cut off, or ended by the token limit or the content filter
-  {UNAUTHORISED}    no key, or one that may not ask here
-  {UNREACHABLE}    no connection to this address
-  {INTERRUPTED}  stopped by Ctrl-C
-  {READER_LEFT}  the program that read the answer has gone"""
+  {UNAUTHORISED}    the key is missing or not accepted (HTTP 401 or 403)
+  {UNREACHABLE}    the service could not be reached
+  {INTERRUPTED}  interrupted by Ctrl-C
+  {BROKEN_PIPE}  broken pipe: the program reading the output has exited"""
 
 
 class Failure(Exception):
-    """The answer did not come to its end. `code` is for programs, the text for people."""
+    """The answer is not complete. `code` is for programs, `str()` of the exception for people."""
 
     exit_status = FAILED
     code = "failed"
 
     def event(self) -> dict[str, Any]:
-        """As the service would have told it inside a stream."""
+        """Return the failure in the form of the service's own `failed` event."""
         return {"type": "failed", "error": {"message": str(self), "code": self.code}}
 
 
-class Refused(Failure):
-    """The service answered with an error status instead of a stream."""
+class ErrorResponse(Failure):
+    """The service returned an error status instead of a stream."""
 
     def __init__(self, status: int, error: dict[str, Any], *, retry_after: str = "") -> None:
-        message = str(error.get("message") or f"The service answered with HTTP status {status}.")
-        super().__init__(f"{message} (try again in {retry_after} s)" if retry_after else message)
+        """Take the HTTP status, OpenAI's error object (may be empty) and the `retry-after` header, in seconds."""
+        message = str(error.get("message") or f"The service returned HTTP status {status}.")
+        super().__init__(f"{message} (retry in {retry_after} s)" if retry_after else message)
         self.code = str(error.get("code") or status)
         self.exit_status = UNAUTHORISED if status in (401, 403) else FAILED
 
 
-class Failed(Failure):
-    """The stream had begun, and the service told why it could not go on."""
+class FailedEvent(Failure):
+    """The service ended the stream with a `failed` event."""
 
-    def __init__(self, error: dict[str, Any], *, has_words: bool) -> None:
+    def __init__(self, error: dict[str, Any], *, has_text: bool) -> None:
+        """Take the event's `error` object, and whether any text of the answer came before it."""
         super().__init__(str(error.get("message") or "The answer failed."))
-        self.exit_status = INCOMPLETE if has_words else FAILED
+        self.exit_status = INCOMPLETE if has_text else FAILED
         self.code = str(error.get("code") or "failed")
 
 
 class Cut(Failure):
-    """The connection ended before the answer did."""
+    """The connection ended before the answer was complete."""
 
     exit_status = INCOMPLETE
     code = "cut"
 
 
 class Unreachable(Failure):
-    """No connection at all."""
+    """No connection could be made."""
 
     exit_status = UNREACHABLE
     code = "unreachable"

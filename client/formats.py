@@ -1,4 +1,4 @@
-"""From the bytes of each wire format to the same events: dicts with a `type`, as the service's documentation has them."""
+"""Readers that turn each wire format into the same events: dicts with a `type`, as documented by the service."""
 
 import json
 from collections.abc import AsyncGenerator, Callable
@@ -11,17 +11,17 @@ Event = dict[str, Any]
 
 
 async def read_sse(response: httpx.Response) -> AsyncGenerator[Event]:
-    """Server-sent events, https://html.spec.whatwg.org/multipage/server-sent-events.html; heartbeats are comments."""
+    """Read server-sent events, https://html.spec.whatwg.org/multipage/server-sent-events.html; heartbeats are comments."""
     async for frame in EventSource(response).aiter_sse():
         if frame.data:
             yield frame.json()
 
 
 async def read_ndjson(response: httpx.Response) -> AsyncGenerator[Event]:
-    """One event a line; a heartbeat is an event of its own."""
+    """Read one event per line; heartbeats are events too, and are skipped."""
     held = b""
     async for data in response.aiter_bytes():
-        *lines, held = (held + data).split(b"\n")  # not `aiter_lines`: that splits at U+2028 and others too
+        *lines, held = (held + data).split(b"\n")  # not `aiter_lines`, which also splits at U+2028 and others
         for line in lines:
             event = json.loads(line)
             if event["type"] != "heartbeat":
@@ -29,14 +29,14 @@ async def read_ndjson(response: httpx.Response) -> AsyncGenerator[Event]:
 
 
 async def read_text(response: httpx.Response) -> AsyncGenerator[Event]:
-    """Words only. An end of the connection that is not clean is httpx's to notice."""
+    """Read plain text. The format has no error event: httpx raises when the connection does not end cleanly."""
     async for text in response.aiter_text():
         yield {"type": "delta", "text": text}
     yield {"type": "finished", "finish_reason": None}
 
 
 async def read_json(response: httpx.Response) -> AsyncGenerator[Event]:
-    """The whole answer at once, told as the events that it would have been."""
+    """Read a complete JSON answer, and yield the events a stream of it would have had."""
     answer = json.loads(await response.aread())
     yield {"type": "started", "id": answer["id"], "model": answer["model"]}
     if "reasoning" in answer:

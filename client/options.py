@@ -1,4 +1,4 @@
-"""The command line, read once into a frozen value."""
+"""The command line, parsed once into a frozen value."""
 
 import argparse
 import os
@@ -15,15 +15,15 @@ from client.formats import READERS
 
 DEFAULT_URL = "http://127.0.0.1:7071"
 _EPILOG = f"""\
-Without a question it is read from standard input; from a terminal, that is a conversation (Ctrl-C stops an answer,
-Ctrl-D or /exit ends it, /new forgets it).
+Without an argument, the question is read from standard input. On a terminal this starts a conversation: Ctrl-C stops
+an answer, Ctrl-D or /exit quits, /new starts over.
 
 {EXIT_STATUSES}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the caller asked for."""
+    """The options of one run."""
 
     question: str | None
     url: str
@@ -35,20 +35,20 @@ class Options:
     is_verbose: bool
 
     def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
-        """The body of the next request."""
-        first = [{"role": "system", "content": self.system}] if self.system else []
-        named = {"model": self.model} if self.model else {}
-        return {"messages": first + messages, **named}
+        """Return the body of the next request."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        model = {"model": self.model} if self.model else {}
+        return {"messages": system + messages, **model}
 
 
 def read_options(arguments: Sequence[str] | None) -> Options:
-    """Reads them. Ends the program with status 2 where they make no sense."""
+    """Parse `arguments` (default: `sys.argv`). Exit with status 2 when they are invalid."""
     parser = _parser()
     read = parser.parse_args(arguments)
     if not _is_address(read.url):
-        parser.error("--url: expected an address such as https://my-app.azurewebsites.net")
+        parser.error("--url: expected an http or https URL, such as https://my-app.azurewebsites.net")
     if not (read.key.isascii() and read.key.isprintable()):
-        parser.error("--key: a key has printable ASCII characters only")
+        parser.error("--key: contains non-printable or non-ASCII characters")
     if read.question is not None and not read.question.strip():
         parser.error("the question is empty")
     return Options(
@@ -64,10 +64,10 @@ def read_options(arguments: Sequence[str] | None) -> Options:
 
 
 def _is_address(text: str) -> bool:
-    """Whether requests can be sent to paths below it."""
+    """Return whether `text` is a base URL that request paths can be appended to."""
     try:
         httpx.URL(text)
-        port = urlsplit(text).port  # and httpx would take any number for a port
+        port = urlsplit(text).port  # httpx accepts any number as a port
     except (httpx.InvalidURL, ValueError):
         return False
     return port != 0 and re.fullmatch(r"https?://[^/\s?#]+[^\s?#]*", text) is not None
@@ -76,19 +76,23 @@ def _is_address(text: str) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m client",
-        description="Asks the streaming endpoint, and shows the answer while it is being written.",
+        description="Send a question to the streaming endpoint and show the answer as it arrives.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("question", nargs="?", help="what to ask")
+    add("question", nargs="?", help="the question to ask")
     add("--url", default=os.environ.get("STREAM_URL") or DEFAULT_URL, help=f"default: STREAM_URL, else {DEFAULT_URL}")
-    add("--key", default=os.environ.get("STREAM_KEY", ""), help="default: STREAM_KEY, which no process list shows")
-    add("--model", default="", help="default: the one that the service is set to")
-    add("--system", default="", help="what the model is told beforehand")
+    add(
+        "--key",
+        default=os.environ.get("STREAM_KEY", ""),
+        help="default: STREAM_KEY (preferred: arguments are visible in process lists)",
+    )
+    add("--model", default="", help="default: the service's default model")
+    add("--system", default="", help="system message sent before the question")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--format", choices=READERS, default="sse", help="the wire format; default: %(default)s")
-    how.add_argument("--no-stream", action="store_true", help="the whole answer at once; the same as --format json")
+    how.add_argument("--no-stream", action="store_true", help="get the answer in one piece; same as --format json")
     add("--json", action="store_true", help="print the events as JSON lines, whatever the wire format")
-    add("--verbose", action="store_true", help="tell on standard error how long it took and what it cost")
+    add("--verbose", action="store_true", help="report timing and token usage on standard error")
     return parser

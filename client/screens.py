@@ -1,4 +1,4 @@
-"""Where an answer is shown: on a terminal, as plain text in a pipe, or as JSON lines for a script."""
+"""Output of an answer: rendered on a terminal, plain text in a pipe, JSON lines for a script."""
 
 import json
 import sys
@@ -15,25 +15,28 @@ from rich.text import Text
 from client.formats import Event
 
 _FENCES = ("```", "~~~")
-_CONTROLS = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"}
+_C0_AND_C1 = [code for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"]
+_REMOVED = dict.fromkeys(_C0_AND_C1)
 FRAMES_PER_SECOND = 12
 
 
 class Screen(Protocol):
-    """Shows the events of one answer; entered before the first and left after the last."""
+    """Shows the events of one answer: a context manager, entered before the first event and left after the last."""
 
     def show(self, event: Event) -> None:
-        """The next event."""
+        """Show one event."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """Prepare the output."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        """Complete and flush the output, whether or not the answer is complete."""
 
 
 def new_screen(*, prints_events: bool, out: TextIO | None = None) -> Screen:
-    """The one that fits standard output."""
+    """Return the screen for `out` (default: standard output): JSON lines on request, else by whether it is a terminal."""
     out = out or sys.stdout
     if prints_events:
         return EventLines(out)
@@ -41,74 +44,83 @@ def new_screen(*, prints_events: bool, out: TextIO | None = None) -> Screen:
 
 
 class EventLines:
-    """One event a line."""
+    """Prints each event as one line of JSON."""
 
     def __init__(self, out: TextIO) -> None:
+        """Write to `out`."""
         self._out = out
 
     def show(self, event: Event) -> None:
-        """Prints it at once."""
+        """Print and flush."""
         self._out.write(json.dumps(event) + "\n")
         self._out.flush()
 
     def __enter__(self) -> Self:
+        """Return the screen; there is nothing to prepare."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Flush."""
         self._out.flush()
 
 
 class PlainText:
-    """The words as they come, and nothing else."""
+    """Prints the text of the answer and nothing else."""
 
     def __init__(self, out: TextIO) -> None:
+        """Write to `out`."""
         self._out = out
         self._last = "\n"
 
     def show(self, event: Event) -> None:
-        """Prints it at once, if it is words."""
-        if event["type"] == "delta" and event["text"]:
-            self._out.write(event["text"])
+        """Print and flush the text of a delta."""
+        if event["type"] == "delta" and (text := event["text"]):
+            self._out.write(text)
             self._out.flush()
-            self._last = event["text"][-1]
+            self._last = text[-1]
 
     def __enter__(self) -> Self:
+        """Return the screen; there is nothing to prepare."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End the last line, and flush."""
         if self._last != "\n":
             self._out.write("\n")
         self._out.flush()
 
 
 class LiveText:
-    """Markdown, drawn anew while it grows. Blocks that can't change any more are printed once and scroll away."""
+    """Renders Markdown as it arrives. The last block is redrawn; blocks that can no longer change are printed once."""
 
     def __init__(self, console: Console) -> None:
+        """Draw on `console`."""
         self._console = console
         self._live = Live(Spinner("dots", style="dim"), console=console, refresh_per_second=FRAMES_PER_SECOND)
         self._reasoning = self._text = self._step = ""
 
     def show(self, event: Event) -> None:
-        """Draws what is new."""
+        """Add the event to the drawing."""
         match event["type"]:
             case "delta":
                 self._settle_reasoning()
                 self._step = ""
-                settled, self._text = settle(self._text + harmless(event["text"]))
+                settled, self._text = settle(self._text + strip_control_characters(event["text"]))
                 if settled:
                     self._console.print(markdown(settled), "")
             case "reasoning":
-                self._reasoning += harmless(event["text"])
+                self._reasoning += strip_control_characters(event["text"])
             case "step":
-                self._step = harmless(f"{event['name']}: {event['status']}")
+                self._step = strip_control_characters(f"{event['name']}: {event['status']}")
         self._live.update(Tail(self._drawing()))
 
     def __enter__(self) -> Self:
+        """Start drawing, with a spinner."""
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Draw the answer in full, and leave it on the screen."""
         self._step = ""
         self._live.update(self._drawing(), refresh=True)
         self._live.stop()
@@ -130,30 +142,31 @@ class LiveText:
 
 
 class Tail:
-    """The last lines of a drawing, as many as the screen holds: what has scrolled out of it can't be drawn anew."""
+    """The last lines of a drawing, as many as fit on the screen: lines that have scrolled off cannot be redrawn."""
 
     def __init__(self, drawing: RenderableType) -> None:
+        """Show the end of `drawing`."""
         self._drawing = drawing
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lines, each with its end."""
+        """Yield the segments of each line, followed by a line break."""
         for line in console.render_lines(self._drawing, options, pad=False)[-options.size.height :]:
             yield from line
             yield Segment.line()
 
 
 def markdown(text: str) -> Markdown:
-    """Rendered without hidden links: a link's address is shown, because the model may have chosen it badly."""
+    """Return `text` as rich Markdown with the URL of each link in view: a model's link must not hide where it leads."""
     return Markdown(text, hyperlinks=False)
 
 
-def harmless(text: str) -> str:
-    """Without control characters: a model's words must not steer a terminal."""
-    return text.translate(_CONTROLS)
+def strip_control_characters(text: str) -> str:
+    """Remove what could control the terminal: C0 (except tab and line feed), DEL and C1."""
+    return text.translate(_REMOVED)
 
 
 def settle(text: str) -> tuple[str, str]:
-    """What is complete (up to the last blank line outside a code block), and the rest."""
+    """Split `text` at its last blank line outside a fenced code block. Return the part before it, trimmed, and the rest."""
     end, position, fence = 0, 0, ""
     for line in text.splitlines(keepends=True):
         position += len(line)

@@ -1,12 +1,13 @@
-"""How to consume the stream in Python: a request goes in, the answer's events come out while the model writes.
+"""Consume the stream in Python: send one request, receive the answer's events while the model generates them.
 
     async with httpx.AsyncClient() as http:
         async for event in ask(http, "http://127.0.0.1:7071", {"input": "hello"}):
             if event["type"] == "delta":
                 print(event["text"], end="", flush=True)
 
-Every answer ends with `finished`, or with `failed` and the reason, or `ask` raises a `Failure`: nothing else is an end. Whoever
-is cancelled, or closes the generator, closes the connection, and the service then stops the model.
+An answer ends with a `finished` event, with a `failed` event that carries the reason, or with a `Failure` raised by `ask`;
+there is no other ending. Cancelling the task or closing the generator closes the connection, and the service then stops
+the model.
 """
 
 from collections.abc import AsyncGenerator
@@ -14,22 +15,26 @@ from typing import Any
 
 import httpx
 
-from client.failures import Cut, Failure, Refused, Unreachable
+from client.failures import Cut, ErrorResponse, Failure, Unreachable
 from client.formats import MEDIA_TYPES, READERS, Event
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = {"sse": 60.0, "ndjson": 60.0, "text": 240.0, "json": 240.0}
-"""The service says every 15 s that it is still there, in the formats that have a way to say so."""
+"""Read timeouts. The service sends a heartbeat every 15 s in the formats that have one (sse, ndjson)."""
 ENDS = ("finished", "failed")
 
 
 async def ask(
     http: httpx.AsyncClient, url: str, request: dict[str, Any], *, key: str = "", wire_format: str = "sse"
 ) -> AsyncGenerator[Event]:
-    """The events of one answer. Raises `Failure`."""
+    """Yield the events of one answer.
+
+    Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made, `Cut` when the answer does
+    not reach its end or cannot be parsed, and `Failure` when the response has another content type.
+    """
     headers = {"accept": MEDIA_TYPES[wire_format]}
     if key:
-        # The Functions host reads the first, an app that checks keys itself the second.
+        # The Functions host reads the first header, an app that checks keys itself reads the second.
         headers |= {"x-functions-key": key, "authorization": f"Bearer {key}"}
     timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS[wire_format])
     last = ""
@@ -40,29 +45,29 @@ async def ask(
                 last = event["type"]
                 yield event
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise Unreachable(f"No connection to {url}: {str(error) or 'it took too long'}.") from error
+        raise Unreachable(f"Cannot connect to {url}: {str(error) or 'timed out'}.") from error
     except httpx.ReadTimeout as error:
-        raise Cut("The service has said nothing for too long.") from error
+        raise Cut("The service sent nothing for too long.") from error
     except httpx.RequestError as error:
         if last not in ENDS:  # in some formats the service cuts the connection after `failed`
-            raise Cut("The connection broke off before the answer was complete.") from error
+            raise Cut("The connection was lost before the answer was complete.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Cut("The service sent something that is no event.") from error
+        raise Cut("The service sent data that is not a valid event.") from error
     if last not in ENDS:
         raise Cut("The stream ended before the answer was complete.")
 
 
 async def _check(response: httpx.Response, wire_format: str) -> None:
-    """Raises `Failure` unless the stream that was asked for has begun."""
+    """Raise `ErrorResponse` for an error status, `Failure` for another content type than the requested one."""
     if response.status_code != httpx.codes.OK:
         await response.aread()
-        raise Refused(response.status_code, _error(response), retry_after=response.headers.get("retry-after", ""))
+        raise ErrorResponse(response.status_code, _error(response), retry_after=response.headers.get("retry-after", ""))
     if not response.headers.get("content-type", "").startswith(MEDIA_TYPES[wire_format]):
-        raise Failure(f"{response.url} does not speak {MEDIA_TYPES[wire_format]}: is this the right address?")
+        raise Failure(f"Expected {MEDIA_TYPES[wire_format]} from {response.url}. Check the URL.")
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:
-    """OpenAI's error object; empty where something in between answered in its own words."""
+    """Return OpenAI's error object, or an empty one when the body has none (a proxy's own error page, for example)."""
     try:
         error = response.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""One question, or a conversation: who asks, who shows the answer, and the status at the end."""
+"""The program: one question or a conversation, and the exit status."""
 
 import asyncio
 import contextlib
@@ -12,23 +12,23 @@ from pathlib import Path
 
 import httpx
 
-from client.failures import FAILED, FINISHED, INCOMPLETE, INTERRUPTED, READER_LEFT, USAGE, Failed, Failure
+from client.failures import BROKEN_PIPE, FAILED, FINISHED, INCOMPLETE, INTERRUPTED, USAGE, FailedEvent, Failure
 from client.options import Options, read_options
-from client.screens import harmless, new_screen
+from client.screens import new_screen, strip_control_characters
 from client.stream import ask
 from client.timings import Timings
 
 PROMPT = "> "
-_SHORT_ENDS = {
-    "length": "The answer is incomplete: it reached the token limit.",
-    "content_filter": "The answer is incomplete: the content filter stopped it.",
+_INCOMPLETE_ENDINGS = {
+    "length": "The answer is incomplete: the token limit was reached.",
+    "content_filter": "The answer is incomplete: stopped by the content filter.",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status; see `failures`."""
+    """Run the client and return its exit status; `failures` lists them."""
     options = read_options(arguments)
-    _open_what_is_closed()
+    _reopen_std_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -41,20 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 runner.run(chat.close())
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:  # standard output's: the connection's own are `Failure`s
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain once more when it flushes at the end
+    except OSError as error:  # from standard output: connection errors are `Failure`s
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the flush at exit would fail again
         if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
-            return READER_LEFT
-        _tell(f"The answer could not be written: {error.strerror}.")
+            return BROKEN_PIPE
+        _report(f"Cannot write the answer: {error.strerror}.")
         return FAILED
 
 
-def _open_what_is_closed() -> None:
-    """A stream that was closed by whoever started this (`>&-`) is None, and its number would go to the next connection."""
-    nowhere = Path(os.devnull)
-    sys.stdin = sys.stdin or nowhere.open(encoding="utf-8")
-    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
-    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
+def _reopen_std_streams() -> None:
+    """Open the null device for every standard stream that the parent process closed (`>&-`).
+
+    Python sets such a stream to None, and the next socket would get its file descriptor.
+    """
+    null = Path(os.devnull)
+    sys.stdin = sys.stdin or null.open(encoding="utf-8")
+    sys.stdout = sys.stdout or null.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or null.open("w", encoding="utf-8")
 
 
 def _run(runner: asyncio.Runner, chat: "Chat", options: Options) -> int:
@@ -64,22 +67,22 @@ def _run(runner: asyncio.Runner, chat: "Chat", options: Options) -> int:
         return _converse(runner, chat)
     question = sys.stdin.read()
     if not question.strip():
-        _tell("There is no question: neither an argument nor anything on standard input.")
+        _report("No question: give one as an argument or on standard input.")
         return USAGE
     return runner.run(chat.answer(question))
 
 
 def _converse(runner: asyncio.Runner, chat: "Chat") -> int:
-    """Question after question, until the input ends. Ctrl-C stops an answer and asks for the next question."""
+    """Prompt for questions until the input ends. Ctrl-C stops the current answer and returns to the prompt."""
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - gives `input` a history; Windows has its own
+        import readline  # noqa: F401 - gives `input` a history; the Windows console has one built in
     while True:
         try:
             question = input(PROMPT if sys.stdout.isatty() else "").strip()
             if question == "/exit":
                 return FINISHED
             if question == "/new":
-                chat.forget()
+                chat.reset()
             elif question:
                 runner.run(chat.answer(question))
         except EOFError:
@@ -89,43 +92,44 @@ def _converse(runner: asyncio.Runner, chat: "Chat") -> int:
 
 
 class Chat:
-    """What was said so far, and the connection to the service."""
+    """The conversation so far, and the HTTP client."""
 
     def __init__(self, options: Options) -> None:
+        """Start an empty conversation."""
         self._options = options
         self._http = httpx.AsyncClient()
         self._messages: list[dict[str, str]] = []
 
     async def answer(self, question: str) -> int:
-        """Asks and shows the answer; the exit status. A cancelled answer stays in the conversation as far as it came."""
+        """Ask, show the answer, and return the exit status. What arrived of a cancelled answer stays in the conversation."""
         turn = [*self._messages, {"role": "user", "content": question}]
-        timings, said = Timings(), list[str]()
+        timings, texts = Timings(), list[str]()
         try:
-            reason = await self._show(turn, timings, said)
+            reason = await self._show(turn, timings, texts)
         except Failure as failure:
-            said.clear()
-            _tell(f"{failure} [{failure.code}]")
+            texts.clear()
+            _report(f"{failure} [{failure.code}]")
             return failure.exit_status
         finally:
-            if said:
-                self._messages = [*turn, {"role": "assistant", "content": "".join(said)}]
+            if texts:
+                self._messages = [*turn, {"role": "assistant", "content": "".join(texts)}]
             if self._options.is_verbose:
-                _tell(timings.report())
-        if reason in _SHORT_ENDS:
-            _tell(_SHORT_ENDS[reason])
+                _report(timings.report())
+        if reason in _INCOMPLETE_ENDINGS:
+            _report(_INCOMPLETE_ENDINGS[reason])
             return INCOMPLETE
         return FINISHED
 
-    def forget(self) -> None:
-        """The next question is the first."""
+    def reset(self) -> None:
+        """Start a new conversation."""
         self._messages = []
 
     async def close(self) -> None:
-        """No more questions."""
+        """Close the HTTP client."""
         await self._http.aclose()
 
-    async def _show(self, turn: list[dict[str, str]], timings: Timings, said: list[str]) -> str:
-        """The reason of the end. Raises `Failure`, after it was shown as an event."""
+    async def _show(self, turn: list[dict[str, str]], timings: Timings, texts: list[str]) -> str:
+        """Show the answer and return its finish reason. Show a `Failure` as an event before raising it."""
         options, reason = self._options, ""
         answer = ask(self._http, options.url, options.request(turn), key=options.key, wire_format=options.wire_format)
         with new_screen(prints_events=options.prints_events) as screen:
@@ -136,17 +140,17 @@ class Chat:
                         screen.show(event)
                         match event["type"]:
                             case "delta":
-                                said.append(event["text"])
+                                texts.append(event["text"])
                             case "finished":
                                 reason = event["finish_reason"] or ""
                             case "failed":
-                                raise Failed(event["error"], has_words=bool(said))
+                                raise FailedEvent(event["error"], has_text=bool(texts))
             except Failure as failure:
-                if not isinstance(failure, Failed):  # that one came as an event, and has been shown
+                if not isinstance(failure, FailedEvent):  # which was already shown
                     screen.show(failure.event())
                 raise
         return reason
 
 
-def _tell(text: str) -> None:
-    print(harmless(text), file=sys.stderr)
+def _report(text: str) -> None:
+    print(strip_control_characters(text), file=sys.stderr)

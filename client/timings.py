@@ -1,4 +1,4 @@
-"""How long an answer took and what it cost: what `--verbose` tells."""
+"""Timing and token usage of one answer, for `--verbose`."""
 
 import time
 from typing import Any
@@ -7,30 +7,31 @@ from client.formats import Event
 
 
 class Timings:
-    """Starts when it is made; looks at every event of one answer."""
+    """Collects the times and the usage of one answer from its events."""
 
     def __init__(self) -> None:
+        """Start the clock."""
         self._began = time.monotonic()
         self._first: float | None = None
         self._last = self._began
         self._model = ""
         self._usage: dict[str, Any] = {}
-        self._pieces = 0
+        self._deltas = 0
 
     def note(self, event: Event) -> None:
-        """The next event has come."""
+        """Record an event on its arrival."""
         match event["type"]:
             case "started":
                 self._model = event["model"]
             case "usage":
                 self._usage = event
             case "delta" | "reasoning":
-                self._pieces += 1
+                self._deltas += 1
                 self._last = time.monotonic()
                 self._first = self._first or self._last
 
     def report(self) -> str:
-        """One line, from the first token to the cost."""
+        """Return one line: model, time to first token and total time in seconds, tokens per second, usage."""
         parts = [f"model {self._model}"] if self._model else []
         parts.append(f"first token {self._first - self._began:.2f} s" if self._first else "no token")
         parts.append(f"total {time.monotonic() - self._began:.2f} s")
@@ -39,5 +40,5 @@ class Timings:
         if self._usage:
             parts.append(f"tokens {self._usage['input_tokens']} in, {self._usage['output_tokens']} out")
         else:
-            parts.append(f"{self._pieces} {'piece' if self._pieces == 1 else 'pieces'}, usage unknown")
+            parts.append(f"{self._deltas} {'delta' if self._deltas == 1 else 'deltas'}, usage unknown")
         return ", ".join(parts)

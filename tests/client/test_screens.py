@@ -7,7 +7,17 @@ import pytest
 from rich.console import Console
 
 from client.formats import Event
-from client.screens import EventLines, LiveText, PlainText, Screen, Tail, harmless, markdown, new_screen, settle
+from client.screens import (
+    EventLines,
+    LiveText,
+    PlainText,
+    Screen,
+    Tail,
+    markdown,
+    new_screen,
+    settle,
+    strip_control_characters,
+)
 
 
 class Terminal(io.StringIO):
@@ -31,7 +41,7 @@ def test_a_pipe_gets_plain_text_a_terminal_live_text_and_a_script_events() -> No
     assert isinstance(new_screen(prints_events=True, out=Terminal()), EventLines)
 
 
-def test_plain_text_is_the_words_and_a_last_line_end() -> None:
+def test_plain_text_is_the_text_and_a_final_line_feed() -> None:
     out = io.StringIO()
     shown(PlainText(out), {"type": "reasoning", "text": "hm"}, delta("Hello,"), delta(""), delta(" *world*"))
     assert out.getvalue() == "Hello, *world*\n"
@@ -64,7 +74,7 @@ def test_a_terminal_shows_markdown_reasoning_and_steps() -> None:
     assert "\x1b]" not in text
 
 
-def test_of_a_block_that_is_taller_than_the_screen_the_newest_lines_are_shown_while_it_grows() -> None:
+def test_a_block_taller_than_the_screen_shows_its_newest_lines_while_it_grows() -> None:
     lines = [f"line_{number} = {number}" for number in range(30)]
     code = "\n".join(["```python", *lines])
     out = Terminal()
@@ -76,11 +86,11 @@ def test_of_a_block_that_is_taller_than_the_screen_the_newest_lines_are_shown_wh
     out.seek(0)
     out.truncate()
     shown(LiveText(console), delta(code))
-    assert all(line in out.getvalue() for line in lines), "and in the end all of it"
+    assert all(line in out.getvalue() for line in lines), "in the end, all lines"
 
 
-def test_a_model_s_words_cannot_steer_the_terminal() -> None:
-    assert harmless("a\x1b[2J\x9b1mb\x07\n\tü😀\r") == "a[2J1mb\n\tü😀"
+def test_control_characters_are_stripped() -> None:
+    assert strip_control_characters("a\x1b[2J\x9b1mb\x07\n\tü😀\r") == "a[2J1mb\n\tü😀"
 
 
 @pytest.mark.parametrize(
@@ -94,5 +104,5 @@ def test_a_model_s_words_cannot_steer_the_terminal() -> None:
         ("~~~\n```\n\n", "", "~~~\n```\n\n"),
     ],
 )
-def test_what_can_t_change_any_more_is_settled(text: str, settled: str, rest: str) -> None:
+def test_blocks_that_can_no_longer_change_are_settled(text: str, settled: str, rest: str) -> None:
     assert settle(text) == (settled, rest)

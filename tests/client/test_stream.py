@@ -1,4 +1,4 @@
-"""The client's generator of events: the same events from every wire format, and no end that is taken for a good one."""
+"""The client's generator of events: the same events from every wire format, and no failure mistaken for a complete answer."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from client.failures import FAILED, INCOMPLETE, UNAUTHORISED, UNREACHABLE, Cut, Failure, Refused, Unreachable
+from client.failures import FAILED, INCOMPLETE, UNAUTHORISED, UNREACHABLE, Cut, ErrorResponse, Failure, Unreachable
 from client.formats import MEDIA_TYPES, Event
 from client.stream import ask
 
@@ -20,17 +20,17 @@ EVENTS: list[Event] = [
     {"type": "finished", "finish_reason": "stop"},
 ]
 LINES = [json.dumps(event, ensure_ascii=False) for event in EVENTS]
-WHOLE = {"id": "a1", "model": "m", "text": "Grüße\u2028\n", "finish_reason": "stop", "reasoning": "hm"}
+COMPLETE = {"id": "a1", "model": "m", "text": "Grüße\u2028\n", "finish_reason": "stop", "reasoning": "hm"}
 BODIES = {
     "sse": "".join(f": heartbeat\nevent: {json.loads(line)['type']}\ndata: {line}\n\n" for line in LINES),
     "ndjson": '{"type":"heartbeat"}\n' + "".join(line + "\n" for line in LINES),
     "text": "Grüße\u2028\n",
-    "json": json.dumps(WHOLE | {"usage": {name: value for name, value in EVENTS[3].items() if name != "type"}}),
+    "json": json.dumps(COMPLETE | {"usage": {name: value for name, value in EVENTS[3].items() if name != "type"}}),
 }
 
 
 class Pieces(httpx.AsyncByteStream):
-    """A body that arrives piece by piece, and may break off."""
+    """A body that arrives in pieces, and may end with an error."""
 
     def __init__(self, pieces: Iterator[bytes], error: Exception | None = None) -> None:
         self._pieces, self._error = pieces, error
@@ -92,7 +92,7 @@ def test_plain_text_gives_its_words_and_an_end() -> None:
 
 
 @pytest.mark.parametrize("wire_format", ["sse", "ndjson"])
-def test_a_stream_that_ends_without_an_end_is_cut(wire_format: str) -> None:
+def test_a_stream_without_an_end_event_is_cut(wire_format: str) -> None:
     body = BODIES[wire_format]
     with pytest.raises(Cut, match="before the answer was complete") as caught:
         events_of(stream_of(body[: body.rindex("finished") - 10], wire_format), wire_format)
@@ -100,19 +100,19 @@ def test_a_stream_that_ends_without_an_end_is_cut(wire_format: str) -> None:
 
 
 @pytest.mark.parametrize("wire_format", MEDIA_TYPES)
-def test_a_connection_that_breaks_off_is_cut(wire_format: str) -> None:
+def test_a_connection_that_is_lost_is_cut(wire_format: str) -> None:
     error = httpx.RemoteProtocolError("incomplete chunked read")
-    with pytest.raises(Cut, match="broke off"):
+    with pytest.raises(Cut, match="connection was lost"):
         events_of(stream_of(BODIES[wire_format][:20], wire_format, error=error), wire_format)
 
 
 @pytest.mark.parametrize("body", ["data: {nonsense\n\n", 'data: {"kind":"delta"}\n\n', "data: [1]\n\n"])
-def test_what_is_no_event_is_told_and_not_raised_as_a_bug(body: str) -> None:
-    with pytest.raises(Cut, match="no event"):
+def test_invalid_events_raise_a_failure_and_not_the_parser_s_error(body: str) -> None:
+    with pytest.raises(Cut, match="not a valid event"):
         events_of(stream_of(body))
 
 
-def test_silence_has_an_end() -> None:
+def test_silence_is_limited() -> None:
     with pytest.raises(Cut, match="for too long"):
         events_of(stream_of("", error=httpx.ReadTimeout("")))
 
@@ -133,34 +133,34 @@ def test_a_failure_inside_the_stream_is_an_event() -> None:
     ("status", "body", "text", "code", "exit_status"),
     [
         (400, {"error": {"message": "No.", "code": "bad"}}, "No.", "bad", FAILED),
-        (401, None, "The service answered with HTTP status 401.", "401", UNAUTHORISED),
-        (403, {"error": "no"}, "The service answered with HTTP status 403.", "403", UNAUTHORISED),
+        (401, None, "The service returned HTTP status 401.", "401", UNAUTHORISED),
+        (403, {"error": "no"}, "The service returned HTTP status 403.", "403", UNAUTHORISED),
         (502, {"error": {"message": "Down.", "code": None}}, "Down.", "502", FAILED),
-        (302, None, "The service answered with HTTP status 302.", "302", FAILED),
+        (302, None, "The service returned HTTP status 302.", "302", FAILED),
     ],
 )
-def test_a_refusal_tells_its_reason_and_its_exit_status(
+def test_an_error_response_has_its_message_code_and_exit_status(
     status: int, body: Any, text: str, code: str, exit_status: int
 ) -> None:
     response = httpx.Response(status, json=body) if body else httpx.Response(status, text="<html>")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         events_of(response)
     assert (str(caught.value), caught.value.code, caught.value.exit_status) == (text, code, exit_status)
 
 
-def test_a_refusal_says_when_to_come_back() -> None:
-    with pytest.raises(Refused, match="try again in 7 s"):
+def test_an_error_response_reports_retry_after() -> None:
+    with pytest.raises(ErrorResponse, match="retry in 7 s"):
         events_of(httpx.Response(429, json={"error": {"message": "Busy."}}, headers={"retry-after": "7"}))
 
 
-def test_an_address_where_nothing_answers_is_unreachable() -> None:
+def test_an_address_that_refuses_connections_is_unreachable() -> None:
     with pytest.raises(Unreachable) as caught:
         events_of(httpx.ConnectError("refused"))
     assert caught.value.exit_status == UNREACHABLE
 
 
-def test_another_kind_of_page_is_not_taken_for_an_answer() -> None:
-    with pytest.raises(Failure, match="right address"):
+def test_another_content_type_is_not_taken_for_an_answer() -> None:
+    with pytest.raises(Failure, match="Check the URL"):
         events_of(httpx.Response(200, html="<p>hello"))
 
 

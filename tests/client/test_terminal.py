@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from client.failures import (
+    BROKEN_PIPE,
     EXIT_STATUSES,
     FAILED,
     FINISHED,
     INCOMPLETE,
     INTERRUPTED,
-    READER_LEFT,
     UNAUTHORISED,
     UNREACHABLE,
     USAGE,
@@ -93,7 +93,7 @@ def test_model_and_system_reach_the_model(app: App, simulator: Simulator) -> Non
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
 
 
-def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
+def test_verbose_reports_timing_and_usage_on_standard_error(app: App) -> None:
     done = run(app.url, sim(tokens=3, interval=0.02), "--verbose")
     assert re.search(r"first token \d+\.\d\d s, total \d+\.\d\d s, \d+\.\d tokens/s, tokens \d+ in, 3 out", done.stderr)
 
@@ -103,10 +103,10 @@ def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
     [
         (sim(status=400, error="bad_thing"), [], FAILED, "bad_thing"),
         (sim(tokens=4, end="cut", after=2), [], INCOMPLETE, "upstream_cut"),
-        (sim(tokens=4, end="cut", after=2), ["--format", "text"], INCOMPLETE, "broke off"),
+        (sim(tokens=4, end="cut", after=2), ["--format", "text"], INCOMPLETE, "connection was lost"),
         (sim(tokens=4, finish_reason="length"), [], INCOMPLETE, "token limit"),
         (sim(tokens=4, finish_reason="content_filter"), ["--no-stream"], INCOMPLETE, "content filter"),
-        ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "No connection to"),
+        ("hi", ["--url", "http://127.0.0.1:9"], UNREACHABLE, "Cannot connect to"),
         ("hi", ["--url", "127.0.0.1"], USAGE, "--url"),
         ("hi", ["--url", "http://"], USAGE, "--url"),
         ("hi", ["--url", "http://127.0.0.1:99999"], USAGE, "--url"),
@@ -118,7 +118,7 @@ def test_verbose_tells_time_and_cost_on_standard_error(app: App) -> None:
         (" ", [], USAGE, "empty"),
     ],
 )
-def test_the_exit_status_tells_a_script_how_it_went(
+def test_each_outcome_has_its_exit_status_and_a_message(
     app: App, question: str, arguments: list[str], status: int, told: str
 ) -> None:
     done = run(app.url, question, *arguments)
@@ -127,7 +127,7 @@ def test_the_exit_status_tells_a_script_how_it_went(
     assert f"\n  {status} " in EXIT_STATUSES
 
 
-def test_no_question_at_all_is_wrong_use(app: App) -> None:
+def test_no_question_at_all_is_invalid_usage(app: App) -> None:
     assert run(app.url, said="\n").returncode == USAGE
 
 
@@ -138,7 +138,7 @@ def test_a_failure_is_the_last_event_too(app: App, question: str) -> None:
     assert said[-1]["error"]["message"]
 
 
-def test_a_key_is_sent_and_a_wrong_one_is_told(simulator: Simulator) -> None:
+def test_a_key_is_sent_and_an_invalid_one_has_its_own_exit_status(simulator: Simulator) -> None:
     key, entry = make_caller_key("me")
     with App.start(simulator, AUTH_MODE="keys", CALLER_KEYS=entry) as app:
         assert run(app.url, "hi", "--key", key).returncode == FINISHED
@@ -157,25 +157,25 @@ def test_ctrl_c_stops_the_answer_and_the_upstream(app: App, simulator: Simulator
     assert simulator.wait_for(ended="client_gone")["tokens_sent"] < ENDLESS["tokens"]
 
 
-def test_a_reader_that_leaves_stops_the_upstream(app: App, simulator: Simulator) -> None:
+def test_a_broken_pipe_stops_the_upstream(app: App, simulator: Simulator) -> None:
     process = subprocess.Popen([*COMMAND, sim(**ENDLESS)], cwd=ROOT, env=environment(app.url), stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.read(5)
     process.stdout.close()
-    assert process.wait(10) == READER_LEFT
+    assert process.wait(10) == BROKEN_PIPE
     simulator.wait_for(ended="client_gone")
 
 
-def test_an_answer_that_cannot_be_written_stops_the_upstream_and_is_told(app: App, simulator: Simulator) -> None:
+def test_an_answer_that_cannot_be_written_stops_the_upstream_and_is_reported(app: App, simulator: Simulator) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         command, env = [*COMMAND, sim(**ENDLESS)], environment(app.url)
         done = subprocess.run(command, cwd=ROOT, env=env, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (FAILED, b"The answer could not be written: No space left on device.\n")
+    assert (done.returncode, done.stderr) == (FAILED, b"Cannot write the answer: No space left on device.\n")
     simulator.wait_for(ended="client_gone")
 
 
 @pytest.mark.parametrize(("closed", "status"), [("<&-", USAGE), ("'hi' >&-", FINISHED), ("'hi' 2>&-", FINISHED)])
-def test_a_closed_standard_stream_is_as_one_that_leads_nowhere(app: App, closed: str, status: int) -> None:
+def test_a_closed_standard_stream_acts_as_the_null_device(app: App, closed: str, status: int) -> None:
     command = f"{sys.executable} -m client {closed}"
     done = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, env=environment(app.url), capture_output=True, timeout=30, check=False
@@ -191,7 +191,7 @@ def test_ctrl_c_while_the_program_is_still_loading_is_quiet(app: App, tmp_path: 
 
 
 class Conversation:
-    """The client on a terminal of its own."""
+    """The client on a pseudo-terminal."""
 
     def __init__(self, url: str) -> None:
         self._terminal, side = pty.openpty()
@@ -203,7 +203,7 @@ class Conversation:
         self.seen = ""
 
     def wait_for(self, text: str, seconds: float = 15.0) -> None:
-        """Reads until the text has come since the last call, and forgets everything up to it."""
+        """Read until `text` has arrived since the last call, and drop everything up to it."""
         deadline = time.monotonic() + seconds
         while text not in self.seen:
             assert time.monotonic() < deadline, self.seen
@@ -212,19 +212,19 @@ class Conversation:
         self.seen = self.seen.partition(text)[2]
 
     def type(self, text: str) -> None:
-        """As fingers do."""
+        """Send key presses."""
         os.write(self._terminal, text.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C: the terminal has no controlling process here, so the signal is sent as it would send it."""
+        """Send the signal of Ctrl-C: this terminal controls no process, so it sends none itself."""
         self._process.send_signal(signal.SIGINT)
 
     def end(self) -> int:
-        """The exit status, once it has ended by itself."""
+        """Wait until the client exits, and return its status."""
         return self._process.wait(10)
 
     def close(self) -> None:
-        """Ends it, if it has not ended."""
+        """Kill the client if it still runs."""
         self._process.kill()
         self._process.wait()
         os.close(self._terminal)
