@@ -16,7 +16,10 @@ from client.formats import Event
 
 _FENCES = ("```", "~~~")
 _C0_AND_C1 = [code for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"]
-_REMOVED = dict.fromkeys(_C0_AND_C1)
+# Embeddings, overrides and isolates: they reorder text on the screen (https://www.unicode.org/reports/tr9/).
+# The implicit marks (U+061C, U+200E, U+200F) are ordinary in Arabic and Hebrew text, cannot override letters, and stay.
+_BIDI_CONTROLS = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_REMOVED = dict.fromkeys(_C0_AND_C1 + _BIDI_CONTROLS)
 FRAMES_PER_SECOND = 12
 
 
@@ -65,7 +68,7 @@ class EventLines:
 
 
 class PlainText:
-    """Prints the text of the answer and nothing else."""
+    """Prints the text of the answer and nothing else. The pipe may lead back to a terminal (`| tee`)."""
 
     def __init__(self, out: TextIO) -> None:
         """Write to `out`."""
@@ -73,8 +76,8 @@ class PlainText:
         self._last = "\n"
 
     def show(self, event: Event) -> None:
-        """Print and flush the text of a delta."""
-        if event["type"] == "delta" and (text := event["text"]):
+        """Print and flush the text of a delta, without control characters."""
+        if event["type"] == "delta" and (text := strip_control_characters(event["text"])):
             self._out.write(text)
             self._out.flush()
             self._last = text[-1]
@@ -161,7 +164,7 @@ def markdown(text: str) -> Markdown:
 
 
 def strip_control_characters(text: str) -> str:
-    """Remove what could control the terminal: C0 (except tab and line feed), DEL and C1."""
+    """Remove what could control the terminal or reorder its text: C0 (except tab, line feed), DEL, C1, bidi controls."""
     return text.translate(_REMOVED)
 
 

@@ -93,6 +93,17 @@ def test_control_characters_are_stripped() -> None:
     assert strip_control_characters("a\x1b[2J\x9b1mb\x07\n\tü😀\r") == "a[2J1mb\n\tü😀"
 
 
+def test_controls_that_reorder_text_are_stripped_and_implicit_marks_stay() -> None:
+    reordering = "".join(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+    assert strip_control_characters(f"a{reordering}b\u200e\u200f\u061cc") == "ab\u200e\u200f\u061cc"
+
+
+def test_plain_text_is_without_control_characters_because_a_pipe_may_lead_to_a_terminal() -> None:
+    out = io.StringIO()
+    shown(PlainText(out), delta("a\x1b]0;owned\x07\u202e"), delta("\x1b"), delta("[2J\tb\n"), delta("\x9b"))
+    assert out.getvalue() == "a]0;owned[2J\tb\n"
+
+
 @pytest.mark.parametrize(
     ("text", "settled", "rest"),
     [
