@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's conduct: a question goes out, its answer comes in, and everything else hears of it. */
+/** The page's controller: send a question, receive its answer, and update the views. */
 
 import { ask } from "./ask.js";
 import { Composer } from "./composer.js";
@@ -16,9 +16,9 @@ import { TurnView } from "./turn-view.js";
 /** @typedef {import("./turn-view.js").Measure} Measure */
 /** @typedef {{measure: Measure, reason: string, failure: Failure | null, isStopped: boolean}} Ending */
 
-const STOPPED = "Stopped: the answer is not complete.";
-/** More than this is not read out by itself; the reader can go through it at will. */
-const MOST_ANNOUNCED = 2000;
+const STOPPED = "Stopped. The answer is incomplete.";
+/** A longer answer is not announced to screen readers; the user reads it at their own pace. */
+const MAX_ANNOUNCED_CHARACTERS = 2000;
 
 const list = byId("conversation", HTMLElement);
 const welcome = byId("welcome", HTMLElement);
@@ -32,19 +32,19 @@ const key = new Key(keyChanged);
 const composer = new Composer({ onAsk: (question) => answer(conversation.begin(question)), onStop: stop });
 
 /** @type {AbortController | null} */
-let underWay = null;
+let activeRequest = null;
 /** @type {TurnView | null} */
 let lastView = null;
-/** Whether the last question only lacks a key. */
+/** Whether the last question failed only because it had no valid key. */
 let waitsForKey = false;
 
 /**
- * Asks the turn's question, and shows what comes.
+ * Ask the turn's question and show the answer.
  * @param {Turn} turn
  */
 async function answer(turn) {
   const aborter = new AbortController();
-  underWay = aborter;
+  activeRequest = aborter;
   waitsForKey = false;
   const view = show(turn);
   composer.isBusy = true;
@@ -52,15 +52,15 @@ async function answer(turn) {
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
   turn.isUsable = reason !== "content_filter";
   const note = isStopped ? STOPPED : finishNote(reason);
-  await view.end({ measure, note, failure, atOnce: isStopped || measure.isWhole, onRetry: () => retry(turn), text: turn.answer });
-  if (underWay !== aborter) return; // a new chat has begun meanwhile
-  underWay = null;
+  await view.end({ measure, note, failure, atOnce: isStopped || measure.isComplete, onRetry: () => retry(turn), text: turn.answer });
+  if (activeRequest !== aborter) return; // a new chat was started in the meantime
+  activeRequest = null;
   composer.isBusy = false;
   follow.keepUp();
   announceEnd(note, failure);
   if (failure?.needsKey) {
     waitsForKey = true;
-    key.ask(key.value === "" ? "This deployment asks for a key." : "The key was not accepted. Check it, or enter another one.");
+    key.ask(key.value === "" ? "This deployment requires a key." : "The key was not accepted. Check it or enter another one.");
   }
 }
 
@@ -73,19 +73,19 @@ async function answer(turn) {
 async function receive(turn, view, signal) {
   const began = performance.now();
   /** @type {Measure} */
-  const measure = { firstMs: null, totalMs: 0, isWhole: false, model: "", usage: null };
+  const measure = { firstMs: null, totalMs: 0, isComplete: false, model: "", usage: null };
   let reason = "";
   /** @type {Failure | null} */
   let failure = null;
   const streaming = composer.isStreaming;
   const messages = conversation.messagesFor(turn);
-  view.wait(streaming ? "Waiting for the first word" : "Waiting for the whole answer");
+  view.wait(streaming ? "Waiting for the first word" : "Waiting for the complete answer");
   try {
     for await (const event of ask({ messages, model: models.chosen, streaming, key: key.value, signal })) {
       if (event.type === "delta" || event.type === "reasoning") measure.firstMs ??= performance.now() - began;
       switch (event.type) {
-        case "whole":
-          measure.isWhole = true;
+        case "complete":
+          measure.isComplete = true;
           break;
         case "started":
           measure.model = event.model;
@@ -120,7 +120,7 @@ async function receive(turn, view, signal) {
 }
 
 /**
- * Shows the turn at the end of the conversation; one that is asked again takes the place of its first answer.
+ * Show the turn at the end of the conversation. A question that is asked again replaces its earlier answer.
  * @param {Turn} turn
  * @returns {TurnView}
  */
@@ -139,13 +139,13 @@ function show(turn) {
 
 /** @param {Turn} turn */
 function retry(turn) {
-  composer.focus(); // the button goes with the answer that is replaced
+  composer.focus(); // the button is removed with the answer it belongs to
   void answer(turn);
 }
 
-/** Closes the connection, which stops the model; what has arrived stays, and is shown at once. */
+/** Close the connection, which stops the model. What has arrived stays and is shown at once. */
 function stop() {
-  underWay?.abort();
+  activeRequest?.abort();
   lastView?.hurry();
 }
 
@@ -156,13 +156,13 @@ function stop() {
 function announceEnd(note, failure) {
   if (failure !== null) return announce(`${failure.title}. ${failure.advice} ${failure.message}`);
   const text = lastView?.spokenText() ?? "";
-  const said = text.length > MOST_ANNOUNCED ? "The answer is finished. It is long, and stands at the end of the page." : `Answer: ${text}`;
+  const said = text.length > MAX_ANNOUNCED_CHARACTERS ? "The answer is complete. It is long; read it at the end of the page." : `Answer: ${text}`;
   announce(`${said} ${note}`);
 }
 
 function startOver() {
   stop();
-  underWay = null;
+  activeRequest = null;
   conversation.clear();
   list.replaceChildren();
   lastView = null;
@@ -170,26 +170,26 @@ function startOver() {
   newChat.hidden = true;
   composer.isBusy = false;
   composer.focus();
-  announce("A new chat.");
+  announce("New chat started.");
 }
 
 async function loadModels() {
   keyNotice.hidden = !(await models.load(key.value));
-  if (document.activeElement === document.body) composer.focus(); // the notice's button had it
+  if (document.activeElement === document.body) composer.focus(); // it was on the notice's button
 }
 
 function keyChanged() {
   void loadModels();
   const turn = conversation.last;
-  if (waitsForKey && key.value !== "" && underWay === null && turn !== undefined) void answer(turn);
+  if (waitsForKey && key.value !== "" && activeRequest === null && turn !== undefined) void answer(turn);
 }
 
 newChat.addEventListener("click", startOver);
-byId("key-notice-button", HTMLButtonElement).addEventListener("click", () => key.ask("This deployment asks for a key."));
+byId("key-notice-button", HTMLButtonElement).addEventListener("click", () => key.ask("This deployment requires a key."));
 for (const example of welcome.querySelectorAll("button[data-example]")) {
   example.addEventListener("click", () => {
     composer.focus();
-    if (underWay === null) void answer(conversation.begin(example.textContent?.trim() ?? ""));
+    if (activeRequest === null) void answer(conversation.begin(example.textContent?.trim() ?? ""));
   });
 }
 composer.focus();

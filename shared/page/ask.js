@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * One question to `POST chat`, and its answer as events, whichever form it comes in: NDJSON (what this page asks for),
- * server-sent events, or one JSON object (asked for, or all that the deployment gives). The only module that knows the
- * endpoint's addresses. Every failure is an `AnswerFailed`, but for an abort, which stays what the browser throws.
+ * Send one question to `POST chat` and yield its answer as events, whatever its format: NDJSON (requested by this page),
+ * server-sent events, or one JSON object (requested, or the only format of the deployment). The only module that knows the
+ * endpoint's paths. Every failure is thrown as `AnswerFailed`, except an abort, which stays the browser's own error.
  */
 
-import { AnswerFailed, INCOMPLETE, MALFORMED, UNREACHABLE, retryAfter, toldFailure, unexpectedType } from "./failures.js";
+import { AnswerFailed, INCOMPLETE, MALFORMED, UNREACHABLE, retryAfter, describeFailure, unexpectedType } from "./failures.js";
 import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-parser.js";
 
 /** @typedef {{role: "user" | "assistant", content: string}} Message */
@@ -16,21 +16,21 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
  *   | {type: "reasoning", text: string}
  *   | {type: "step", name: string, status: string}
  *   | {type: "usage", usage: Usage}
- *   | {type: "whole"}
+ *   | {type: "complete"}
  *   | {type: "finished", reason: string}} AnswerEvent
- * `whole` comes first in an answer that was sent in one piece.
+ * `complete` comes first when the answer is not streamed.
  */
 /**
  * @typedef {object} Question
  * @property {Message[]} messages
- * @property {string} model "" for the deployment's own choice
+ * @property {string} model "" for the default model
  * @property {boolean} streaming
- * @property {string} key "" for none
+ * @property {string} key "" when there is none
  * @property {AbortSignal} signal aborting closes the connection, which stops the model
  */
 
 /**
- * Asks, and yields what comes. After the last event the answer is complete; every other end is thrown.
+ * Ask, and yield the events of the answer. When the generator ends, the answer is complete; every other ending is thrown.
  * @param {Question} question
  * @returns {AsyncGenerator<AnswerEvent, void, void>}
  */
@@ -56,7 +56,7 @@ export async function* ask({ messages, model, streaming, key, signal }) {
 }
 
 /**
- * The names of the models to choose from.
+ * Return the names of the available models.
  * @param {string} key
  * @returns {Promise<string[]>} throws `AnswerFailed`
  */
@@ -67,11 +67,11 @@ export async function listModels(key) {
   return Array.isArray(data) ? data.map((entry) => text(fields(entry)["id"])).filter(Boolean) : [];
 }
 
-/** By media type, how to read an answer. @type {Record<string, (response: Response, signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>>} */
+/** Readers by media type. @type {Record<string, (response: Response, signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>>} */
 const READERS = {
   "application/x-ndjson": (response, signal) => readStream(response, ndjson(), signal),
   "text/event-stream": (response, signal) => readStream(response, serverSentEvents(), signal),
-  "application/json": readWhole,
+  "application/json": readComplete,
 };
 
 /** @returns {(piece: string) => Iterable<unknown>} */
@@ -103,8 +103,8 @@ async function* readStream(response, decode, signal) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      for (const told of decode(decoder.decode(value, { stream: true }))) {
-        const event = toEvent(told, response);
+      for (const payload of decode(decoder.decode(value, { stream: true }))) {
+        const event = toEvent(payload, response);
         if (event === null) continue;
         isFinished ||= event.type === "finished";
         yield event;
@@ -125,32 +125,32 @@ async function* readStream(response, decode, signal) {
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<AnswerEvent, void, void>}
  */
-async function* readWhole(response, signal) {
+async function* readComplete(response, signal) {
   /** @type {unknown} */
-  let told;
+  let payload;
   try {
-    told = await response.json();
+    payload = await response.json();
   } catch (error) {
     if (signal.aborted) throw error;
     throw new AnswerFailed(INCOMPLETE);
   }
-  const whole = fields(told);
-  if (typeof whole["text"] !== "string" || typeof whole["finish_reason"] !== "string") throw new AnswerFailed(MALFORMED);
-  yield { type: "whole" };
-  yield { type: "started", model: text(whole["model"]) };
-  if (whole["reasoning"]) yield { type: "reasoning", text: text(whole["reasoning"]) };
-  yield { type: "delta", text: whole["text"] };
-  if (whole["usage"]) yield { type: "usage", usage: usage(fields(whole["usage"])) };
-  yield { type: "finished", reason: whole["finish_reason"] };
+  const answer = fields(payload);
+  if (typeof answer["text"] !== "string" || typeof answer["finish_reason"] !== "string") throw new AnswerFailed(MALFORMED);
+  yield { type: "complete" };
+  yield { type: "started", model: text(answer["model"]) };
+  if (answer["reasoning"]) yield { type: "reasoning", text: text(answer["reasoning"]) };
+  yield { type: "delta", text: answer["text"] };
+  if (answer["usage"]) yield { type: "usage", usage: usage(fields(answer["usage"])) };
+  yield { type: "finished", reason: answer["finish_reason"] };
 }
 
 /**
- * @param {unknown} told one event as it stood on the wire
+ * @param {unknown} payload one event, as parsed
  * @param {Response} response
- * @returns {AnswerEvent | null} null for what means nothing here: heartbeats, and events of a later version
+ * @returns {AnswerEvent | null} null for events that the page ignores: heartbeats and unknown types
  */
-function toEvent(told, response) {
-  const event = fields(told);
+function toEvent(payload, response) {
+  const event = fields(payload);
   switch (event["type"]) {
     case "started":
       return { type: "started", model: text(event["model"]) };
@@ -164,14 +164,14 @@ function toEvent(told, response) {
     case "finished":
       return { type: "finished", reason: text(event["finish_reason"]) };
     case "failed":
-      throw new AnswerFailed(toldFailure({ error: event["error"], requestId: response.headers.get("x-request-id") ?? "" }));
+      throw new AnswerFailed(describeFailure({ error: event["error"], requestId: response.headers.get("x-request-id") ?? "" }));
     default:
       return null;
   }
 }
 
 /**
- * @param {string} path relative to the page, so that a path prefix keeps working
+ * @param {string} path relative to the page, so that a path prefix works
  * @param {RequestInit} request
  * @returns {Promise<Response>}
  */
@@ -186,12 +186,12 @@ async function send(path, request) {
 
 /**
  * @param {Response} response
- * @param {string} key the one that was sent
+ * @param {string} key the key that was sent
  * @returns {Promise<import("./failures.js").Failure>}
  */
 async function readFailure(response, key) {
   const body = fields(await response.json().catch(() => null));
-  return toldFailure({
+  return describeFailure({
     status: response.status,
     error: body["error"],
     retryAfterSeconds: retryAfter(response.headers, Date.now()),
@@ -201,7 +201,7 @@ async function readFailure(response, key) {
 }
 
 /**
- * The Functions host reads the one header, the app the other.
+ * Both headers of a key: the Functions host reads the first, the app the second.
  * @param {string} key
  * @returns {Record<string, string>}
  */
@@ -210,12 +210,12 @@ function credentials(key) {
 }
 
 /**
- * @param {Record<string, unknown>} told
+ * @param {Record<string, unknown>} payload
  * @returns {Usage}
  */
-function usage(told) {
+function usage(payload) {
   /** @param {string} name */
-  const count = (name) => Math.max(0, Math.trunc(Number(told[name]) || 0));
+  const count = (name) => Math.max(0, Math.trunc(Number(payload[name]) || 0));
   return {
     input: count("input_tokens"),
     output: count("output_tokens"),

@@ -1,5 +1,5 @@
 // @ts-check
-/** Where the question is written: Enter sends, Shift+Enter begins a new line, Escape stops the answer. */
+/** The question field: Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 
 import { byId } from "./elements.js";
 
@@ -22,7 +22,7 @@ export class Composer {
       this.#ask();
     });
     this.#field.addEventListener("keydown", (event) => {
-      // NOTE: the Enter that ends a composition is told by `isComposing`, but in Safari only by its key code.
+      // NOTE: the Enter that ends an input method's composition has `isComposing` set; in Safari, only key code 229.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#ask();
@@ -39,7 +39,7 @@ export class Composer {
     return this.#streaming.checked;
   }
 
-  /** @param {boolean} isBusy whether an answer is under way */
+  /** @param {boolean} isBusy whether an answer is in progress */
   set isBusy(isBusy) {
     const hadFocus = document.activeElement === this.#stop || document.activeElement === this.#send;
     this.#isBusy = isBusy;
@@ -48,7 +48,7 @@ export class Composer {
     if (hadFocus) this.focus();
   }
 
-  /** Where the typing goes; but a touch screen's keyboard comes only when the reader asks for it. */
+  /** Focus the field; on a touch screen focus the button, so that the on-screen keyboard does not open. */
   focus() {
     const button = this.#isBusy ? this.#stop : this.#send;
     (canHover.matches ? this.#field : button).focus({ preventScroll: true });

@@ -1,12 +1,12 @@
 // @ts-check
-/** What has been said so far, and what of it the model is told. Pure. */
+/** The conversation so far, and the part of it that is sent to the model. Pure. */
 
 /** @typedef {import("./ask.js").Message} Message */
 /**
  * @typedef {object} Turn
  * @property {string} question
- * @property {string} answer what arrived of it
- * @property {boolean} isUsable whether the model may be told of this turn again
+ * @property {string} answer the text received so far
+ * @property {boolean} isUsable whether this turn may be sent to the model again
  * @property {boolean} isShown whether it is on the screen
  */
 
@@ -15,7 +15,7 @@ export class Conversation {
   #turns = [];
 
   /**
-   * A new question.
+   * Add a new question.
    * @param {string} question
    * @returns {Turn}
    */
@@ -25,7 +25,7 @@ export class Conversation {
     return turn;
   }
 
-  /** The last turn, if there is one. */
+  /** The last turn, or undefined. */
   get last() {
     return this.#turns.at(-1);
   }
@@ -35,8 +35,8 @@ export class Conversation {
   }
 
   /**
-   * The messages that ask the turn's question. A turn that brought no answer is left out, and so is one that the content
-   * filter touched: told again, it would be refused again, and every later question with it.
+   * Return the messages for the turn's question. Turns without an answer are left out, and so are turns stopped by the
+   * content filter: they would be blocked again, and every later question with them.
    * @param {Turn} turn
    * @returns {Message[]}
    */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Buttons that copy a text. */
+/** Buttons that copy text. */
 
 import { announce, icon, make } from "./elements.js";
 
@@ -7,7 +7,7 @@ const SHOWN_MS = 1600;
 
 /**
  * @param {string} label
- * @param {() => string} text asked for when the button is pressed
+ * @param {() => string} text called when the button is pressed
  * @returns {HTMLButtonElement}
  */
 export function copyButton(label, text) {
@@ -16,7 +16,7 @@ export function copyButton(label, text) {
   button.addEventListener("click", async () => {
     const isCopied = await copy(text());
     button.firstElementChild?.replaceWith(icon(isCopied ? "check" : "copy"));
-    words.textContent = isCopied ? "Copied" : "Can't copy here";
+    words.textContent = isCopied ? "Copied" : "Copy failed";
     announce(words.textContent);
     setTimeout(() => {
       button.firstElementChild?.replaceWith(icon("copy"));
@@ -28,14 +28,14 @@ export function copyButton(label, text) {
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} whether it worked
+ * @returns {Promise<boolean>} whether it succeeded
  */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyTheOldWay(text); // no permission, or no secure context: plain http on another machine
+    return copyWithSelection(text); // no permission, or no secure context (plain http, not localhost)
   }
 }
 
@@ -43,7 +43,7 @@ async function copy(text) {
  * @param {string} text
  * @returns {boolean}
  */
-function copyTheOldWay(text) {
+function copyWithSelection(text) {
   const focused = document.activeElement;
   const field = make("textarea", { class: "visually-hidden", readonly: "", "aria-hidden": "true" });
   field.value = text;

@@ -1,12 +1,12 @@
 // @ts-check
-/** Making and finding elements, and speaking to screen readers. Texts are always set as text, never as HTML. */
+/** Create and find elements, and announce texts to screen readers. Text is always set as text, never as HTML. */
 
 /**
- * The element of the page with this id.
+ * Return the element with this id.
  * @template {Element} T
  * @param {string} id
  * @param {new () => T} type
- * @returns {T} throws when the page has none of the type
+ * @returns {T} throws a TypeError when it is missing or of another type
  */
 export function byId(id, type) {
   const found = document.getElementById(id);
@@ -32,7 +32,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const SPRITE = new URL("icons.svg", import.meta.url).pathname;
 
 /**
- * A picture from the sprite; decoration, never the only label.
+ * Return an icon of the sprite. It is decorative, never the only label.
  * @param {string} name
  * @returns {SVGSVGElement}
  */
@@ -47,7 +47,7 @@ export function icon(name) {
 }
 
 /**
- * @param {string} name of the picture
+ * @param {string} name of the icon
  * @param {string} label
  * @param {() => void} onClick
  * @returns {HTMLButtonElement}
@@ -59,15 +59,15 @@ export function quietButton(name, label, onClick) {
 }
 
 /**
- * Lets a screen reader say something, once, when it has nothing better to say. Meant for states and whole answers, never
- * for the words as they come.
+ * Announce a text to screen readers, politely and once. For states and complete answers, never for single words of a
+ * stream.
  * @param {string} text
  */
 export function announce(text) {
   const announcer = byId("announcer", HTMLElement);
   announcer.replaceChildren(make("p", {}, text));
   clearTimeout(silencing);
-  silencing = window.setTimeout(() => announcer.replaceChildren(), ANNOUNCED_MS); // who reads on finds it only once
+  silencing = window.setTimeout(() => announcer.replaceChildren(), ANNOUNCED_MS); // so that browsing the page does not find it again
 }
 
 const ANNOUNCED_MS = 5000;

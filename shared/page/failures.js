@@ -1,23 +1,22 @@
 // @ts-check
 /**
- * Why there is no answer, or only half of one, in words for the person who asked. Pure: statuses and error objects in,
- * sentences out.
+ * Messages for answers that failed or are incomplete. Pure: statuses and error objects in, sentences out.
  */
 
 /**
- * What went wrong, and what to do about it.
+ * A failure, and what to do about it.
  * @typedef {object} Failure
- * @property {string} title one short line
- * @property {string} advice what it means and what helps
- * @property {string} message the endpoint's own sentence, or ""
- * @property {string} detail status, code and request id, for whoever looks into it
- * @property {boolean} needsKey a key, or another one, may help
+ * @property {string} title one short sentence
+ * @property {string} advice what it means and what to do
+ * @property {string} message the endpoint's own message, or ""
+ * @property {string} detail status, code and request id, for diagnosis
+ * @property {boolean} needsKey whether a key, or another key, may help
  */
 
 /**
- * What is known about a failure.
+ * The facts known about a failure.
  * @typedef {object} Circumstances
- * @property {number} [status] the HTTP status; none when the stream had begun
+ * @property {number} [status] the HTTP status; absent when the stream had started
  * @property {unknown} [error] the error object, untrusted
  * @property {number | null} [retryAfterSeconds]
  * @property {string} [requestId]
@@ -35,61 +34,62 @@ export class AnswerFailed extends Error {
 
 /** Title and advice by the error's code. @type {Record<string, [string, string]>} */
 const BY_CODE = {
-  content_filter: ["The content filter blocked this", "Azure OpenAI's content filter refused the question. Ask it in other words."],
+  content_filter: ["The content filter blocked this", "Azure OpenAI's content filter blocked the question. Rephrase it."],
   context_length_exceeded: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   DeploymentNotFound: ["This model is not available", "Choose another model."],
-  identity_unavailable: ["The endpoint can't sign in", "It got no token for its identity. Whoever runs it has to look into this."],
-  insufficient_quota: ["The quota is used up", "Whoever runs this endpoint has to raise it."],
-  internal_error: ["Something went wrong in the endpoint", "Try again; if it stays, pass on the request id below."],
+  identity_unavailable: ["The endpoint can't sign in", "It could not get a token for its managed identity. The operator has to fix this."],
+  insufficient_quota: ["The quota is used up", "The operator of this endpoint has to raise it."],
+  internal_error: ["The endpoint had an internal error", "Try again. If it happens again, report the request id below."],
   invalid_api_key: ["The key was not accepted", "Check the key and try again."],
-  misconfigured: ["The endpoint is not set up correctly", "Whoever runs it has to mend its settings."],
+  misconfigured: ["The endpoint is misconfigured", "The operator has to fix its settings."],
   model_not_found: ["This model is not available", "Choose another model."],
   rate_limit_exceeded: ["Too many requests", "The model's rate limit is reached. Wait a moment, then try again."],
   request_too_large: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   server_stopping: ["The endpoint is restarting", "Try again in a moment."],
   too_many_streams: ["The endpoint is busy", "Try again in a moment."],
-  upstream_cut: ["The answer was cut off", "The model's service ended it too early. Try again."],
-  upstream_failed: ["The model's service failed", "Try again in a moment."],
-  upstream_frame_too_large: ["The answer was cut off", "The model's service sent a piece of it that is too large."],
-  upstream_identity_refused: ["The endpoint may not use the model", "Azure OpenAI refused its identity. Whoever runs it has to grant it access."],
-  upstream_malformed: ["The answer was cut off", "The model's service sent something unreadable. Try again."],
-  upstream_silent: ["The model fell silent", "It stopped in the middle of the answer. Try again."],
+  upstream_cut: ["The answer was cut off", "The model service closed the connection too early. Try again."],
+  upstream_failed: ["The model service failed", "Try again in a moment."],
+  upstream_frame_too_large: ["The answer was cut off", "The model service sent an event that is too large."],
+  upstream_identity_refused: ["The endpoint has no access to the model", "Azure OpenAI rejected its identity. The operator has to grant it access."],
+  upstream_malformed: ["The answer was cut off", "The model service sent invalid data. Try again."],
+  upstream_silent: ["The model stopped responding", "The answer stopped in the middle. Try again."],
   upstream_timeout: ["The model did not answer in time", "Try again; a shorter question may help."],
-  upstream_unreachable: ["The model can't be reached", "The endpoint got no connection to it. Try again in a moment."],
+  upstream_unreachable: ["The model can't be reached", "The endpoint could not connect to it. Try again in a moment."],
 };
 
-/** Title and advice by the HTTP status, where the code says nothing. @type {Record<number, [string, string]>} */
+/** Title and advice by HTTP status, for errors whose code is not in the table. @type {Record<number, [string, string]>} */
 const BY_STATUS = {
-  400: ["The request was refused", "Something in it was not accepted."],
-  401: ["A key is needed", "This deployment asks for a key. Enter yours and try again."],
-  403: ["Access denied", "You may not use this endpoint."],
-  404: ["There is nothing at this address", "Is this page served by the endpoint itself?"],
+  400: ["The request was rejected", "Something in it is invalid."],
+  401: ["A key is required", "Enter your key for this deployment and try again."],
+  403: ["Access denied", "You are not allowed to use this endpoint."],
+  404: ["Not found", "Check that this page is served by the endpoint itself."],
   408: ["The request took too long", "Try again."],
   413: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   429: ["Too many requests", "The model's rate limit is reached. Wait a moment, then try again."],
-  502: ["The model's service failed", "Try again in a moment."],
+  502: ["The model service failed", "Try again in a moment."],
   503: ["The endpoint is not available", "Try again in a moment."],
   504: ["No answer in time", "Try again in a moment."],
 };
 
 /**
- * An error that the endpoint told, with a status or in the middle of the stream.
+ * Describe an error reported by the endpoint, as an HTTP response or in the middle of the stream.
  * @param {Circumstances} known
  * @returns {Failure}
  */
-export function toldFailure({ status, error, retryAfterSeconds = null, requestId = "", hadKey = false }) {
+export function describeFailure({ status, error, retryAfterSeconds = null, requestId = "", hadKey = false }) {
   const { message, code } = readError(error);
   /** @type {[string, string]} */
-  const fallback = [status === undefined ? "The answer failed" : status < 500 ? "The request was refused" : "The endpoint failed", "Try again."];
-  const telling = status === 401 ? (hadKey ? "invalid_api_key" : "") : code; // the host's own 401 says nothing, the app's the same of both
-  const byCode = Object.hasOwn(BY_CODE, telling) ? BY_CODE[telling] : undefined;
+  const fallback = [status === undefined ? "The answer failed" : status < 500 ? "The request was rejected" : "The endpoint failed", "Try again."];
+  // The host's 401 has no code, and the app's has the same code for a missing and an invalid key.
+  const lookup = status === 401 ? (hadKey ? "invalid_api_key" : "") : code;
+  const byCode = Object.hasOwn(BY_CODE, lookup) ? BY_CODE[lookup] : undefined;
   const [title, advice] = byCode ?? BY_STATUS[status ?? 0] ?? fallback;
-  const wait = retryAfterSeconds === null ? "" : ` The service asks to wait ${seconds(retryAfterSeconds)}.`;
+  const wait = retryAfterSeconds === null ? "" : ` The service asks you to wait ${seconds(retryAfterSeconds)}.`;
   const detail = [status === undefined ? "" : `HTTP ${status}`, code, requestId].filter(Boolean).join(" · ");
   return { title, advice: advice + wait, message, detail, needsKey: status === 401 };
 }
 
-/** No connection at all. @type {Failure} */
+/** No connection could be made. @type {Failure} */
 export const UNREACHABLE = {
   title: "The endpoint can't be reached",
   advice: "Check the connection and try again.",
@@ -98,66 +98,66 @@ export const UNREACHABLE = {
   needsKey: false,
 };
 
-/** The stream ended, and nobody had said that the answer is finished. @type {Failure} */
+/** The stream ended without a `finished` event. @type {Failure} */
 export const INCOMPLETE = {
   title: "The answer is incomplete",
-  advice: "The connection ended before the answer did. Try again.",
+  advice: "The connection ended before the answer was complete. Try again.",
   message: "",
   detail: "",
   needsKey: false,
 };
 
-/** The stream can't be read. @type {Failure} */
+/** The stream is not valid. @type {Failure} */
 export const MALFORMED = {
   title: "The answer is incomplete",
-  advice: "Something between this page and the endpoint has damaged the stream. Try again.",
+  advice: "The stream is not valid; a proxy may have altered it. Try again.",
   message: "",
   detail: "",
   needsKey: false,
 };
 
-/** Our own bug. @type {Failure} */
+/** A bug of this page. @type {Failure} */
 export const PAGE_FAILED = {
-  title: "Something went wrong in this page",
-  advice: "Try again; if it stays, reload the page. The browser's console has the cause.",
+  title: "This page had an internal error",
+  advice: "Try again. If it happens again, reload the page. The browser's console has the details.",
   message: "",
   detail: "",
   needsKey: false,
 };
 
 /**
- * The answer came in a form that is none of ours.
+ * Describe a response whose media type is not one of the endpoint's.
  * @param {string} mediaType
  * @returns {Failure}
  */
 export function unexpectedType(mediaType) {
   return {
-    title: "That was not an answer",
-    advice: "Something other than the endpoint replied, perhaps a sign-in page or a proxy.",
+    title: "Unexpected response",
+    advice: "It did not come from the endpoint, but perhaps from a sign-in page or a proxy.",
     message: "",
     detail: mediaType ? `Content-Type ${mediaType}` : "no Content-Type",
     needsKey: false,
   };
 }
 
-/** What an ending other than the usual one means; nothing for the usual one. @type {Record<string, string>} */
+/** Notes on endings other than `stop`. @type {Record<string, string>} */
 const FINISH_NOTES = {
-  length: "Cut by the token limit: the answer is not complete.",
-  content_filter: "Stopped by the content filter: the rest of the answer was withheld.",
-  tool_calls: "The model asked for a tool, and this page has none to offer.",
+  length: "The token limit was reached. The answer is incomplete.",
+  content_filter: "Stopped by the content filter. The rest of the answer was withheld.",
+  tool_calls: "The model called a tool, which this page does not support.",
 };
 
 /**
  * @param {string} reason the answer's `finish_reason`
- * @returns {string} what to tell about it, or ""
+ * @returns {string} a note to show, or ""
  */
 export function finishNote(reason) {
   if (reason === "stop" || reason === "") return "";
-  return Object.hasOwn(FINISH_NOTES, reason) ? (FINISH_NOTES[reason] ?? "") : `The model ended the answer for another reason: ${reason}.`;
+  return Object.hasOwn(FINISH_NOTES, reason) ? (FINISH_NOTES[reason] ?? "") : `The model ended the answer with reason ${reason}.`;
 }
 
 /**
- * How long the service asks to wait. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ * Read how long to wait before a retry. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  * @param {Headers} headers
  * @param {number} now milliseconds since the epoch
  * @returns {number | null} in seconds
@@ -176,9 +176,9 @@ export function retryAfter(headers, now) {
  * @returns {string} such as "1 second", "12 seconds" or "3 minutes"
  */
 function seconds(count) {
-  const whole = Math.max(1, Math.ceil(count));
-  if (whole < 120) return whole === 1 ? "1 second" : `${whole} seconds`;
-  return `${Math.ceil(whole / 60)} minutes`;
+  const rounded = Math.max(1, Math.ceil(count));
+  if (rounded < 120) return rounded === 1 ? "1 second" : `${rounded} seconds`;
+  return `${Math.ceil(rounded / 60)} minutes`;
 }
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-/** Keeps the newest words in view, until the reader scrolls away from them. */
+/** Keep the newest text in view until the user scrolls up. */
 
 import { byId } from "./elements.js";
 
@@ -19,13 +19,13 @@ export class Follow {
     });
   }
 
-  /** Goes to the end, and stays there from now on. */
+  /** Scroll to the end and follow from now on. */
   toEnd() {
     this.#isFollowing = true;
     this.keepUp();
   }
 
-  /** To be called when the conversation has grown. */
+  /** Scroll if following; call it when the conversation has grown. */
   keepUp() {
     if (this.#isFollowing) scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
     this.#button.hidden = this.#isFollowing || this.#left() < NEAR;

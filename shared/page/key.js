@@ -1,5 +1,5 @@
 // @ts-check
-/** The caller's key: kept in this tab, sent to this endpoint, shown nowhere. */
+/** The caller's key: stored in this tab only, sent to this endpoint only, never displayed. */
 
 import { announce, byId } from "./elements.js";
 
@@ -14,7 +14,7 @@ export class Key {
   #forget = byId("key-forget", HTMLButtonElement);
   #onChange;
 
-  /** @param {() => void} onChange called when the key has been entered, changed or forgotten */
+  /** @param {() => void} onChange called when the key was entered, changed or removed */
   constructor(onChange) {
     this.#onChange = onChange;
     this.#button.addEventListener("click", () => this.ask());
@@ -35,10 +35,10 @@ export class Key {
   }
 
   /**
-   * Shows the field.
+   * Open the dialog.
    * @param {string} [why]
    */
-  ask(why = "Some deployments ask their callers for a key; others need none.") {
+  ask(why = "Some deployments require a key, others do not.") {
     byId("key-why", HTMLElement).textContent = why;
     this.#say("");
     this.#forget.hidden = this.#value === "";
@@ -49,7 +49,7 @@ export class Key {
   #save() {
     const value = this.#field.value.trim();
     if (value === "") return this.#say("Enter a key first.");
-    if (!/^[\x21-\x7e]+$/.test(value)) return this.#say("A key has no spaces, and no letters beyond the English ones.");
+    if (!/^[\x21-\x7e]+$/.test(value)) return this.#say("A key contains only ASCII letters, digits and punctuation, no spaces.");
     this.#keep(value);
   }
 
@@ -67,11 +67,11 @@ export class Key {
       if (value === "") sessionStorage.removeItem(NAME);
       else sessionStorage.setItem(NAME, value);
     } catch {
-      // The browser keeps nothing for this page; then the key lasts until it is reloaded.
+      // Storage is blocked: the key is kept until the page is reloaded.
     }
     this.#label();
     this.#dialog.close();
-    announce(value === "" ? "The key is forgotten." : "The key is kept in this tab.");
+    announce(value === "" ? "Key removed." : "Key saved for this tab.");
     this.#onChange();
   }
 

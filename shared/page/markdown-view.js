@@ -1,17 +1,17 @@
 // @ts-check
 /**
- * A growing Markdown text on the screen. Blocks that can't change any more are rendered once and stay; only the last one
- * is rendered again as it grows, so the cost of a step does not grow with the answer, and selections survive.
+ * A view of a growing Markdown text. Blocks that can no longer change are rendered once; only the last block is rendered
+ * again as it grows. So the cost of a step does not grow with the answer, and selections persist.
  */
 
 import { blocks, render } from "./markdown.js";
 
-/** The last line while it could still become a heading, a rule, a fence or the next item of the list before it. */
+/** A last line that could still become a heading, a rule, a fence or a list item. */
 const UNDECIDED_LINE = /(?:^|\n)[ \t]*(?:[-*+_=#>|`~]+|\d{1,9}[.)]?)[ \t]*$/;
 
 export class MarkdownView {
   #container;
-  /** How much of the text is rendered for good. */
+  /** Length of the text whose rendering is final. */
   #settled = 0;
   /** The nodes of the last block. @type {ChildNode[]} */
   #last = [];
@@ -23,16 +23,16 @@ export class MarkdownView {
   }
 
   /**
-   * @param {string} text the text so far; always an extension of the one before
-   * @param {{isWhole: boolean}} options whether the text is complete
+   * @param {string} text the text so far; always an extension of the previous one
+   * @param {{isComplete: boolean}} options whether the text is complete
    */
-  show(text, { isWhole }) {
+  show(text, { isComplete }) {
     text = text.replace(/\r\n?/g, "\n");
     let rest = text.slice(this.#settled);
-    let tokens = blocks(isWhole ? rest : mend(rest));
+    let tokens = blocks(isComplete ? rest : closeOpenMarkup(rest));
     this.#hasReferences ||= Object.keys(tokens.links).length > 0;
-    if (isWhole && this.#hasReferences) {
-      this.#startOver(); // a definition may come after what refers to it
+    if (isComplete && this.#hasReferences) {
+      this.#startOver(); // a link's definition may follow its use
       rest = text;
       tokens = blocks(rest);
     }
@@ -45,7 +45,7 @@ export class MarkdownView {
       this.#settled += source.length;
       tokens.splice(0, settled.length);
     }
-    const fragment = render(tokens, { isGrowing: !isWhole });
+    const fragment = render(tokens, { isGrowing: !isComplete });
     this.#last = [...fragment.childNodes];
     this.#container.append(fragment);
   }
@@ -64,12 +64,12 @@ export class MarkdownView {
 }
 
 /**
- * Text that is cut somewhere, such that it looks as it will when the rest is there: what is undecided is left out, and
- * bold and code that were begun in the last paragraph are ended.
+ * Complete a text that is cut off, so that it looks as it will with the rest: drop an undecided last line, and close bold
+ * and code that were opened in the last paragraph.
  * @param {string} text
  * @returns {string}
  */
-export function mend(text) {
+function closeOpenMarkup(text) {
   const fences = text.match(/^ {0,3}(?:```|~~~)/gm)?.length ?? 0;
   if (fences % 2 === 1) return text.replace(/\n[ \t]*[`~]{1,2}$/, "\n");
   const decided = text.replace(UNDECIDED_LINE, "");

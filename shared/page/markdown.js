@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Markdown -> elements that are safe to show. The text is a model's, so it is treated as hostile, three times over:
- * raw HTML is shown as the text that it is, DOMPurify keeps a short list of elements and attributes, and the page's
- * Content-Security-Policy lets nothing else run or load. Pictures become links: nothing is fetched because of an answer.
+ * Convert Markdown to elements that are safe to show. The text comes from a model and is treated as hostile, with three
+ * defences: raw HTML is shown as text, DOMPurify allows a short list of elements and attributes, and the page's
+ * Content-Security-Policy blocks everything else. Images become links: an answer never causes a request.
  */
 
 import hljs from "./vendor/highlight.min.js";
@@ -11,12 +11,12 @@ import "./vendor/purify.min.js";
 import { copyButton } from "./copy.js";
 import { make } from "./elements.js";
 
-/** Larger code is shown without colours: they would cost more than they tell. */
-const MOST_HIGHLIGHTED = 60_000;
-/** As long as it grows, and is coloured anew with every step. */
-const MOST_HIGHLIGHTED_OFTEN = 8_000;
-/** Raw HTML that means the same as Markdown would, and can't do more. */
-const HARMLESS_TAG = /^<\/?(?:b|br|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
+/** Code blocks longer than this (in characters) are not highlighted: it would take too long. */
+const MAX_HIGHLIGHTED = 60_000;
+/** The same while the block grows, because it is highlighted again with every step. */
+const MAX_HIGHLIGHTED_WHILE_GROWING = 8_000;
+/** Raw HTML tags that are equivalent to Markdown formatting, without attributes. */
+const SAFE_TAG = /^<\/?(?:b|br|del|em|i|kbd|mark|s|strong|sub|sup|u)\s*\/?>$/i;
 
 const SAFE = {
   ALLOWED_TAGS: [
@@ -25,7 +25,7 @@ const SAFE = {
   ],
   ALLOWED_ATTR: ["align", "class", "href", "start", "title"],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
-  ADD_URI_SAFE_ATTR: ["align", "start"], // these hold no address; of the rest, DOMPurify knows it
+  ADD_URI_SAFE_ATTR: ["align", "start"], // not URLs; DOMPurify already knows the others
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: /** @type {const} */ (true),
@@ -35,7 +35,7 @@ const marked = new Marked({
   gfm: true,
   renderer: {
     heading({ tokens, depth }) {
-      const level = Math.min(depth + 2, 6); // the page's own headings are above
+      const level = Math.min(depth + 2, 6); // levels 1 and 2 are the page's own
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
     },
     code({ text, lang = "" }) {
@@ -43,11 +43,11 @@ const marked = new Marked({
       return `<pre><code class="language-${escapeHtml(language)}">${escapeHtml(text)}</code></pre>\n`;
     },
     html({ text, block }) {
-      if (HARMLESS_TAG.test(text.trim())) return text;
+      if (SAFE_TAG.test(text.trim())) return text;
       return block ? `<p class="raw">${escapeHtml(text.trimEnd())}</p>\n` : escapeHtml(text);
     },
     text({ text, tokens }) {
-      // NOTE: marked would leave what stands inside a raw <kbd> or <script> as it is.
+      // NOTE: marked does not escape text inside a raw <kbd> or <script>.
       return tokens ? this.parser.parseInline(tokens) : text.replace(/&(?!#?\w{1,32};)|[<>"']/g, escapeHtml);
     },
     image({ href, text }) {
@@ -67,40 +67,40 @@ DOMPurify.addHook("afterSanitizeAttributes", (element) => {
 });
 
 /**
- * The blocks that a text consists of, in order; joined, their `raw` is the text.
- * @param {string} text with LF as its only line end
+ * Split a text into blocks, in order; their `raw` texts, joined, are the text.
+ * @param {string} text with LF as the only line ending
  */
 export function blocks(text) {
   return marked.lexer(text);
 }
 
 /**
- * @param {import("./vendor/marked.esm.js").Token[]} tokens blocks, as `blocks` gives them
- * @param {{isGrowing?: boolean}} [options] whether this will be rendered again, with more
+ * @param {import("./vendor/marked.esm.js").Token[]} tokens blocks, as returned by `blocks`
+ * @param {{isGrowing?: boolean}} [options] whether the text is incomplete and will be rendered again
  * @returns {DocumentFragment}
  */
 export function render(tokens, { isGrowing = false } = {}) {
   const fragment = DOMPurify.sanitize(marked.parser(tokens), SAFE);
-  for (const pre of fragment.querySelectorAll("pre")) frameCode(pre, isGrowing ? MOST_HIGHLIGHTED_OFTEN : MOST_HIGHLIGHTED);
+  for (const pre of fragment.querySelectorAll("pre")) frameCode(pre, isGrowing ? MAX_HIGHLIGHTED_WHILE_GROWING : MAX_HIGHLIGHTED);
   for (const table of fragment.querySelectorAll("table")) {
     const frame = make("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" });
     table.replaceWith(frame);
     frame.append(table);
   }
-  for (const block of fragment.children) block.setAttribute("dir", "auto"); // right to left where its first letter is
+  for (const block of fragment.children) block.setAttribute("dir", "auto"); // right to left when its first letter is
   return fragment;
 }
 
 /**
- * Colours a block of code, names its language and puts the button above it that copies it.
+ * Highlight a code block, and add a header with its language and a copy button.
  * @param {HTMLPreElement} pre
- * @param {number} most larger code stays as it is
+ * @param {number} limit code with more characters is not highlighted
  */
-function frameCode(pre, most) {
+function frameCode(pre, limit) {
   const code = pre.querySelector("code") ?? pre;
   const text = code.textContent ?? "";
   const language = /language-(\S+)/.exec(code.className)?.[1] ?? "";
-  if (text.length <= most && hljs.getLanguage(language) !== undefined) {
+  if (text.length <= limit && hljs.getLanguage(language) !== undefined) {
     code.replaceChildren(spans(hljs.highlight(text, { language, ignoreIllegals: true }).value));
   }
   const name = hljs.getLanguage(language)?.name?.split(",", 1)[0] ?? language;
@@ -113,13 +113,13 @@ function frameCode(pre, most) {
   frame.append(pre);
 }
 
-/** All that highlight.js writes besides text. */
+/** All the markup that highlight.js produces. */
 const SPAN = /<span class="([\w -]*)">|<\/span>|&(amp|lt|gt|quot|#x27);/g;
 /** @type {Record<string, string>} */
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
 
 /**
- * Coloured code as elements. Not parsed as HTML: what is no span of highlight.js can only become text.
+ * Convert highlight.js output to elements without parsing it as HTML: everything but its spans becomes text.
  * @param {string} html
  * @returns {DocumentFragment}
  */

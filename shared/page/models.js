@@ -1,5 +1,5 @@
 // @ts-check
-/** The choice of model: there when the endpoint lists some, and gone when it doesn't. */
+/** The model menu: shown when the endpoint lists models, hidden otherwise. */
 
 import { listModels } from "./ask.js";
 import { byId, make } from "./elements.js";
@@ -9,15 +9,15 @@ export class Models {
   #select = byId("model", HTMLSelectElement);
   #field = byId("model-field", HTMLElement);
 
-  /** The chosen name; "" leaves the choice to the deployment. */
+  /** The selected name; "" for the default model. */
   get chosen() {
     return this.#field.hidden ? "" : this.#select.value;
   }
 
   /**
-   * Asks the endpoint for its models.
+   * Load the list of models.
    * @param {string} key
-   * @returns {Promise<boolean>} whether the endpoint asked for a key, or for another one
+   * @returns {Promise<boolean>} whether the endpoint requires a key, or another one
    */
   async load(key) {
     const before = this.chosen;

@@ -1,25 +1,26 @@
 // @ts-check
 /**
- * Text arrives in bursts and is read evenly: how much of it to show at which moment. Pure: the caller brings the clock.
+ * Text arrives in bursts and should appear evenly: compute how much of it to show at a given time. Pure: the caller passes
+ * the time.
  *
- * Between two arrivals the speed is constant, and chosen so that what waits lasts until the next arrival is due; so bursts
- * of any size flow out evenly, and the more waits, the faster it goes. It never waits for more than `MOST_LAG_MS`.
+ * Between two arrivals the speed is constant, and chosen so that the backlog lasts until the next arrival is due: bursts of
+ * any size appear evenly, and a larger backlog is shown faster. Text is never delayed by more than `MAX_LAG_MS`.
  */
 
-/** One step of the reveal; about thirty a second is as smooth to the reader as sixty, at half the work. */
+/** One step. About 30 steps a second look as smooth as 60, at half the work. */
 export const FRAME_MS = 33;
-/** Arrivals nearer to each other than this are one. */
+/** Arrivals closer together than this count as one. */
 const SAME_ARRIVAL_MS = 25;
-const LEAST_LAG_MS = 160;
-const MOST_LAG_MS = 1500;
-/** Faster than this (characters a millisecond) only when the lag would grow beyond `MOST_LAG_MS`. */
+const MIN_LAG_MS = 160;
+const MAX_LAG_MS = 1500;
+/** In characters per millisecond; exceeded only when the lag would grow beyond `MAX_LAG_MS`. */
 const EASY_SPEED = 1.2;
-/** How long what is left takes once the answer has ended. */
+/** Time to show the backlog once the answer has ended. */
 const LAST_LAG_MS = 500;
-/** A gap that is about to be outlasted is better than one that is just missed. */
+/** Expect gaps a little longer than measured, so that the backlog does not run out just before the next arrival. */
 const MARGIN = 1.25;
-/** A word longer than this is shown in parts. */
-const LONGEST_WORD = 24;
+/** Longer words are shown in parts. */
+const MAX_WORD_LENGTH = 24;
 
 export class Pacer {
   #received = 0;
@@ -32,18 +33,18 @@ export class Pacer {
   #lastStep = null;
   #hasEnded = false;
 
-  /** Whether everything that arrived is shown. */
+  /** Whether everything received is shown. */
   get isIdle() {
     return this.#shown >= this.#received;
   }
 
   /**
-   * @param {number} received how many characters there are by now
+   * @param {number} received the number of characters received so far
    * @param {number} now in milliseconds
    */
   arrive(received, now) {
     if (this.#lastArrival !== null && now - this.#lastArrival > SAME_ARRIVAL_MS) {
-      const gap = Math.min(now - this.#lastArrival, MOST_LAG_MS);
+      const gap = Math.min(now - this.#lastArrival, MAX_LAG_MS);
       this.#lagMs += (gap * MARGIN - this.#lagMs) * 0.4;
     }
     if (this.isIdle) this.#lastStep = now;
@@ -52,12 +53,12 @@ export class Pacer {
     this.#choose();
   }
 
-  /** Everything that arrived is on the screen: the last word was shown whole, ahead of its time. */
+  /** Count everything received as shown: the last word was completed ahead of time. */
   catchUp() {
     this.#shown = this.#received;
   }
 
-  /** Nothing more will arrive. */
+  /** Signal that nothing more will arrive. */
   end() {
     this.#hasEnded = true;
     this.#choose();
@@ -65,10 +66,10 @@ export class Pacer {
 
   /**
    * @param {number} now in milliseconds
-   * @returns {number} how many characters to show
+   * @returns {number} the number of characters to show
    */
   advance(now) {
-    const first = this.#shown === 0 && this.#received > 0 ? 1 : 0; // the first word waits for nobody
+    const first = this.#shown === 0 && this.#received > 0 ? 1 : 0; // the first character is shown without delay
     const passed = this.#lastStep === null ? 0 : now - this.#lastStep;
     this.#lastStep = now;
     this.#shown = Math.min(this.#received, Math.max(first, this.#shown + passed * this.#speed));
@@ -77,26 +78,26 @@ export class Pacer {
 
   #choose() {
     const waiting = this.#received - this.#shown;
-    const usual = this.#hasEnded ? LAST_LAG_MS : Math.max(LEAST_LAG_MS, this.#lagMs);
+    const usual = this.#hasEnded ? LAST_LAG_MS : Math.max(MIN_LAG_MS, this.#lagMs);
     const easy = Math.max(usual, waiting / EASY_SPEED);
-    const speed = waiting / Math.min(easy, this.#hasEnded ? Math.max(LAST_LAG_MS, MOST_LAG_MS / 2) : MOST_LAG_MS);
+    const speed = waiting / Math.min(easy, this.#hasEnded ? Math.max(LAST_LAG_MS, MAX_LAG_MS / 2) : MAX_LAG_MS);
     this.#speed = this.#hasEnded ? Math.max(speed, this.#speed) : speed;
   }
 }
 
 /**
- * The end of the word that `index` falls in, so that words appear whole.
+ * Return the end of the word at `index`, so that words do not appear in parts.
  * @param {string} text
  * @param {number} index
  * @returns {number} at least `index`
  */
 export function endOfWord(text, index) {
   if (index <= 0 || index >= text.length) return Math.max(0, Math.min(index, text.length));
-  const limit = Math.min(text.length, index + LONGEST_WORD);
+  const limit = Math.min(text.length, index + MAX_WORD_LENGTH);
   for (let end = index; end < limit; end += 1) {
     if (/\s/.test(text.charAt(end))) return end;
   }
   if (limit === text.length) return limit;
   const code = text.charCodeAt(index);
-  return code >= 0xdc00 && code <= 0xdfff ? index + 1 : index; // never half of a surrogate pair
+  return code >= 0xdc00 && code <= 0xdfff ? index + 1 : index; // never split a surrogate pair
 }

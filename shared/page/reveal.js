@@ -1,13 +1,13 @@
 // @ts-check
-/** Shows a growing text step by step, at the pace of `Pacer`: at once where motion is unwelcome or nobody looks. */
+/** Show a growing text step by step, paced by `Pacer`; at once with reduced motion or on a hidden page. */
 
 import { FRAME_MS, Pacer, endOfWord } from "./pacing.js";
 
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
-/** A step may take this share of the time, so that long blocks never make the page sluggish. */
-const MOST_WORK = 0.25;
-/** A page that nobody sees gets no frames. */
-const UNSEEN_STEP_MS = 500;
+/** Maximum share of the time spent on steps, so that long blocks do not make the page sluggish. */
+const MAX_WORK_SHARE = 0.25;
+/** A hidden page gets no animation frames. */
+const HIDDEN_STEP_MS = 500;
 
 export class Reveal {
   #show;
@@ -23,7 +23,7 @@ export class Reveal {
   /** @type {PromiseWithResolvers<void>} */
   #done = Promise.withResolvers();
 
-  /** @param {(text: string, options: {isWhole: boolean}) => void} show called with ever longer beginnings of the text */
+  /** @param {(text: string, options: {isComplete: boolean}) => void} show called with increasingly long prefixes of the text */
   constructor(show) {
     this.#show = show;
   }
@@ -36,8 +36,8 @@ export class Reveal {
   }
 
   /**
-   * Nothing more will come.
-   * @param {{atOnce?: boolean}} [options] whether what is left is shown without any pacing
+   * Signal that nothing more will come.
+   * @param {{atOnce?: boolean}} [options] whether the rest is shown without pacing
    * @returns {Promise<void>} resolved when everything is shown
    */
   end({ atOnce = false } = {}) {
@@ -48,7 +48,7 @@ export class Reveal {
     return this.#done.promise;
   }
 
-  /** No more pacing: what has arrived is shown now. */
+  /** Stop pacing, and show everything received. */
   hurry() {
     if (this.#hasEnded) this.#finish();
     this.#isHurried = true;
@@ -57,7 +57,7 @@ export class Reveal {
   #plan() {
     if (this.#isFinished || this.#frame !== 0) return;
     this.#frame = requestAnimationFrame((now) => this.#step(now));
-    this.#timer = window.setTimeout(() => this.#step(performance.now()), UNSEEN_STEP_MS);
+    this.#timer = window.setTimeout(() => this.#step(performance.now()), HIDDEN_STEP_MS);
   }
 
   /** @param {number} now */
@@ -69,12 +69,12 @@ export class Reveal {
     const isAtOnce = this.#isHurried || lessMotion.matches || document.hidden;
     const length = isAtOnce ? this.#text.length : endOfWord(this.#text, this.#pacer.advance(now));
     if (this.#hasEnded && length >= this.#text.length) return this.#finish();
-    if (length >= this.#text.length) this.#pacer.catchUp(); // or the rest that follows would count as time to show more in
+    if (length >= this.#text.length) this.#pacer.catchUp(); // or the pause that follows would count as time to show more in
     if (length > this.#shown) {
       this.#shown = length;
-      this.#show(this.#text.slice(0, length), { isWhole: false });
+      this.#show(this.#text.slice(0, length), { isComplete: false });
       const work = performance.now() - now;
-      this.#nextStep = now + Math.max(FRAME_MS, work / MOST_WORK) - 4; // a display's frame is never exactly on time
+      this.#nextStep = now + Math.max(FRAME_MS, work / MAX_WORK_SHARE) - 4; // frames are never exactly on time
     }
     if (this.#shown < this.#text.length || this.#hasEnded) this.#plan();
   }
@@ -84,7 +84,7 @@ export class Reveal {
     this.#isFinished = true;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
-    this.#show(this.#text, { isWhole: true });
+    this.#show(this.#text, { isComplete: true });
     this.#done.resolve();
   }
 }

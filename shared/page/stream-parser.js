@@ -1,28 +1,28 @@
 // @ts-check
 /**
- * Text that arrives in arbitrary pieces -> what it says. Two incremental decoders, both pure: no network, no clock, no DOM.
+ * Two incremental decoders for text that arrives in arbitrary pieces. Both are pure: no network, no clock, no DOM.
  *
  * SSE: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
- * NDJSON: one JSON value a line, every line ends in LF; https://jsonlines.org
+ * NDJSON: one JSON value per line, every line ends in LF; https://jsonlines.org
  *
- * Both take text that is already decoded from UTF-8 (by a `TextDecoder` that streams, which also drops the byte order
- * mark). What has no end yet is kept for the next piece, and what never gets one is never told.
+ * Both take text already decoded from UTF-8 (by a streaming `TextDecoder`, which also removes the byte order mark). An
+ * incomplete line or event is kept for the next piece, and discarded when the stream ends.
  */
 
-/** The longest line, and the longest event, that is waited for: beyond it the sender is broken or hostile. */
-export const MOST_CHARACTERS = 8 * 1024 * 1024;
+/** Maximum length of a line and of an event. A longer one means that the sender is broken or hostile. */
+export const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-/** The stream is not what it says it is. */
+/** The stream does not have the format of its media type. */
 export class MalformedStream extends Error {}
 
-/** Cuts text into lines that end in LF, CR or CRLF; a CR ends its line at once, and an LF that follows is swallowed. */
+/** Splits text into lines that end in LF, CR or CRLF. A CR ends its line at once; an LF that follows it is skipped. */
 class Lines {
   #rest = "";
   #afterCarriageReturn = false;
 
   /**
    * @param {string} text the next piece
-   * @returns {Generator<string, void, void>} every line that is complete by now, without its end
+   * @returns {Generator<string, void, void>} every complete line, without its ending
    */
   *feed(text) {
     const end = /\r\n?|\n/g;
@@ -36,7 +36,7 @@ class Lines {
       yield line;
     }
     this.#rest += text.slice(start);
-    if (this.#rest.length > MOST_CHARACTERS) throw new MalformedStream("A line of the stream is too long.");
+    if (this.#rest.length > MAX_CHARACTERS) throw new MalformedStream("A line of the stream is too long.");
   }
 }
 
@@ -47,12 +47,12 @@ export class SseDecoder {
   #event = "";
   #data = "";
   #id = "";
-  /** The reconnection time that the stream asked for, in milliseconds. @type {number | null} */
+  /** The reconnection time set by the stream, in milliseconds. @type {number | null} */
   retryMs = null;
 
   /**
    * @param {string} text the next piece of the stream
-   * @returns {Generator<ServerSentEvent, void, void>} the events that are complete by now
+   * @returns {Generator<ServerSentEvent, void, void>} the events completed by this piece
    */
   *feed(text) {
     for (const line of this.#lines.feed(text)) {
@@ -77,7 +77,7 @@ export class SseDecoder {
         break;
       case "data":
         this.#data += value + "\n";
-        if (this.#data.length > MOST_CHARACTERS) throw new MalformedStream("An event of the stream is too long.");
+        if (this.#data.length > MAX_CHARACTERS) throw new MalformedStream("An event of the stream is too long.");
         break;
       case "id":
         if (!value.includes("\0")) this.#id = value;
@@ -85,7 +85,7 @@ export class SseDecoder {
       case "retry":
         if (/^[0-9]+$/.test(value)) this.retryMs = Number(value);
         break;
-      default: // a comment (its name is empty) or a field that the specification tells to ignore
+      default: // a comment (its name is empty), or a field to be ignored according to the specification
     }
   }
 }
@@ -95,7 +95,7 @@ export class NdjsonDecoder {
 
   /**
    * @param {string} text the next piece of the stream
-   * @returns {Generator<unknown, void, void>} the values that are complete by now; throws `MalformedStream`
+   * @returns {Generator<unknown, void, void>} the values completed by this piece; throws `MalformedStream`
    */
   *feed(text) {
     for (const line of this.#lines.feed(text)) {

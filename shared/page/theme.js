@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Light or dark: the system's choice until the reader makes another, which this browser then remembers. A classic script,
- * so that it runs before the first paint.
+ * The theme: the system's until the user chooses another, which is stored in this browser. A classic script, so that it
+ * runs before the first paint.
  */
 (() => {
   const NAME = "streaming-endpoint-theme";
@@ -23,7 +23,7 @@
       if (theme === (systemIsDark.matches ? "dark" : "light")) localStorage.removeItem(NAME);
       else localStorage.setItem(NAME, theme);
     } catch {
-      // The browser keeps nothing for this page; then the choice lasts until it is reloaded.
+      // Storage is blocked: the choice is kept until the page is reloaded.
     }
   }
 
@@ -34,9 +34,9 @@
   function label() {
     const button = document.getElementById("theme-button");
     if (button === null) return;
-    const words = `Switch to the ${current() === "dark" ? "light" : "dark"} theme`;
-    button.setAttribute("aria-label", words);
-    button.title = words;
+    const text = `Switch to the ${current() === "dark" ? "light" : "dark"} theme`;
+    button.setAttribute("aria-label", text);
+    button.title = text;
   }
 
   const chosen = remembered();

@@ -1,5 +1,5 @@
 // @ts-check
-/** One question and its answer on the screen: text, reasoning, steps, how it ended, what it took. */
+/** The view of one question and its answer: text, reasoning, steps, ending, timing and usage. */
 
 import { copyButton } from "./copy.js";
 import { icon, make, quietButton } from "./elements.js";
@@ -7,9 +7,9 @@ import { MarkdownView } from "./markdown-view.js";
 import { Reveal } from "./reveal.js";
 
 /** @typedef {import("./failures.js").Failure} Failure */
-/** @typedef {{firstMs: number | null, totalMs: number, isWhole: boolean, model: string, usage: import("./ask.js").Usage | null}} Measure */
+/** @typedef {{firstMs: number | null, totalMs: number, isComplete: boolean, model: string, usage: import("./ask.js").Usage | null}} Measure */
 
-/** A wait longer than this is counted aloud. */
+/** After this time the wait is shown in seconds. */
 const LONG_WAIT_MS = 3000;
 
 export class TurnView {
@@ -48,7 +48,7 @@ export class TurnView {
   }
 
   /**
-   * Says what is being waited for, and for how long already.
+   * Show what the view is waiting for, and for how long.
    * @param {string} what
    */
   wait(what) {
@@ -61,14 +61,14 @@ export class TurnView {
     }, 1000);
   }
 
-  /** @param {string} piece of the answer */
+  /** @param {string} piece the next piece of the answer */
   addText(piece) {
     if (this.#text.childElementCount === 0) this.wait("Writing");
     this.#reasoning?.end();
     this.#reveal.add(piece);
   }
 
-  /** @param {string} piece of the model's reasoning */
+  /** @param {string} piece the next piece of the model's reasoning */
   addReasoning(piece) {
     if (this.#reasoning === null) {
       this.#reasoning = new Reasoning();
@@ -84,13 +84,13 @@ export class TurnView {
    */
   addStep(name, status) {
     this.#stepStates.set(name, status);
-    const said = [...this.#stepStates].map(([step, state]) => `${words(step)}: ${words(state)}`);
+    const states = [...this.#stepStates].map(([step, state]) => `${words(step)}: ${words(state)}`);
     this.#steps.hidden = false;
-    this.#steps.replaceChildren(icon("step"), make("span", {}, said.join(" · ")));
+    this.#steps.replaceChildren(icon("step"), make("span", {}, states.join(" · ")));
   }
 
   /**
-   * The answer has ended, in whatever way.
+   * Show how the answer ended.
    * @param {{measure: Measure, note?: string, failure?: Failure | null, atOnce: boolean, onRetry: () => void, text: string}} ending
    */
   async end({ measure, note = "", failure = null, atOnce, onRetry, text }) {
@@ -109,23 +109,23 @@ export class TurnView {
     this.#answer.removeAttribute("aria-busy");
   }
 
-  /** Shows at once what has arrived. */
+  /** Show everything received at once. */
   hurry() {
     this.#reveal.hurry();
   }
 
-  /** @returns {string} the answer as a screen reader is to say it */
+  /** @returns {string} the answer as text for screen readers */
   spokenText() {
     return this.#text.innerText;
   }
 
-  /** Another question follows: only the last one can be asked again. */
+  /** Remove the retry button: only the last question can be asked again. */
   noLongerLast() {
     this.#foot.querySelector(".retry")?.remove();
   }
 }
 
-/** The model's reasoning, folded; its text is only rendered while it is open. */
+/** The model's reasoning, collapsed; its text is rendered only while it is open. */
 class Reasoning {
   #summary = make("summary", {}, "Reasoning");
   #body = make("div", { class: "prose" });
@@ -159,23 +159,23 @@ class Reasoning {
     this.#isPlanned = true;
     setTimeout(() => {
       this.#isPlanned = false;
-      this.#view.show(this.#text, { isWhole: this.#hasEnded });
+      this.#view.show(this.#text, { isComplete: this.#hasEnded });
     }, 150);
   }
 }
 
 /**
  * @param {Failure} failure
- * @param {boolean} hasText whether a part of the answer is above
+ * @param {boolean} hasText whether part of the answer is shown above
  * @returns {HTMLElement}
  */
 function failureBox({ title, advice, message, detail }, hasText) {
   const box = make("div", { class: "failure" }, icon("alert"));
   const lead = hasText && !title.includes("incomplete") ? "The answer above is incomplete. " : "";
-  const says = make("div", {}, make("h3", {}, title), make("p", {}, lead + advice));
-  if (message !== "") says.append(make("p", { class: "told" }, message));
-  if (detail !== "") says.append(make("p", { class: "detail" }, detail));
-  box.append(says);
+  const content = make("div", {}, make("h3", {}, title), make("p", {}, lead + advice));
+  if (message !== "") content.append(make("p", { class: "message" }, message));
+  if (detail !== "") content.append(make("p", { class: "detail" }, detail));
+  box.append(content);
   return box;
 }
 
@@ -183,10 +183,10 @@ function failureBox({ title, advice, message, detail }, hasText) {
  * @param {Measure} measure
  * @returns {HTMLElement[]}
  */
-function measureWords({ firstMs, totalMs, isWhole, model, usage }) {
+function measureWords({ firstMs, totalMs, isComplete, model, usage }) {
   const parts = model === "" ? [] : [model];
-  if (firstMs !== null && !isWhole) parts.push(`first word after ${seconds(firstMs)}`);
-  parts.push(isWhole ? `whole answer after ${seconds(totalMs)}` : `${seconds(totalMs)} in all`);
+  if (firstMs !== null && !isComplete) parts.push(`first word after ${seconds(firstMs)}`);
+  parts.push(isComplete ? `complete answer after ${seconds(totalMs)}` : `${seconds(totalMs)} total`);
   if (usage !== null) {
     parts.push(`${number(usage.input)} tokens in${usage.cached > 0 ? ` (${number(usage.cached)} cached)` : ""}`);
     parts.push(`${number(usage.output)} out${usage.reasoning > 0 ? ` (${number(usage.reasoning)} reasoning)` : ""}`);

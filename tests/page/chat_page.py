@@ -1,4 +1,4 @@
-"""The page as a test handles it: what a reader does and sees, in the words of the tests."""
+"""The page as the tests use it: what a user does and sees."""
 
 import json
 from itertools import pairwise
@@ -32,9 +32,9 @@ class ChatPage:
         self.page = page
         self.url = url
         self.problems: list[str] = []
-        """Uncaught errors, and what the Content-Security-Policy had to prevent."""
+        """Uncaught errors, and violations of the Content-Security-Policy."""
         self.requested: list[str] = []
-        """The address of every request of this tab."""
+        """The URL of every request of this tab."""
         page.set_default_timeout(8000)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", lambda message: self._heard(message.type, message.text))
@@ -45,45 +45,45 @@ class ChatPage:
             self.problems.append(text)
 
     def open(self) -> "ChatPage":
-        """Until it can be used."""
+        """Open the page and wait until it is usable."""
         self.page.goto(self.url)
         self.page.wait_for_function("document.getElementById('theme-button').title !== ''")
         self.page.wait_for_load_state("load")
         return self
 
-    # What a reader does.
+    # Actions.
 
     def ask(self, question: str) -> None:
-        """Types the question and sends it."""
+        """Type a question and send it."""
         self.question.fill(question)
         self.question.press("Enter")
 
     def ask_and_wait(self, question: str) -> str:
-        """The whole answer, as it stands on the screen."""
+        """Ask, and return the complete answer as it is displayed."""
         before = self.ended.count()
         self.ask(question)
         self.wait_for_end(before + 1)
         return self.text
 
     def wait_for_end(self, count: int = 1) -> None:
-        """Until so many answers have ended, in whatever way, and the page is ready for the next question."""
+        """Wait until `count` answers have ended, in any way, and the page is ready for the next question."""
         self.ended.nth(count - 1).wait_for()
         self.send.wait_for()
 
     def wait_for_words(self, count: int = 1) -> None:
-        """Until the last answer has begun to appear."""
+        """Wait until `count` characters of the last answer are displayed."""
         self.page.wait_for_function(
             "(count) => ([...document.querySelectorAll('.text')].at(-1)?.textContent ?? '').length >= count", arg=count
         )
 
     def wait_for_text(self, text: str) -> None:
-        """Until an answer says this."""
+        """Wait until an answer contains `text`."""
         self.page.locator(".text", has_text=text).wait_for()
 
     def answer_with(
         self, body: str, *, status: int = 200, media_type: str = "application/x-ndjson", **more: str
     ) -> None:
-        """Answers the next questions in the endpoint's stead."""
+        """Answer the next questions in place of the endpoint."""
         headers = {"content-type": media_type} | {name.replace("_", "-"): value for name, value in more.items()}
 
         def fulfil(route: Route) -> None:
@@ -93,27 +93,27 @@ class ChatPage:
         self.page.route("**/chat", fulfil)
 
     def sample(self) -> None:
-        """From now on, notes at every frame how long the last answer is."""
+        """Record the length of the last answer at every frame from now on."""
         self.page.evaluate(SAMPLE)
 
     def samples(self) -> list[tuple[float, int]]:
-        """The moments at which the answer grew, and its lengths then."""
+        """Stop recording. Return the times at which the answer grew, and its lengths."""
         found = self.page.evaluate("() => { cancelAnimationFrame(window.sampling); return window.samples; }")
         return [(float(now), int(length)) for now, length, _ in found if length > 0]
 
     def grown_per_frame(self) -> list[float]:
-        """By how much the answer grew with each of the samples, for every 33 ms that the browser's frame took."""
+        """Return how much the answer grew with each sample, per 33 ms of the browser's frame."""
         found = self.page.evaluate("window.samples.filter(([, length]) => length > 0)")
         return [
             (length - earlier) / max(1.0, took / FRAME_MS) for (_, earlier, _), (_, length, took) in pairwise(found)
         ]
 
     def shot(self, name: str) -> None:
-        """A picture for people to look at."""
+        """Save a screenshot."""
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png")
 
-    # What there is to see.
+    # What is displayed.
 
     @property
     def question(self) -> Locator:
@@ -133,7 +133,7 @@ class ChatPage:
 
     @property
     def answer(self) -> Locator:
-        """The last answer with everything around its text."""
+        """The last answer, with everything around its text."""
         return self.page.locator(".answer").last
 
     @property
@@ -151,7 +151,7 @@ class ChatPage:
 
     @property
     def focused(self) -> str:
-        """What has the focus: its id, or its name."""
+        """The id or the name of the focused element."""
         named = "at.id || at.getAttribute('aria-label') || at.textContent.trim()"
         return str(
             self.page.evaluate(
@@ -161,12 +161,12 @@ class ChatPage:
 
     @property
     def spoken(self) -> str:
-        """What the screen reader was last given to say."""
+        """The text last announced to screen readers."""
         return self.page.locator("#announcer").inner_text()
 
 
 def events(*listed: dict[str, Any]) -> str:
-    """An answer in NDJSON."""
+    """Return an answer in NDJSON."""
     return "".join(json.dumps(event) + "\n" for event in listed)
 
 

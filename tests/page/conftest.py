@@ -1,4 +1,4 @@
-"""A browser for the tests of the page. Without one they are skipped, and say what to install."""
+"""A browser for the tests of the page. Without one the tests are skipped with a message that names the package to install."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ OpenPage = Callable[..., ChatPage]
 DESKTOP: ViewportSize = {"width": 1200, "height": 800}
 
 
-# NOTE: not for the whole session. Playwright's loop runs as long as this fixture lives, and no other test could run its own.
+# NOTE: not session-scoped: Playwright's loop runs as long as this fixture lives, and other tests could not run their own.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or the one that CHROMIUM names."""
+    """Start Debian's Chromium, or the one named by CHROMIUM."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("the page's tests need a browser: apt-get install chromium (or name one in CHROMIUM)")
@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, app: App) -> Iterator[OpenPage]:
-    """Opens the page in a new browser profile; settings are Playwright's, `url` another app's."""
+    """Return a function that opens the page in a new browser profile, with Playwright's settings or another app's `url`."""
     opened: list[ChatPage] = []
 
     def open_page(*, url: str | None = None, **settings: Any) -> ChatPage:
@@ -48,7 +48,7 @@ def open_page(browser: Browser, app: App) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="package")
 def profile(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile that has the page's files already; nothing else of a tab outlives it there."""
+    """Create a browser profile that caches the page's files; nothing else of a tab persists in it."""
     context = browser.new_context(viewport=DESKTOP)
     yield context
     context.close()
@@ -56,7 +56,7 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(profile: BrowserContext, app: App) -> Iterator[ChatPage]:
-    """The page on a desktop, in light."""
+    """Open the page in a desktop window with the light theme."""
     page = ChatPage(profile.new_page(), app.url)
     yield page.open()
     page.page.close()

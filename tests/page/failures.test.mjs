@@ -1,14 +1,14 @@
-/** What the page says about failures and endings. */
+/** The page's messages on failures and endings. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { finishNote, retryAfter, toldFailure } from "../../shared/page/failures.js";
+import { finishNote, retryAfter, describeFailure } from "../../shared/page/failures.js";
 import { Conversation } from "../../shared/page/conversation.js";
 
-const UNKNOWN = toldFailure({}).title;
+const UNKNOWN = describeFailure({}).title;
 
-test("every code of the endpoint's own error table has a sentence of its own, or its status has", () => {
+test("every code of the endpoint's errors has its own message, or its status has", () => {
   const source = readFileSync(new URL("../../shared/errors.py", import.meta.url), "utf8");
   const classes = source.split(/^class /m).slice(1);
   let seen = 0;
@@ -17,38 +17,38 @@ test("every code of the endpoint's own error table has a sentence of its own, or
     if (code === undefined) continue;
     seen += 1;
     const status = Number(/^ {4}status = (\d+)/m.exec(text)?.[1] ?? (/\((?:BadRequest|NotFound)\)/.test(text) ? 400 : 502));
-    const { title, advice } = toldFailure({ status, error: { code, message: "m" } });
+    const { title, advice } = describeFailure({ status, error: { code, message: "m" } });
     assert.notEqual(title, "The endpoint failed", code);
     assert.ok(advice.length > 5, code);
   }
   assert.ok(seen > 20, `${seen} codes found`);
 });
 
-test("the endpoint's own sentence, its code and the request id are passed on", () => {
-  const failure = toldFailure({ status: 429, error: { message: "Slow down.", code: "rate_limit_exceeded" }, retryAfterSeconds: 12, requestId: "req_1" });
+test("the endpoint's message, code and request id are shown", () => {
+  const failure = describeFailure({ status: 429, error: { message: "Slow down.", code: "rate_limit_exceeded" }, retryAfterSeconds: 12, requestId: "req_1" });
   assert.equal(failure.title, "Too many requests");
   assert.match(failure.advice, /wait 12 seconds/);
   assert.equal(failure.message, "Slow down.");
   assert.equal(failure.detail, "HTTP 429 · rate_limit_exceeded · req_1");
 });
 
-test("a failure of the model's service is told as well when the stream had begun, where there is no status", () => {
+test("an upstream failure in the middle of a stream, where there is no status, has its own message", () => {
   const source = readFileSync(new URL("../../shared/errors.py", import.meta.url), "utf8");
   const codes = [...source.matchAll(/^ {4}code(?:: str \| None)? = "((?:upstream|identity|server)_\w+)"/gm)].map((found) => found[1]);
   assert.ok(codes.length > 8, codes.join());
-  for (const code of [...codes, "rate_limit_exceeded"]) assert.notEqual(toldFailure({ error: { code, message: "m" } }).title, UNKNOWN, code);
+  for (const code of [...codes, "rate_limit_exceeded"]) assert.notEqual(describeFailure({ error: { code, message: "m" } }).title, UNKNOWN, code);
 });
 
-test("a 401 says whether there was no key or a wrong one, whoever answers it", () => {
+test("a 401 from the host or the app distinguishes a missing key from an invalid one", () => {
   for (const error of [undefined, { code: "invalid_api_key", message: "m" }]) {
-    assert.equal(toldFailure({ status: 401, error }).title, "A key is needed");
-    assert.equal(toldFailure({ status: 401, error, hadKey: true }).title, "The key was not accepted");
+    assert.equal(describeFailure({ status: 401, error }).title, "A key is required");
+    assert.equal(describeFailure({ status: 401, error, hadKey: true }).title, "The key was not accepted");
   }
 });
 
-test("a 401 without a body asks for a key, and an error that is no object does no harm", () => {
-  assert.equal(toldFailure({ status: 401 }).needsKey, true);
-  for (const error of [null, undefined, "text", 7, [], { message: {}, code: 5 }, { code: "constructor" }]) assert.equal(toldFailure({ error }).title, UNKNOWN);
+test("a 401 without a body asks for a key, and an error of another type is ignored", () => {
+  assert.equal(describeFailure({ status: 401 }).needsKey, true);
+  for (const error of [null, undefined, "text", 7, [], { message: {}, code: 5 }, { code: "constructor" }]) assert.equal(describeFailure({ error }).title, UNKNOWN);
 });
 
 test("the wait is read from milliseconds, seconds or a date, and nothing else", () => {
@@ -70,7 +70,7 @@ test("every ending but the usual one is explained", () => {
   assert.match(finishNote("toString"), /toString/);
 });
 
-test("the model is told of what was said, and not of turns that brought nothing or met the content filter", () => {
+test("the messages include earlier turns, except those without an answer or stopped by the content filter", () => {
   const conversation = new Conversation();
   const turn = (question, answer, isUsable) => Object.assign(conversation.begin(question), { answer, isUsable });
   turn("one", "1", true);

@@ -1,10 +1,10 @@
-/** The pace at which words appear: even, whatever the bursts, and never far behind. */
+/** The pace at which text appears: even for any bursts, and never far behind. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FRAME_MS, Pacer, endOfWord } from "../../shared/page/pacing.js";
 
-/** Plays arrivals ([ms, characters]) and returns how much each frame shows, and when everything was shown. */
+/** Play arrivals ([ms, characters]). Return how much each frame shows, and when everything was shown. */
 function play(arrivals, endMs) {
   const pacer = new Pacer();
   const steps = [];
@@ -32,37 +32,37 @@ test("the first character is shown with the first frame", () => {
   assert.ok(play([[0, 500]], 2000).steps[0].grown >= 1);
 });
 
-test("bursts flow out evenly once their rhythm is known", () => {
+test("bursts appear evenly once their rhythm is known", () => {
   const { steps } = play(every(400, 200, 15), 6000);
   const settled = steps.filter(({ now }) => now > 2000 && now < 5600).map(({ grown }) => grown);
   const even = (200 / 400) * FRAME_MS;
   assert.ok(Math.max(...settled) < even * 2.5, `most ${Math.max(...settled)}, even would be ${even}`);
-  assert.ok(settled.filter((grown) => grown === 0).length < settled.length * 0.25, "few frames stand still");
+  assert.ok(settled.filter((grown) => grown === 0).length < settled.length * 0.25, "few frames show nothing new");
 });
 
-test("a stream of single tokens is as even as it came, and hardly late", () => {
+test("a stream of single tokens is as even as it arrived, and hardly late", () => {
   const { steps } = play(every(20, 4, 200), 4000);
   assert.ok(Math.max(...steps.map(({ behind }) => behind)) < 100);
   assert.ok(Math.max(...steps.map(({ grown }) => grown)) < 20);
 });
 
-test("the more waits, the faster it goes: nothing waits much longer than a second and a half", () => {
+test("a larger backlog is shown faster: nothing waits much longer than a second and a half", () => {
   const { steps } = play([[0, 10], [100, 50_000]], 20_000);
   const caughtUp = steps.find(({ now, behind }) => now > 150 && behind === 0);
   assert.ok(caughtUp.now < 1800, `${caughtUp.now} ms`);
 });
 
-test("what is left at the end is shown within a second", () => {
+test("the backlog at the end is shown within a second", () => {
   for (const size of [20, 2000, 200_000]) assert.ok(play([[0, size]], 50).doneMs < 1000, `${size} characters`);
 });
 
-test("everything is shown in the end, and never more than there is", () => {
+test("everything is shown in the end, and never more than was received", () => {
   const { steps, shown, received } = play(every(37, 13, 50), 2000);
   assert.equal(shown, received);
   assert.ok(steps.every(({ grown, behind }) => grown >= 0 && behind >= 0));
 });
 
-test("a rest after the last word, which is shown whole, does not make the next burst leap", () => {
+test("a pause after the last word, which is shown ahead of time, does not make the next burst jump", () => {
   const pacer = new Pacer();
   pacer.arrive(140, 0);
   let now = 0;
@@ -74,7 +74,7 @@ test("a rest after the last word, which is shown whole, does not make the next b
   assert.ok(grown > 0 && grown < 40, `${grown} of 140 in one frame`);
 });
 
-test("words appear whole, very long ones in parts, and no character is ever cut in two", () => {
+test("words do not appear in parts unless very long, and a surrogate pair is never split", () => {
   assert.equal(endOfWord("one two", 1), 3);
   assert.equal(endOfWord("one two", 5), 7);
   assert.equal(endOfWord("one two", 0), 0);

@@ -1,4 +1,4 @@
-"""`python -m tests.page.picture`: the README's picture of the page, docs/page.png. Everything in it but the answer is real."""
+"""`python -m tests.page.picture`: take the README's screenshot of the page, docs/page.png. Only the answer is made up."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ Only a `finished` event says that the answer is complete; a `failed` one says wh
 
 
 def main() -> None:
-    """Asks, waits and takes the picture."""
+    """Ask, wait and take the screenshot."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with (
         Simulator.start() as simulator,

@@ -1,4 +1,4 @@
-"""The page for everyone: keyboard alone, a screen reader, less motion, dark, narrow, and axe's opinion."""
+"""Accessibility: keyboard only, screen readers, reduced motion, dark theme, narrow screens, and axe."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ USAGE = {"type": "usage", "input_tokens": 24, "output_tokens": 180, "cached_toke
 
 
 def full_conversation(page: ChatPage) -> None:
-    """Everything that the page can show, one below the other."""
+    """Show everything that the page can show."""
     step = {"type": "step", "name": "web_search", "status": "completed"}
     page.answer_with(events(step, {"type": "reasoning", "text": "First, **think**."}, delta(RICH), USAGE, finished()))
     page.ask_and_wait("Show me everything, please")
@@ -43,9 +43,9 @@ def full_conversation(page: ChatPage) -> None:
     page.ask_and_wait("And when too many ask?")
 
 
-def test_the_keyboard_alone_is_enough(page: ChatPage, simulator: Simulator) -> None:
+def test_the_page_works_with_the_keyboard_only(page: ChatPage, simulator: Simulator) -> None:
     keyboard = page.page.keyboard
-    assert page.focused == "question", "where the typing goes, from the start"
+    assert page.focused == "question", "focused from the start"
     keyboard.type("one")
     keyboard.press("Shift+Enter")
     keyboard.type("two")
@@ -74,21 +74,21 @@ def test_the_keyboard_alone_is_enough(page: ChatPage, simulator: Simulator) -> N
     assert page.focused == "question"
 
 
-def test_every_control_is_reached_in_order_and_shows_that_it_has_the_focus(page: ChatPage) -> None:
+def test_every_control_is_reached_in_order_and_shows_its_focus(page: ChatPage) -> None:
     page.page.locator("#model-field").wait_for()
     page.page.locator("#key-button").focus()
     order = []
     for _ in range(7):
         page.page.keyboard.press("Tab")
         order.append(page.focused)
-        if page.focused not in ("question", "streaming"):  # the composer and the switch's track show it for them
+        if page.focused not in ("question", "streaming"):  # shown by the composer and the switch's track
             outline = page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             assert outline != "none", page.focused
     examples = page.page.locator(".examples button").all_inner_texts()
     assert order == ["theme-button", *examples, "question", "model", "streaming"]
 
 
-def test_in_a_high_contrast_theme_the_question_shows_that_it_has_the_focus(open_page: OpenPage) -> None:
+def test_in_a_high_contrast_theme_the_question_shows_its_focus(open_page: OpenPage) -> None:
     page = open_page(forced_colors="active")
     outline = "getComputedStyle(document.getElementById('composer')).outlineStyle"
     assert page.focused == "question"
@@ -97,7 +97,7 @@ def test_in_a_high_contrast_theme_the_question_shows_that_it_has_the_focus(open_
     assert page.page.evaluate(outline) == "none"
 
 
-def test_a_screen_reader_hears_states_and_whole_answers_never_single_words(page: ChatPage) -> None:
+def test_screen_readers_get_states_and_complete_answers_never_single_words(page: ChatPage) -> None:
     page.page.evaluate("""() => {
       window.heard = [];
       new MutationObserver(() => window.heard.push(document.getElementById("announcer").textContent))
@@ -111,10 +111,12 @@ def test_a_screen_reader_hears_states_and_whole_answers_never_single_words(page:
         "The model is answering.",
         "Answer: One word after the other.",
     ]
-    assert page.page.locator("[aria-live], [role=log], [role=alert]:not(dialog *)").count() == 0, "nothing else speaks"
+    assert page.page.locator("[aria-live], [role=log], [role=alert]:not(dialog *)").count() == 0, (
+        "nothing else is announced"
+    )
 
 
-def test_with_less_motion_each_arrival_is_shown_whole_and_nothing_moves(open_page: OpenPage) -> None:
+def test_with_reduced_motion_each_arrival_is_shown_at_once_and_nothing_moves(open_page: OpenPage) -> None:
     page = open_page(reduced_motion="reduce")
     page.sample()
     page.ask(f"hi [[sim {json.dumps({'tokens': 90, 'interval': 0.01, 'burst': 30})}]]")
@@ -169,7 +171,7 @@ def test_dark_is_dark_and_the_switch_is_remembered(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 1920])
-def test_nothing_scrolls_sideways_whatever_the_width(open_page: OpenPage, width: int) -> None:
+def test_nothing_scrolls_sideways_at_any_width(open_page: OpenPage, width: int) -> None:
     page = open_page(viewport={"width": width, "height": 640}, reduced_motion="reduce")
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.page.evaluate(wide) == 0
@@ -206,7 +208,7 @@ def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(o
     assert page.page.evaluate(height) == before, "the new-chat button has joined the others"
 
 
-def test_on_a_phone_a_table_is_scrolled_and_its_cells_are_neither_squeezed_nor_run_into_each_other(
+def test_on_a_phone_a_table_scrolls_and_its_cells_neither_shrink_nor_overlap(
     open_page: OpenPage,
 ) -> None:
     page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
@@ -220,7 +222,7 @@ def test_on_a_phone_a_table_is_scrolled_and_its_cells_are_neither_squeezed_nor_r
     assert page.answer.locator(".table").evaluate("(frame) => frame.scrollWidth > frame.clientWidth")
 
 
-def test_what_is_written_from_right_to_left_stands_so(page: ChatPage) -> None:
+def test_right_to_left_text_is_displayed_right_to_left(page: ChatPage) -> None:
     text = "مرحبا `code` بالعالم.\n\n- بند\n\n| أ | ب |\n|---|---|\n| 1 | 2 |\n\nEnglish.\n\n```\nنص\n```\n"
     page.answer_with(events(delta(text), finished()))
     page.question.fill("مرحبا؟")
@@ -234,7 +236,7 @@ def test_what_is_written_from_right_to_left_stands_so(page: ChatPage) -> None:
     assert page.answer.get_by_text("English.").evaluate(direction) == "ltr"
 
 
-def test_the_paragraphs_of_a_list_item_and_of_a_quotation_stand_apart(page: ChatPage) -> None:
+def test_paragraphs_in_a_list_item_and_in_a_quotation_are_separated(page: ChatPage) -> None:
     page.answer_with(events(delta("1. one\n\n   two\n\n> three\n>\n> four\n"), finished()))
     page.ask_and_wait("paragraphs")
     for block in ("li", "blockquote"):
@@ -244,7 +246,7 @@ def test_the_paragraphs_of_a_list_item_and_of_a_quotation_stand_apart(page: Chat
         assert second["y"] - (first["y"] + first["height"]) >= 6, block
 
 
-def test_the_page_follows_the_words_until_the_reader_scrolls_away(open_page: OpenPage) -> None:
+def test_the_page_follows_the_text_until_the_user_scrolls_up(open_page: OpenPage) -> None:
     page = open_page(viewport={"width": 900, "height": 500})
     left = "document.documentElement.scrollHeight - innerHeight - scrollY"
     lines = [f"Line {number}.\n\n" for number in range(60)]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def sim(word: str = "hi", **behaviour: Any) -> str:
-    """A question that carries the upstream's behaviour."""
+    """Return a question that carries the upstream's behaviour."""
     return f"{word} [[sim {json.dumps(behaviour)}]]"
 
 
@@ -21,14 +21,14 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
 
 
 @pytest.mark.flaky(reruns=1, reason="a busy machine may hold one frame back for longer than an eighth of the answer")
-def test_the_answer_appears_over_time_and_evenly_although_it_arrives_in_bursts(page: ChatPage) -> None:
+def test_an_answer_that_arrives_in_bursts_appears_evenly(page: ChatPage) -> None:
     page.sample()
     page.ask_and_wait(sim(tokens=200, interval=0.01, burst=40))
     samples = page.samples()
     grown = page.grown_per_frame()
     total, lasted = samples[-1][1], samples[-1][0] - samples[0][0]
-    assert len(samples) > 25, "many small steps, not the five bursts in which it came"
-    assert max(grown) < total / 8, "of a frame that comes late, as much as was due"
+    assert len(samples) > 25, "many small steps, not the five bursts it arrived in"
+    assert max(grown) < total / 8, "a late frame shows what was due, not more"
     assert lasted > 1000
     middle = next(length for now, length in samples if now >= samples[0][0] + lasted / 2)
     assert 0.25 * total < middle < 0.75 * total
@@ -42,7 +42,7 @@ def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done
     assert samples[-1][0] - samples[0][0] < 2500
 
 
-def test_the_first_word_is_there_while_the_rest_is_still_being_written(page: ChatPage) -> None:
+def test_the_first_word_is_shown_while_the_rest_is_being_generated(page: ChatPage) -> None:
     page.ask(sim(tokens=["First ", "second ", "third"], interval=0.4))
     page.wait_for_words()
     assert "third" not in page.text
@@ -52,7 +52,7 @@ def test_the_first_word_is_there_while_the_rest_is_still_being_written(page: Cha
     assert page.answer.get_attribute("aria-busy") is None
 
 
-def test_whatever_the_steps_the_markdown_is_whole_in_the_end(page: ChatPage) -> None:
+def test_streamed_markdown_ends_up_as_if_rendered_at_once(page: ChatPage) -> None:
     text = (
         "# Title\n\nSome **bold [link](https://example.com/x)** text with `code` and [a reference][1].\n\n"
         "1. one\n2. two\n\n   ```python\n   def f():\n       return 1\n   ```\n\n3. three\n\n"
@@ -61,19 +61,19 @@ def test_whatever_the_steps_the_markdown_is_whole_in_the_end(page: ChatPage) -> 
     page.ask_and_wait(sim(tokens=list(text), interval=0.002, burst=7))
     page.page.locator("#streaming").uncheck(force=True)
     page.ask_and_wait(sim(text=text))
-    streamed, whole = page.page.locator(".text").first, page.page.locator(".text").last
-    for _ in range(100):  # the last of it may be coloured a frame later
-        if streamed.inner_html() == whole.inner_html():
+    streamed, complete = page.page.locator(".text").first, page.page.locator(".text").last
+    for _ in range(100):  # the last block may be highlighted a frame later
+        if streamed.inner_html() == complete.inner_html():
             break
         page.page.wait_for_timeout(50)
-    assert whole.inner_html() == streamed.inner_html()
+    assert complete.inner_html() == streamed.inner_html()
     assert page.answer.locator("ol > li").count() == 3
     assert page.answer.locator("td[align=right]").inner_text() == "2"
     assert page.answer.locator("a[href='https://example.com/r']").inner_text() == "a reference"
     assert page.answer.locator(".hljs-keyword").first.inner_text() == "def"
 
 
-def test_a_reference_is_a_link_also_when_its_address_comes_with_the_last_words(open_page: OpenPage) -> None:
+def test_a_reference_becomes_a_link_when_its_definition_comes_last(open_page: OpenPage) -> None:
     page = open_page(reduced_motion="reduce")
     page.ask_and_wait(sim(tokens=["See [this][1].\n\nMore.\n\n", "[1]: https://example.com/r\n"], interval=0.5))
     assert page.answer.locator("a[href='https://example.com/r']").inner_text() == "this"
@@ -110,15 +110,15 @@ def test_an_example_is_asked_by_pressing_it(page: ChatPage) -> None:
 # Around the answer.
 
 
-def test_each_answer_says_what_it_took(page: ChatPage) -> None:
+def test_each_answer_shows_its_timing_and_usage(page: ChatPage) -> None:
     page.ask_and_wait(sim(tokens=12, start_delay=0.3, usage={"prompt": 1234, "completion": 12, "cached": 1024}))
     measure = page.measure
     assert "first word after 3" in measure or "first word after 4" in measure
-    for part in ("gpt", "in all", "1,234 tokens in (1,024 cached)", "12 out"):
+    for part in ("gpt", "total", "1,234 tokens in (1,024 cached)", "12 out"):
         assert part in measure
 
 
-def test_reasoning_is_folded_and_opens(page: ChatPage) -> None:
+def test_reasoning_is_collapsed_and_opens(page: ChatPage) -> None:
     page.answer_with(events({"type": "reasoning", "text": "I **think**."}, delta("So it is."), finished()))
     page.ask_and_wait("why")
     reasoning = page.answer.locator("details.reasoning")
@@ -129,7 +129,7 @@ def test_reasoning_is_folded_and_opens(page: ChatPage) -> None:
     assert page.text == "So it is."
 
 
-def test_steps_are_shown_with_where_they_stand(page: ChatPage) -> None:
+def test_steps_are_shown_with_their_status(page: ChatPage) -> None:
     steps = [
         {"type": "step", "name": "web_search", "status": status} for status in ("in_progress", "searching", "completed")
     ]
@@ -156,9 +156,10 @@ def test_the_answer_and_each_code_block_can_be_copied(open_page: OpenPage) -> No
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"), [("length", "Cut by the token limit"), ("content_filter", "Stopped by the content filter")]
+    ("reason", "words"),
+    [("length", "The token limit was reached"), ("content_filter", "Stopped by the content filter")],
 )
-def test_an_ending_that_the_model_did_not_choose_is_explained(page: ChatPage, reason: str, words: str) -> None:
+def test_an_ending_by_a_limit_or_filter_is_explained(page: ChatPage, reason: str, words: str) -> None:
     page.ask_and_wait(sim(tokens=5, finish_reason=reason))
     assert words in page.answer.locator(".note").inner_text()
 
@@ -166,7 +167,7 @@ def test_an_ending_that_the_model_did_not_choose_is_explained(page: ChatPage, re
 # Stopping.
 
 
-def test_the_stop_button_reaches_the_upstream_and_keeps_what_had_come(page: ChatPage, simulator: Simulator) -> None:
+def test_the_stop_button_reaches_the_upstream_and_keeps_what_arrived(page: ChatPage, simulator: Simulator) -> None:
     page.ask(sim("stop-button", tokens=500, interval=0.05))
     page.wait_for_words(20)
     page.stop.click()
@@ -197,7 +198,7 @@ def test_closing_the_tab_reaches_the_upstream(page: ChatPage, simulator: Simulat
 # Failures.
 
 
-def test_a_failure_in_the_middle_is_told_and_a_retry_answers(page: ChatPage, simulator: Simulator) -> None:
+def test_a_failure_in_the_middle_is_reported_and_a_retry_answers(page: ChatPage, simulator: Simulator) -> None:
     simulator.behave(main={"tokens": ["Half ", "of ", "it"], "interval": 0.05, "end": "reset"})
     page.ask("flaky")
     page.wait_for_end()
@@ -214,7 +215,7 @@ def test_a_failure_in_the_middle_is_told_and_a_retry_answers(page: ChatPage, sim
     assert page.focused == "question"
 
 
-def test_a_refusal_is_told_with_the_wait_that_the_service_asks_for(page: ChatPage, simulator: Simulator) -> None:
+def test_a_rate_limit_is_reported_with_the_time_to_wait(page: ChatPage, simulator: Simulator) -> None:
     simulator.behave(main={"status": 429, "headers": {"retry-after-ms": "7000"}, "repeat": True})
     page.ask("too much")
     page.wait_for_end()
@@ -224,9 +225,7 @@ def test_a_refusal_is_told_with_the_wait_that_the_service_asks_for(page: ChatPag
     assert "Too many requests" in page.spoken
 
 
-def test_a_blocked_question_is_told_as_such_and_does_not_spoil_the_next_one(
-    page: ChatPage, simulator: Simulator
-) -> None:
+def test_a_blocked_question_is_reported_and_left_out_of_the_next_request(page: ChatPage, simulator: Simulator) -> None:
     simulator.behave(main=[{"status": 400, "error": "content_filter"}, {"text": "Fine."}])
     page.ask("bad words")
     page.wait_for_end()
@@ -235,7 +234,7 @@ def test_a_blocked_question_is_told_as_such_and_does_not_spoil_the_next_one(
     assert "bad words" not in simulator.requests(contains="good words")[-1]["body"]
 
 
-def test_a_connection_that_ends_before_the_answer_does_is_called_incomplete(page: ChatPage) -> None:
+def test_a_connection_that_ends_before_the_answer_is_reported_as_incomplete(page: ChatPage) -> None:
     page.answer_with(events(delta("Half of ")) + '{"type":"delta","text":"the li')
     page.ask("cut")
     page.wait_for_end()
@@ -246,21 +245,21 @@ def test_a_connection_that_ends_before_the_answer_does_is_called_incomplete(page
 @pytest.mark.parametrize(
     ("body", "media_type", "title"),
     [
-        ("<html>sign in</html>", "text/html", "That was not an answer"),
+        ("<html>sign in</html>", "text/html", "Unexpected response"),
         ("<html>\n", "application/x-ndjson", "The answer is incomplete"),
         ("", "application/x-ndjson", "The answer is incomplete"),
         ('{"text":', "application/json", "The answer is incomplete"),
         ("[]", "application/json", "The answer is incomplete"),
     ],
 )
-def test_something_that_is_no_answer_is_told_as_such(page: ChatPage, body: str, media_type: str, title: str) -> None:
+def test_a_response_that_is_no_answer_is_reported(page: ChatPage, body: str, media_type: str, title: str) -> None:
     page.answer_with(body, media_type=media_type)
     page.ask("odd")
     page.wait_for_end()
     assert page.failure.startswith(title)
 
 
-def test_an_endpoint_that_is_gone_is_told_as_such(open_page: OpenPage) -> None:
+def test_an_unreachable_endpoint_is_reported(open_page: OpenPage) -> None:
     page = open_page()
     page.page.context.set_offline(True)
     page.ask("anyone")
@@ -278,12 +277,12 @@ def test_an_answer_in_server_sent_events_is_read_as_well(page: ChatPage) -> None
     assert page.ask_and_wait("events") == "As events."
 
 
-def test_with_streaming_switched_off_the_answer_comes_whole(page: ChatPage, simulator: Simulator) -> None:
+def test_with_streaming_switched_off_the_answer_is_shown_at_once(page: ChatPage, simulator: Simulator) -> None:
     page.page.get_by_role("switch", name="Streaming").uncheck(force=True)
     page.sample()
     page.ask_and_wait(sim(tokens=60, interval=0.01))
     assert len(page.samples()) == 1
-    assert "whole answer after" in page.measure
+    assert "complete answer after" in page.measure
     assert "60 out" in page.measure
 
 

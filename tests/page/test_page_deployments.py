@@ -1,4 +1,4 @@
-"""The page before differently set up deployments: keys, streaming switched off, several models, none listed."""
+"""The page on deployments with other settings: keys, streaming disabled, several models, no models listed."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ KEY = "a-callers-own-key"
 
 @pytest.fixture(scope="module")
 def keyed(simulator_process: Simulator, request: pytest.FixtureRequest) -> Iterator[App]:
-    """Asks for a key, by itself or by the host."""
+    """Start an app that requires a key, checked by itself or by the host."""
     keys = f"alice=sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
     with App.start(simulator_process, arguments=("--keys", KEY), AUTH_MODE=request.param, CALLER_KEYS=keys) as app:
         yield app
@@ -47,45 +47,45 @@ def test_the_key_stays_in_the_tab_and_can_be_forgotten(open_page: OpenPage, keye
     page = open_page(url=keyed.url)
     page.page.get_by_role("button", name="Access key").click()
     enter(page, "ключ")
-    page.page.get_by_text("no letters beyond the English ones").wait_for()
+    page.page.get_by_text("A key contains only ASCII letters").wait_for()
     assert page.focused == "key"
     enter(page, KEY)
     page.page.locator("#model-field").wait_for()
-    assert page.focused == "key-button", "back where it came from"
+    assert page.focused == "key-button", "focus returns to the button"
 
     page.page.reload()
     page.page.locator("#model-field").wait_for()
     other = page.page.context.new_page()
     other.goto(keyed.url)
-    other.get_by_text("This deployment asks for a key.").wait_for()
+    other.get_by_text("This deployment requires a key.").wait_for()
     assert page.page.evaluate("JSON.stringify(localStorage) + document.cookie") == "{}"
     assert KEY not in page.page.content()
     assert not [url for url in page.requested if KEY in url]
 
     page.page.get_by_role("button", name="Access key (set)").click()
     page.page.get_by_role("button", name="Forget the key").click()
-    page.page.get_by_text("This deployment asks for a key.").wait_for()
+    page.page.get_by_text("This deployment requires a key.").wait_for()
     assert page.page.evaluate("sessionStorage.length") == 0
 
 
 @pytest.mark.parametrize("keyed", ["keys", "function"], indirect=True)
 def test_a_deployment_with_keys_is_used_with_a_key(open_page: OpenPage, keyed: App, simulator: Simulator) -> None:
     page = open_page(url=keyed.url)
-    page.page.get_by_text("This deployment asks for a key.").wait_for()
+    page.page.get_by_text("This deployment requires a key.").wait_for()
     assert page.page.locator("#model-field").is_hidden()
     page.ask("let me in")
     page.page.get_by_role("dialog", name="Access key").wait_for()
     assert page.focused == "key"
-    assert page.failure.startswith("A key is needed")
+    assert page.failure.startswith("A key is required")
 
-    enter(page, "a-wrong-one")
+    enter(page, "an-invalid-key")
     page.page.get_by_text("The key was not accepted. Check it").wait_for()
     assert page.failure.startswith("The key was not accepted")
     simulator.behave(main={"text": "Welcome."})
     enter(page, KEY)
     page.wait_for_text("Welcome.")
     page.wait_for_end()
-    assert page.page.locator(".turn").count() == 1, "the question was asked again by itself"
+    assert page.page.locator(".turn").count() == 1, "the question was asked again automatically"
     assert page.focused == "question"
     assert page.page.locator("#model-field").is_visible()
     assert page.page.locator("#key-notice").is_hidden()
@@ -102,10 +102,10 @@ def test_escape_closes_the_key_dialog_and_does_not_stop_the_answer(page: ChatPag
     assert page.answer.locator(".note").count() == 0
 
 
-def test_a_deployment_without_streaming_is_no_different_to_the_reader(open_page: OpenPage, unstreamed: App) -> None:
+def test_a_deployment_without_streaming_works_like_one_with_it(open_page: OpenPage, unstreamed: App) -> None:
     page = open_page(url=unstreamed.url)
     assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'All **at once**.'})}]]") == "All at once."
-    assert "whole answer after" in page.measure
+    assert "complete answer after" in page.measure
 
 
 def test_the_chosen_model_answers(open_page: OpenPage, unstreamed: App, simulator: Simulator) -> None:
@@ -130,11 +130,11 @@ def test_without_a_list_of_models_there_is_no_choice(page: ChatPage, body: str) 
     assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Still here.'})}]]") == "Still here."
 
 
-def test_a_wrong_setting_is_told_in_the_page(open_page: OpenPage, misconfigured: App) -> None:
+def test_an_invalid_setting_is_shown_on_the_page(open_page: OpenPage, misconfigured: App) -> None:
     page = open_page(url=misconfigured.url)
     page.ask("anything")
     page.wait_for_end()
-    assert page.failure.startswith("The endpoint is not set up correctly")
+    assert page.failure.startswith("The endpoint is misconfigured")
     assert "COMMIT_SECONDS" in page.failure
 
 

@@ -1,4 +1,4 @@
-"""The page's files as they are served: addresses, types, caching, headers; and that the vendored ones are what they say."""
+"""The page's files as served: paths, types, caching, headers; and the checksums of the vendored ones."""
 
 import gzip
 import hashlib
@@ -21,7 +21,7 @@ def test_the_page_refers_to_versioned_files_and_every_one_of_them_is_there() -> 
     addresses = set(re.findall(r'(?:src|href)="([^"#]+)', html))
     assert len(addresses) > 15
     for address in addresses:
-        assert address.startswith(f"page/{version()}/"), "relative, so that a path prefix is no obstacle"
+        assert address.startswith(f"page/{version()}/"), "relative, so that a path prefix works"
         assert get(f"/{address}").headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
@@ -63,7 +63,7 @@ def test_nothing_else_is_served(path: str) -> None:
     assert page_response(path.replace("/page/", f"/page/{version()}/")) is None
 
 
-def test_a_browser_that_has_the_file_is_told_so() -> None:
+def test_a_browser_that_has_the_file_gets_not_modified() -> None:
     etag = get("/page/app.js").headers["etag"]
     for tags in (etag, f'"other", {etag}', f"W/{etag}", "*"):
         answer = get("/page/app.js", if_none_match=tags)
@@ -72,7 +72,7 @@ def test_a_browser_that_has_the_file_is_told_so() -> None:
     assert get("/page/app.js", if_none_match='"other"').status == 200
 
 
-def test_a_browser_that_takes_gzip_gets_it_under_a_tag_of_its_own() -> None:
+def test_a_browser_that_accepts_gzip_gets_it_with_its_own_etag() -> None:
     plain = get("/page/app.js")
     for accepted in ("gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8"):
         packed = get("/page/app.js", accept_encoding=accepted)
@@ -102,7 +102,7 @@ def test_there_is_nothing_inline_in_the_page_and_no_address_beyond_it() -> None:
         assert "innerHTML" not in code, path
 
 
-def test_the_vendored_libraries_are_what_their_table_says() -> None:
+def test_the_vendored_libraries_match_their_table() -> None:
     table = (ROOT / "vendor" / "README.md").read_text()
     rows = re.findall(
         r"^\| `(\S+)` \|.*\| (\d+\.\d+\.\d+) \| .*\[text\]\((\S+)\) \| (\d+) \| `(\w{64})` \|$", table, re.MULTILINE
@@ -115,7 +115,7 @@ def test_the_vendored_libraries_are_what_their_table_says() -> None:
         assert (ROOT / "vendor" / licence).stat().st_size > 1000
 
 
-def test_the_vendored_test_library_is_what_its_note_says() -> None:
+def test_the_vendored_test_library_matches_its_readme() -> None:
     here = Path(__file__).parent
     digest = hashlib.sha256((here / "vendor" / "axe.min.js").read_bytes()).hexdigest()
     assert digest in (here / "README.md").read_text()

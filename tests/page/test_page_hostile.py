@@ -1,4 +1,4 @@
-"""A hostile model: whatever it writes, nothing runs, nothing is fetched, nothing but text is there."""
+"""A hostile model: whatever it writes, nothing runs and nothing is fetched; it is only displayed as text."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ FORBIDDEN = (
 
 
 class Evil:
-    """A server of another origin that counts who calls."""
+    """A server of another origin that records requests."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.host = f"127.0.0.1:{server.server_port}"
@@ -36,7 +36,7 @@ class Evil:
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a browser keeps connections that it may never use
+    block_on_close = False  # browsers keep idle connections open
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def evil() -> Iterator[Evil]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = Server(("127.0.0.1", 0), Handler)
     counter = Evil(server)
@@ -65,14 +65,14 @@ def corpus(evil: Evil) -> str:
     return CORPUS.read_text(encoding="utf-8").replace("EVIL_HOST", evil.host).replace("EVIL", evil.url)
 
 
-@pytest.mark.parametrize("way", ["streamed", "whole", "line by line", "as reasoning"])
+@pytest.mark.parametrize("way", ["streamed", "complete", "line by line", "as reasoning"])
 def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulator, evil: Evil, way: str) -> None:
     page = open_page()
     text = corpus(evil)
     before = page.page.url
     page.page.on("dialog", lambda dialog: page.problems.append(f"dialog {dialog.message}"))
     page.page.context.on("page", lambda other: page.problems.append(f"opened {other.url}"))
-    if way == "whole":
+    if way == "complete":
         page.page.locator("#streaming").uncheck(force=True)
     answers = [line for line in text.split("\n") if line] if way == "line by line" else [text]
     if way == "as reasoning":
@@ -115,7 +115,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
         "type",
     }
     assert set(attributes) <= allowed
-    assert shown.locator("[dir]:not([dir=auto])").count() == 0, "the page's own, on whole blocks"
+    assert shown.locator("[dir]:not([dir=auto])").count() == 0, "the page's own, on top-level blocks"
     links = shown.evaluate(
         "(top) => [...top.querySelectorAll('a[href]')].map((a) => [a.getAttribute('href'), a.rel, a.target])"
     )
@@ -126,7 +126,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
 
 
 def test_what_the_corpus_tries_would_work_elsewhere(browser: Browser, evil: Evil) -> None:
-    """The counter counts, and the same text does harm where nothing holds it back."""
+    """Check that the server records requests, and that the same text is harmful without the defences."""
     urllib.request.urlopen(f"{evil.url}/counted").close()
     assert evil.called == ["/counted"]
     bare = browser.new_page()
@@ -138,7 +138,7 @@ def test_what_the_corpus_tries_would_work_elsewhere(browser: Browser, evil: Evil
     assert "/script" in evil.called, "a script of the corpus ran and called"
 
 
-def test_the_policy_holds_even_where_the_sanitiser_would_not(page: ChatPage, evil: Evil) -> None:
+def test_the_policy_holds_without_the_sanitiser(page: ChatPage, evil: Evil) -> None:
     blocked = page.page.evaluate(
         """async (evil) => {
           const blocked = [];
@@ -162,4 +162,4 @@ def test_the_policy_holds_even_where_the_sanitiser_would_not(page: ChatPage, evi
     )
     assert {"innerHTML", "policy", "img-src", "frame-src", "style-src-elem", "fetch", "form-action"} <= set(blocked)
     assert evil.called == []
-    page.problems.clear()  # this time they were asked for
+    page.problems.clear()  # expected in this test

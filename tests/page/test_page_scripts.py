@@ -1,4 +1,4 @@
-"""What Node has to say about the page's scripts: their own tests, and their types."""
+"""The page's scripts under Node: their own tests, and their types."""
 
 import shutil
 import subprocess
@@ -29,12 +29,12 @@ def test_the_modules_pass_their_own_tests() -> None:
 
 
 @pytest.mark.skipif(shutil.which("npx") is None, reason="the page's type check needs npx: apt-get install nodejs npm")
-def test_the_types_are_right() -> None:
+def test_the_types_are_consistent() -> None:
     tsc = ("npx", "--yes", "--package", TYPESCRIPT, "tsc")
     available = run(*tsc, "--version", cwd=HERE)
     if available.returncode != 0:
         pytest.skip(
-            f"the page's type check needs {TYPESCRIPT} from npm, which could not be had: {available.stderr[-200:]}"
+            f"the page's type check needs {TYPESCRIPT} from npm, which is not available: {available.stderr[-200:]}"
         )
     done = run(*tsc, "--project", str(PAGE), cwd=HERE)
     assert done.returncode == 0, done.stdout

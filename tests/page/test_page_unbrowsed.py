@@ -1,4 +1,4 @@
-"""What `make test` says on a machine without a browser."""
+"""The output of `make test` on a machine without a browser."""
 
 import os
 import subprocess

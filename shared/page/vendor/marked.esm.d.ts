@@ -1,4 +1,4 @@
-/** What this page uses of marked. */
+/** The parts of marked that this page uses. */
 export interface Token {
   type: string;
   raw: string;

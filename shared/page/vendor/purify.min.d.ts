@@ -1,4 +1,4 @@
-/** What this page uses of DOMPurify, which sets a global. */
+/** The parts of DOMPurify that this page uses; the library sets a global. */
 export {};
 declare global {
   var DOMPurify: {
