@@ -52,7 +52,11 @@ async function answer(turn) {
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
   turn.isUsable = reason !== "content_filter";
   const note = isStopped ? STOPPED : finishNote(reason);
-  await view.end({ measure, note, failure, atOnce: isStopped || measure.isComplete, onRetry: () => retry(turn), text: turn.answer });
+  try {
+    await view.end({ measure, note, failure, atOnce: isStopped || measure.isComplete, onRetry: () => retry(turn), text: turn.answer });
+  } catch (error) {
+    reportError(error); // the composer must become usable again
+  }
   if (activeRequest !== aborter) return; // a new chat was started in the meantime
   activeRequest = null;
   composer.isBusy = false;

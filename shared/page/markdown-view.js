@@ -4,6 +4,7 @@
  * again as it grows. So the cost of a step does not grow with the answer, and selections persist.
  */
 
+import { make } from "./elements.js";
 import { blocks, render } from "./markdown.js";
 
 /** A last line that could still become a heading, a rule, a fence or a list item. */
@@ -16,6 +17,8 @@ export class MarkdownView {
   /** The nodes of the last block. @type {ChildNode[]} */
   #last = [];
   #hasReferences = false;
+  /** Whether rendering has failed: the rest of the text is then shown as plain text. */
+  #isPlain = false;
 
   /** @param {Element} container an empty element */
   constructor(container) {
@@ -28,6 +31,21 @@ export class MarkdownView {
    */
   show(text, { isComplete }) {
     text = text.replace(/\r\n?/g, "\n");
+    try {
+      if (!this.#isPlain) return this.#showMarkdown(text, isComplete);
+    } catch (error) { // marked recurses: 2,000 nested quotations exceed the stack
+      console.warn("The Markdown could not be rendered and is shown as plain text.", error);
+      this.#isPlain = true;
+    }
+    this.#forgetLast();
+    this.#append(make("p", { class: "raw", dir: "auto" }, text.slice(this.#settled)));
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} isComplete
+   */
+  #showMarkdown(text, isComplete) {
     let rest = text.slice(this.#settled);
     let tokens = blocks(isComplete ? rest : closeOpenMarkup(rest));
     this.#hasReferences ||= Object.keys(tokens.links).length > 0;
@@ -45,9 +63,13 @@ export class MarkdownView {
       this.#settled += source.length;
       tokens.splice(0, settled.length);
     }
-    const fragment = render(tokens, { isGrowing: !isComplete });
-    this.#last = [...fragment.childNodes];
-    this.#container.append(fragment);
+    this.#append(render(tokens, { isGrowing: !isComplete }));
+  }
+
+  /** @param {Node} block the part that will be rendered again */
+  #append(block) {
+    this.#last = block instanceof DocumentFragment ? [...block.childNodes] : [/** @type {ChildNode} */ (block)];
+    this.#container.append(block);
   }
 
   #startOver() {

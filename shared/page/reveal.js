@@ -72,7 +72,11 @@ export class Reveal {
     if (length >= this.#text.length) this.#pacer.catchUp(); // or the pause that follows would count as time to show more in
     if (length > this.#shown) {
       this.#shown = length;
-      this.#show(this.#text.slice(0, length), { isComplete: false });
+      try {
+        this.#show(this.#text.slice(0, length), { isComplete: false });
+      } catch (error) {
+        reportError(error); // a step that fails does not stop the following ones
+      }
       const work = performance.now() - now;
       this.#nextStep = now + Math.max(FRAME_MS, work / MAX_WORK_SHARE) - 4; // frames are never exactly on time
     }
@@ -84,7 +88,12 @@ export class Reveal {
     this.#isFinished = true;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
-    this.#show(this.#text, { isComplete: true });
-    this.#done.resolve();
+    try {
+      this.#show(this.#text, { isComplete: true });
+    } catch (error) {
+      reportError(error);
+    } finally {
+      this.#done.resolve();
+    }
   }
 }

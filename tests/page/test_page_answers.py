@@ -286,6 +286,39 @@ def test_with_streaming_switched_off_the_answer_is_shown_at_once(page: ChatPage,
     assert "60 out" in page.measure
 
 
+# Answers that cannot be rendered.
+
+
+@pytest.mark.parametrize("markdown", [">" * 2000, "1. " * 8000], ids=["quotations", "lists"])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_markdown_that_cannot_be_rendered_is_shown_as_plain_text(
+    page: ChatPage, markdown: str, streaming: bool
+) -> None:
+    page.page.get_by_role("switch", name="Streaming").set_checked(streaming, force=True)
+    page.answer_with(events(delta(markdown), finished()))
+    page.ask_and_wait("nested")
+    assert page.page.locator(".text").text_content() == markdown
+    page.answer_with(events(delta("Still **here**."), finished()))
+    assert page.ask_and_wait("again") == "Still here."
+
+
+def test_a_view_that_fails_does_not_keep_the_answer_from_ending(page: ChatPage) -> None:
+    has_ended = page.page.evaluate("""async () => {
+      const { Reveal } = await import(document.querySelector("link[href$='reveal.js']").href);
+      const reveal = new Reveal(() => { throw new Error("planted"); });
+      reveal.add("text");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const atOnce = new Reveal(() => { throw new Error("planted"); });
+      atOnce.add("text");
+      const ended = Promise.all([reveal.end(), atOnce.end({ atOnce: true })]).then(() => true);
+      return Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 5000, false))]);
+    }""")
+    assert has_ended
+    assert page.problems
+    assert all("planted" in problem for problem in page.problems)
+    page.problems.clear()
+
+
 # Long answers.
 
 
