@@ -1,1 +1,1 @@
-"""What can be known about infra/ without Azure: `make check-infra`. A development tool, never deployed."""
+"""Checks of infra/ that need no Azure subscription: `make check-infra`. A development tool, never deployed."""

@@ -1,18 +1,18 @@
-"""`python -m dev.infra_check`: one line for each check, and exit status 1 when one has failed."""
+"""`python -m dev.infra_check`: print one line per check; exit with status 1 if one fails."""
 
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dev.infra_check import policy, tools, twin
+from dev.infra_check import parity, policy, tools
 from dev.infra_check.checklist import checklist
 from dev.infra_check.order import order
+from dev.infra_check.parity_limits import parity_limits
+from dev.infra_check.parity_parts import parity_parts
+from dev.infra_check.parity_roles import parity_roles
 from dev.infra_check.scanner import Malformed
 from dev.infra_check.setting_lists import setting_lists
 from dev.infra_check.tree import Project, Skipped
-from dev.infra_check.twin_limits import twin_limits
-from dev.infra_check.twin_parts import twin_parts
-from dev.infra_check.twin_roles import twin_roles
 from dev.infra_check.workflows import workflows
 
 CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
@@ -29,19 +29,19 @@ CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
     "streams": policy.streams,
     "order": order,
     "descriptions": policy.readable,
-    "twin resources": twin.resources,
-    "twin properties": twin.properties,
-    "twin parts": twin_parts,
-    "twin roles": twin_roles,
-    "twin parameters": twin.parameters,
-    "twin limits": twin_limits,
-    "twin outputs": twin.outputs,
+    "parity resources": parity.resources,
+    "parity properties": parity.properties,
+    "parity parts": parity_parts,
+    "parity roles": parity_roles,
+    "parity parameters": parity.parameters,
+    "parity limits": parity_limits,
+    "parity outputs": parity.outputs,
     "checkov": tools.checkov,
 }
 
 
 def main(root: Path) -> int:
-    """Runs every check and prints what it says."""
+    """Run every check, print the results, and return the exit status."""
     try:
         project = Project.read(root)
     except Malformed as error:
@@ -59,8 +59,8 @@ def main(root: Path) -> int:
         print(f"failed   {name}:" if problems else f"ok       {name}", flush=True)
         for problem in problems:
             print(f"           {problem}")
-    verdict = f"{failed} of {len(CHECKS)} checks failed" if failed else "infra/ is in order"
-    print(f"{verdict}; {skipped} could not be made here, as said above" if skipped else verdict)
+    summary = f"{failed} of {len(CHECKS)} checks failed" if failed else "infra/ is in order"
+    print(f"{summary}; {skipped} skipped" if skipped else summary)
     return 1 if failed else 0
 
 

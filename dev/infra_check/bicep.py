@@ -1,4 +1,4 @@
-"""Reads Bicep files as far as the checks need: declarations with their decorators and values."""
+"""A reader of Bicep files, limited to what the checks need: declarations with their decorators and values."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _GUARD = re.compile(r"\s*if\s*(?=\()")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One `param`, `var`, `output`, `resource` or `module`. `type` is what stands between its name and the equals sign."""
+    """One `param`, `var`, `output`, `resource` or `module`. `type` is the text between its name and the equals sign."""
 
     kind: str
     name: str
@@ -32,37 +32,37 @@ class Declaration:
 
     @property
     def body(self) -> Node:
-        """What is declared, once for a loop."""
+        """The declared value; for a loop, the value of one iteration."""
         return self.value["each"] if isinstance(self.value, dict) and "for" in self.value else self.value
 
     @property
     def description(self) -> str:
-        """The text of its description, or ''."""
+        """The text of the description decorator, or ''."""
         for decorator in self.decorators:
             if decorator.startswith("description('"):
                 return decorator.removeprefix("description('").removesuffix("')").replace("\\'", "'")
         return ""
 
     def at(self, path: str) -> Node | None:
-        """The value at a dotted path of the body."""
+        """Return the value at a dotted path of the body, or None."""
         return find(self.body, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BicepFile:
-    """One file: its path inside infra/ and its declarations in order."""
+    """One file: its path relative to infra/, and its declarations in order."""
 
     path: str
     text: str
     declarations: tuple[Declaration, ...] = field(default=())
 
     def of(self, kind: str) -> Iterator[Declaration]:
-        """Its declarations of one kind."""
+        """Return the declarations of one kind."""
         return (declaration for declaration in self.declarations if declaration.kind == kind)
 
 
 def read_bicep(infra: Path) -> tuple[BicepFile, ...]:
-    """Every Bicep file below a directory."""
+    """Read every Bicep file below a directory. Raise `Malformed`."""
     return tuple(_read(path, infra) for path in sorted(infra.rglob("*.bicep")))
 
 

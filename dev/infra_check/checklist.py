@@ -1,11 +1,11 @@
-"""The security checklist, property by property. infra/README.md says where each of its lines is met."""
+"""The security checklist, property by property. infra/README.md lists where each of its lines is met."""
 
 from collections.abc import Iterator
 
 from dev.infra_check.scanner import literal
 from dev.infra_check.tree import Project
 
-# A resource of Bicep, the path of a property, and the value that it must have.
+# Bicep resource type, path of a property, required value.
 REQUIRED = (
     ("Microsoft.Storage/storageAccounts", "kind", "StorageV2"),
     ("Microsoft.Storage/storageAccounts", "properties.allowSharedKeyAccess", "false"),
@@ -55,7 +55,7 @@ REQUIRED = (
     ("Microsoft.Cdn/profiles/originGroups/origins", "properties.enforceCertificateNameCheck", "true"),
     ("Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "properties.policySettings.mode", "Prevention"),
 )
-# Properties that have to be there, whatever parameter or resource gives them their value.
+# Properties that must be set, whatever their value.
 PRESENT = (
     ("Microsoft.Web/sites", "properties.keyVaultReferenceIdentity"),
     ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.version"),
@@ -68,14 +68,14 @@ PRESENT = (
 
 
 def checklist(project: Project) -> Iterator[str]:
-    """Every property of the checklist has its value; Terraform is held to the same by the comparison of the two."""
+    """Report properties that do not have the required value. Terraform is covered by the parity checks."""
     made = project.bicep_resources().values()
     for resource_type in {row[0] for row in (*REQUIRED, *PRESENT)} - {found.resource_type for found in made}:
-        yield f"Bicep makes no {resource_type}"
+        yield f"Bicep creates no {resource_type}"
     for found in made:
         for resource_type, path, expected in REQUIRED:
             if found.resource_type == resource_type and literal(found.at(path)) != expected:
-                yield f"{found.place}: {path} of {found.name} has to be {expected}, and is {found.at(path)}"
+                yield f"{found.place}: {path} of {found.name} has to be {expected}, but is {found.at(path)}"
         for resource_type, path in PRESENT:
             if found.resource_type == resource_type and found.at(path) in (None, "null", "''"):
                 yield f"{found.place}: {path} of {found.name} is not set"

@@ -1,12 +1,12 @@
-"""What has to be there before the app starts for the first time: its roles, and its network to the last DNS entry."""
+"""Dependencies of the app's first start: its roles, and its network including DNS."""
 
 from collections.abc import Iterator
 
 from dev.infra_check.tree import Project
 
-# Modules of Bicep are waited for whole; `network` is behind `privateEndpoints`.
+# Bicep waits for complete modules; `privateEndpoints` depends on `network`.
 BICEP = ("rbac", "openAiRbac", "existingOpenAiRbac", "privateEndpoints")
-# Terraform waits for single resources. The private endpoints wait for their subnet and zone, but not for what leads to these.
+# Terraform waits for single resources. Private endpoints wait for their subnet and zone, but not for links and associations.
 TERRAFORM = (
     "azurerm_private_endpoint.endpoint",
     "azurerm_private_dns_zone_virtual_network_link.zone_links",
@@ -16,7 +16,7 @@ TERRAFORM = (
 
 
 def order(project: Project) -> Iterator[str]:
-    """Sentences about what the app does not wait for. A start before its roles or its network fails, and may stay failed."""
+    """Report missing dependencies of the app. A start before its roles or network exist fails, possibly permanently."""
     (api,) = (found for file in project.bicep for found in file.of("module") if found.name == "api")
     awaited = api.at("dependsOn")
     for name in BICEP:

@@ -1,4 +1,4 @@
-"""The rules that neither tree may break. Each is a function from the project to the sentences about what breaks it."""
+"""Rules for both trees. Each is a function that takes the project and yields one message per violation."""
 
 import re
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ ALLOWED_ROLES = frozenset(
         "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
     }
 )
-# siteConfig that Flex Consumption refuses.
-REFUSED_SITE_CONFIG = frozenset(
+# siteConfig properties that Flex Consumption rejects.
+REJECTED_SITE_CONFIG = frozenset(
     {
         "ftpsState",
         "use32BitWorkerProcess",
@@ -31,7 +31,7 @@ REFUSED_SITE_CONFIG = frozenset(
         "pythonVersion",
     }
 )
-# Settings that the platform sets itself, ignores or refuses on Flex Consumption, and those that hold a key.
+# Settings that the platform sets, ignores or rejects on Flex Consumption, and settings that hold a key.
 FORBIDDEN_SETTINGS = frozenset(
     {
         "AzureWebJobsStorage",
@@ -57,9 +57,9 @@ FORBIDDEN_SETTINGS = frozenset(
     }
 )
 _SECRET_NAME = re.compile(r"(_KEY|_KEYS|_SECRET|_PASSWORD|_TOKEN|CONNECTION_?STRING)$", re.IGNORECASE)
-# Named like a secret, and none: telemetry needs an Entra token there, and the keys are a Key Vault reference to hashes.
-_HARMLESS = {"APPLICATIONINSIGHTS_CONNECTION_STRING": r"", "CALLER_KEYS": r"@Microsoft\.KeyVault\(SecretUri="}
-# Not the slashes of an address, behind which a key may stand.
+# Names that look like secrets: telemetry requires an Entra token, and the keys are a Key Vault reference to hashes.
+_NOT_SECRET = {"APPLICATIONINSIGHTS_CONNECTION_STRING": r"", "CALLER_KEYS": r"@Microsoft\.KeyVault\(SecretUri="}
+# Not the slashes of a URL, which a key may follow.
 _COMMENT = re.compile(r"(?:^|\s)(?://|#)")
 _KEY_READERS = re.compile(
     r"\blist(Keys|AdminKeys|AccountSas|ServiceSas|Secrets)\b|AccountKey=|SharedAccessSignature|"
@@ -68,7 +68,7 @@ _KEY_READERS = re.compile(
 
 
 def roles(project: Project) -> Iterator[str]:
-    """A role is one of the few, on one resource, never on a group or a subscription."""
+    """Report roles that are not in `ALLOWED_ROLES`, or not assigned on a single resource."""
     for file in project.bicep:
         symbols = {found.name: found.resource_type for found in file.of("resource")}
         ids = {
@@ -107,11 +107,11 @@ def _role_id(place: str, name: str, definition: str, ids: dict[str, str]) -> Ite
     used = re.search(r"(?:roleIds|role_ids)\.(\w+)", definition)
     role = literal(ids.get(used.group(1), "")) if used else None
     if role not in ALLOWED_ROLES:
-        yield f"{place}: {name} gives a role that is not one of the few that are needed ({definition})"
+        yield f"{place}: {name} assigns a role that is not in ALLOWED_ROLES ({definition})"
 
 
 def keyless(project: Project) -> Iterator[str]:
-    """No key is read, passed on or set."""
+    """Report keys that are read, passed on or set."""
     texts = {file.path: file.text for file in project.bicep} | {file.path: file.text for file in project.terraform}
     for path, text in texts.items():
         for number, line in enumerate(text.splitlines(), 1):
@@ -120,36 +120,36 @@ def keyless(project: Project) -> Iterator[str]:
     for tree, settings in (("Bicep", bicep_settings(project)), ("Terraform", terraform_settings(project))):
         for name, value in settings.items():
             if name in FORBIDDEN_SETTINGS:
-                yield f"{tree} sets {name}, which is forbidden: it holds a key, or the platform sets or refuses it"
-            elif _SECRET_NAME.search(name) and not re.search(_HARMLESS.get(name, r"\A(?!)"), value):
-                yield f"{tree} sets {name}, which looks like a secret and is no Key Vault reference"
+                yield f"{tree} sets {name}, which is forbidden: it holds a key, or the platform sets or rejects it"
+            elif _SECRET_NAME.search(name) and not re.search(_NOT_SECRET.get(name, r"\A(?!)"), value):
+                yield f"{tree} sets {name}, which looks like a secret and is not a Key Vault reference"
 
 
 def streams(project: Project) -> Iterator[str]:
-    """Nothing on the way holds a stream back, and nothing that Flex Consumption refuses is set."""
+    """Report settings that buffer streams, and settings that Flex Consumption rejects."""
     for found in project.bicep_resources().values():
         if found.resource_type == "Microsoft.Web/sites":
             for path in leaves(found.body):
-                if path.startswith("properties.siteConfig.") and path.split(".")[2] in REFUSED_SITE_CONFIG:
-                    yield f"{found.place}: Flex Consumption refuses {path}"
+                if path.startswith("properties.siteConfig.") and path.split(".")[2] in REJECTED_SITE_CONFIG:
+                    yield f"{found.place}: Flex Consumption rejects {path}"
             if "'*'" in str(found.at("properties.siteConfig.cors.allowedOrigins")):
                 yield f"{found.place}: any origin may call"
         if found.resource_type.endswith("/routes") and found.at("properties.cacheConfiguration") is not None:
-            yield f"{found.place}: a cache or compression in Front Door holds a stream back"
+            yield f"{found.place}: a cache or compression in Front Door buffers streams"
         if found.resource_type.endswith("accounts/deployments") and "batchSize(1)" not in found.decorators:
-            yield f"{found.place}: deployments of one account have to be made one at a time: @batchSize(1)"
+            yield f"{found.place}: deployments of one account have to be created one at a time: @batchSize(1)"
     for address, block in project.terraform_resources().items():
         if address.startswith("azurerm_cdn_frontdoor_route.") and block.at("cache") is not None:
-            yield f"{block.place}: a cache or compression in Front Door holds a stream back"
+            yield f"{block.place}: a cache or compression in Front Door buffers streams"
 
 
 def readable(project: Project) -> Iterator[str]:
-    """Every parameter and output says what it is, and every tool can read the files."""
+    """Report parameters and outputs without a description, and syntax that some tools cannot read."""
     for file in project.bicep:
         if re.search(r"=>", file.text):
             yield f"infra/{file.path}: a lambda, which some checkers cannot read"
         if "br/public:" in file.text:
-            yield f"infra/{file.path}: a module of a registry, which cannot be checked offline"
+            yield f"infra/{file.path}: a registry module, which cannot be checked offline"
         for found in file.of("param"):
             yield from _described(found.place, found.name, found.description, has_default=found.value != "")
         for found in file.of("output"):

@@ -1,7 +1,7 @@
-"""Walks through Bicep or Terraform text: blanks, comments, strings, and values with their brackets.
+"""A scanner for Bicep and Terraform text: whitespace, comments, strings, and bracketed values.
 
-A value is a dict (object), a list (array), or the text of any other expression. It reads well-formed text; what is wrong with
-malformed text is for the compilers to say.
+A value is a dict (object), a list (array), or the text of any other expression. It reads well-formed text;
+errors in malformed text are left to the compilers.
 """
 
 import re
@@ -13,11 +13,11 @@ _KEY = re.compile(r"""\s*(?:([A-Za-z_][\w-]*)|'([^'$]*)'|"([^"$]*)"|('[^']*')|("
 
 
 class Malformed(ValueError):
-    """Text that no compiler would read either."""
+    """Text that no compiler would accept."""
 
 
 class Scanner:
-    """A place in a text. `quote` is the language's string quote; '//' starts a comment in both, '#' in both as well."""
+    """A position in a text. `quote` is the language's string quote. '//' and '#' start comments in both languages."""
 
     def __init__(self, text: str, quote: str) -> None:
         self.text = text
@@ -26,11 +26,11 @@ class Scanner:
 
     @property
     def line(self) -> int:
-        """The number of the line that it is on."""
+        """The current line number, from 1."""
         return self.text.count("\n", 0, self.at) + 1
 
     def blank(self) -> None:
-        """Skips blanks, newlines, commas and comments."""
+        """Skip whitespace, commas and comments."""
         while self.at < len(self.text):
             if self.text[self.at] in " \t\r\n,":
                 self.at += 1
@@ -38,7 +38,7 @@ class Scanner:
                 return
 
     def value(self) -> Node:
-        """Reads one value, up to the end of its line or list."""
+        """Read one value, up to the end of its line or list."""
         while self.text[self.at : self.at + 1] in (" ", "\t"):
             self.at += 1
         start = self.at
@@ -53,7 +53,7 @@ class Scanner:
         return node if node is not None and not rest else self.text[start : end + len(rest)].strip()
 
     def group(self) -> None:
-        """Skips one bracketed part."""
+        """Skip one bracketed group."""
         self._skip_one()
 
     def _object(self) -> dict[str, Node] | None:
@@ -96,7 +96,7 @@ class Scanner:
                 raise Malformed(f"line {self.line}: {self.text[before : before + 20]!r} where a value should be")
 
     def _unread(self, closing: str) -> None:
-        """Skips to behind the closing bracket of what cannot be read as a tree."""
+        """Skip past the closing bracket of a value that cannot be read as a tree."""
         while not self.text.startswith(closing, self.at):
             if self._skip_one() == "":
                 raise Malformed(f"line {self.line}: {closing!r} is missing")
@@ -108,7 +108,7 @@ class Scanner:
         self.at += 1
 
     def _expression(self) -> str:
-        """The rest of an expression on this line; brackets inside it may span lines."""
+        """Return the rest of an expression on this line; brackets inside it may span lines."""
         start = self.at
         while self.at < len(self.text) and self.text[self.at] not in ",\n)]}":
             before = self.at
@@ -118,7 +118,7 @@ class Scanner:
         return self.text[start : self.at].rstrip()
 
     def _skip_one(self) -> str:
-        """Goes past one string, one bracketed part, or one character; '' at the end."""
+        """Skip one string, one bracketed group or one character. Return its first character, '' at the end."""
         character = self.text[self.at : self.at + 1]
         if character == self._quote:
             self._string()
@@ -158,7 +158,7 @@ class Scanner:
 
 
 def literal(node: Node | None) -> str | None:
-    """A string, number or boolean as its bare text; None for anything else."""
+    """Return the text of a string, number or boolean literal; None for anything else."""
     if not isinstance(node, str):
         return None
     quoted = re.fullmatch(r"""(['"])((?:(?!\1|\$\{|\\).)*)\1""", node)
@@ -168,7 +168,7 @@ def literal(node: Node | None) -> str | None:
 
 
 def find(node: Node, path: str) -> Node | None:
-    """The value at a dotted path, or None."""
+    """Return the value at a dotted path, or None."""
     for key in path.split("."):
         if not isinstance(node, dict) or key not in node:
             return None
@@ -177,7 +177,7 @@ def find(node: Node, path: str) -> Node | None:
 
 
 def leaves(node: Node, path: str = "") -> dict[str, str]:
-    """Every text in a tree, by its dotted path; items of an array by their number."""
+    """Return every text of a tree by its dotted path; array items are numbered from 0."""
     if isinstance(node, str):
         return {path: node}
     entries = node.items() if isinstance(node, dict) else ((str(number), item) for number, item in enumerate(node))

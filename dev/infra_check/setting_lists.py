@@ -1,4 +1,4 @@
-"""One list of settings, five times: the code's, the example file's, Bicep's, Terraform's, the README's table."""
+"""Consistency of the five lists of settings: code, example file, Bicep, Terraform, README table."""
 
 import ast
 import json
@@ -10,7 +10,7 @@ from dev.infra_check.scanner import Node, Scanner, literal
 from dev.infra_check.terraform import local_value
 from dev.infra_check.tree import Project
 
-# Set for the platform; of these the app reads the two of Application Insights as well, to send its receipts.
+# Settings for the platform. The app also reads the two of Application Insights.
 PLATFORM = frozenset(
     {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
@@ -24,20 +24,20 @@ PLATFORM = frozenset(
         "PYTHON_ENABLE_INIT_INDEXING",
     }
 )
-# What a deployment never sets, and why. There is no other exception.
+# Settings that a deployment never sets, with reasons. There are no other exceptions.
 NOT_DEPLOYED = {
-    "AZURE_OPENAI_API_KEY": "development only: the app refuses it in Azure, where it has its identity",
-    "OPENAI_BASE_URL": "development only: the app refuses it in Azure",
+    "AZURE_OPENAI_API_KEY": "development only: rejected in Azure, where the app has its identity",
+    "OPENAI_BASE_URL": "development only: rejected in Azure",
 }
-# What every deployment sets for the platform.
+# Platform settings of every deployment.
 DEPLOYED_PLATFORM = PLATFORM - {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
-# What stands beside the listed settings: those with a name in a variable, which are read there.
+# Entries that are not literal settings: they come from a variable, which is read separately.
 _NAMED = re.compile(r"namedSettingList|for \w+, \w+ in local\.named_settings\s*:")
 _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTILINE)
 
 
 def code_settings(root: Path) -> tuple[str, ...]:
-    """`SETTING_NAMES` of shared/config/settings.py, read and not run."""
+    """Return `SETTING_NAMES` of shared/config/settings.py, parsed without importing it."""
     for statement in ast.parse((root / "shared" / "config" / "settings.py").read_text(encoding="utf-8")).body:
         if (
             isinstance(statement, ast.AnnAssign)
@@ -49,13 +49,13 @@ def code_settings(root: Path) -> tuple[str, ...]:
 
 
 def example_settings(root: Path) -> dict[str, str]:
-    """The values of local.settings.json.example."""
+    """Return the values of local.settings.json.example."""
     values: dict[str, str] = json.loads((root / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
     return values
 
 
 def bicep_settings(project: Project) -> dict[str, str]:
-    """Every app setting of the site in Bicep, with its value as written."""
+    """Return the app settings of the site in Bicep, with their values as written."""
     site = project.bicep_resource("site")
     variables = {found.name: found.body for file in project.bicep for found in file.of("var")}
     return _settings(
@@ -66,7 +66,7 @@ def bicep_settings(project: Project) -> dict[str, str]:
 
 
 def terraform_settings(project: Project) -> dict[str, str]:
-    """Every app setting of the site in Terraform, with its value as written."""
+    """Return the app settings of the site in Terraform, with their values as written."""
     site = project.terraform_resources().get("azapi_resource.site")
     return _settings(
         site.at("body.properties.siteConfig.appSettings") if site else None,
@@ -76,7 +76,7 @@ def terraform_settings(project: Project) -> dict[str, str]:
 
 
 def _settings(listed: Node | None, named: tuple[Node | None, ...], *, quote: str) -> dict[str, str]:
-    """What cannot be read is in the answer as it stands: no list has a setting of such a name."""
+    """Return the settings by name. An unreadable entry is returned as its own text, which matches no setting's name."""
     found: dict[str, str] = {}
     for part in _parts(listed, quote):
         for entry in part if isinstance(part, list) else (part,):
@@ -92,7 +92,7 @@ def _settings(listed: Node | None, named: tuple[Node | None, ...], *, quote: str
 
 
 def _parts(listed: Node | None, quote: str) -> list[Node]:
-    """The lists that are concatenated, or the one list."""
+    """Return the concatenated lists, or the single list."""
     if isinstance(listed, str) and listed.startswith("concat("):
         parts = Scanner(f"[{listed.removeprefix('concat(').removesuffix(')')}]", quote).value()
         return parts if isinstance(parts, list) else [parts]
@@ -100,13 +100,13 @@ def _parts(listed: Node | None, quote: str) -> list[Node]:
 
 
 def readme_settings(root: Path) -> frozenset[str]:
-    """The names in the README's table; none where there is no README."""
+    """Return the names in the README's table; none if there is no README."""
     readme = root / "README.md"
     return frozenset(_TABLE_ROW.findall(readme.read_text(encoding="utf-8"))) if readme.exists() else frozenset()
 
 
 def setting_lists(project: Project) -> Iterator[str]:
-    """Sentences about every name that one list has and another has not, and every default that differs."""
+    """Report names that are missing in one of the lists, and defaults that differ."""
     code = frozenset(code_settings(project.root))
     deployed = code - NOT_DEPLOYED.keys()
     example = example_settings(project.root)

@@ -1,4 +1,4 @@
-"""Reads Terraform files as far as the checks need: blocks with their labels, arguments and inner blocks."""
+"""A reader of Terraform files, limited to what the checks need: blocks with their labels, arguments and inner blocks."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _BLOCK = re.compile(r'([A-Za-z_]\w*)((?:\s+"[^"]*")*)\s*\{')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One block, such as `resource "type" "name" {...}` or one inside of it."""
+    """One block, such as `resource "type" "name" {...}` or an inner block."""
 
     kind: str
     labels: tuple[str, ...]
@@ -23,11 +23,11 @@ class Block:
 
     @property
     def address(self) -> str:
-        """As Terraform calls it: type.name."""
+        """Terraform's address: type.name."""
         return ".".join(self.labels)
 
     def at(self, path: str) -> Node | None:
-        """The value at a dotted path of inner blocks (the first of each kind) and arguments."""
+        """Return the value at a dotted path of inner blocks (the first of each kind) and arguments, or None."""
         first, _, rest = path.partition(".")
         if first in self.arguments:
             return find(self.arguments[first], rest) if rest else self.arguments[first]
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerraformFile:
-    """One file: its path inside infra/ and its blocks in order."""
+    """One file: its path relative to infra/, and its blocks in order."""
 
     path: str
     text: str
@@ -47,17 +47,17 @@ class TerraformFile:
 
 
 def read_terraform(infra: Path) -> tuple[TerraformFile, ...]:
-    """Every Terraform file in infra/terraform."""
+    """Read every Terraform file in infra/terraform. Raise `Malformed`."""
     return tuple(_read(path, infra) for path in sorted((infra / "terraform").glob("*.tf")))
 
 
 def blocks_of(files: tuple[TerraformFile, ...], kind: str) -> Iterator[Block]:
-    """Every outer block of one kind."""
+    """Return the top-level blocks of one kind."""
     return (block for file in files for block in file.blocks if block.kind == kind)
 
 
 def local_value(files: tuple[TerraformFile, ...], name: str) -> Node | None:
-    """One local value."""
+    """Return a local value, or None."""
     for block in blocks_of(files, "locals"):
         if name in block.arguments:
             return block.arguments[name]

@@ -1,4 +1,4 @@
-"""What programs outside of this package say about infra/: the offline checkers, Terraform, checkov, JSON Schema."""
+"""External tools: the offline type checkers, Terraform, checkov, JSON Schema."""
 
 import json
 import os
@@ -18,15 +18,15 @@ _REASONED = re.compile(r"^skip-check:\n((?:  [#-].*\n)+)", re.MULTILINE)
 
 
 def run(command: Sequence[object], where: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end. Never raises for its exit status."""
+    """Run a program and return its output; do not raise for its exit status."""
     return subprocess.run([str(part) for part in command], cwd=where, capture_output=True, text=True, check=False)
 
 
 def _checkers() -> Path:
-    """The directory of the offline checkers, which are no part of this repository."""
+    """Return the directory of the offline checkers, which are not part of this repository. Raise `Skipped` without them."""
     directory = Path(os.environ.get("INFRA_CHECK_DIR", "../shared/infra-check"))
     if not (directory / "bicepcheck.py").exists():
-        raise Skipped("no offline checkers here (INFRA_CHECK_DIR); public CI compiles instead")
+        raise Skipped("offline checkers not found (INFRA_CHECK_DIR); CI compiles instead")
     return directory.resolve()
 
 
@@ -58,32 +58,32 @@ def bicep_build(project: Project) -> Iterator[str]:
 
 
 def bicep_types(project: Project) -> Iterator[str]:
-    """Syntax, symbols, and every property against the type data of the Bicep compiler; a warning counts as an error."""
+    """Check syntax, symbols, and every property against the Bicep compiler's type data. Warnings are errors."""
     checkers = _checkers()
     program = [sys.executable, checkers / "bicepcheck.py", "--types", checkers / "azure_types.json.gz", "infra"]
-    yield from _spoken(run(program, project.root))
+    yield from _findings(run(program, project.root))
 
 
 def terraform_types(project: Project) -> Iterator[str]:
-    """Every argument against the provider's schema, and azapi bodies against the same type data."""
+    """Check every argument against the provider's schema, and azapi bodies against the Bicep compiler's type data."""
     checkers = _checkers()
     schemas = sorted(checkers.glob("azurerm-*.json.gz"))
     types = ["--arm-types", checkers / "azure_types.json.gz"]
     program = [sys.executable, checkers / "tfcheck.py", "--schema", schemas[-1], *types, "infra/terraform"]
-    yield from _spoken(run(program, project.root))
+    yield from _findings(run(program, project.root))
 
 
-def _spoken(done: subprocess.CompletedProcess[str]) -> Iterator[str]:
+def _findings(done: subprocess.CompletedProcess[str]) -> Iterator[str]:
     findings = [line for line in done.stdout.splitlines() if re.search(r": (error|warning)\b", line)]
     yield from findings
     if not findings and (done.returncode or " 0 errors, 0 warnings" not in done.stdout):
-        yield f"the checker did not finish: {(done.stderr or done.stdout).strip()[-300:]}"
+        yield f"the checker failed: {(done.stderr or done.stdout).strip()[-300:]}"
 
 
 def terraform_format(project: Project) -> Iterator[str]:
-    """`terraform fmt`."""
+    """Check formatting with `terraform fmt`."""
     if shutil.which("terraform") is None:
-        raise Skipped("no terraform here; public CI runs fmt, init and validate")
+        raise Skipped("terraform not found; CI runs fmt, init and validate")
     done = run(["terraform", "fmt", "-check", "-recursive", "-no-color", "infra/terraform"], project.root)
     for name in done.stdout.split():
         yield f"{name} is not formatted: terraform fmt -recursive infra/terraform"
@@ -92,20 +92,20 @@ def terraform_format(project: Project) -> Iterator[str]:
 
 
 def checkov(project: Project) -> Iterator[str]:
-    """checkov on both trees. Whatever it finds has its reason in infra/.checkov.yaml, and every reason is needed."""
+    """Run checkov on both trees. Each finding needs a reason in infra/.checkov.yaml, and each reason a finding."""
     skips, unexplained = reasoned_skips(project.root)
     yield from (f"infra/.checkov.yaml: {check} has no reason above it" for check in unexplained)
     program = project.root / TOOLS / "checkov"
     if not program.exists():
-        yield f"{TOOLS}/checkov is missing: `make check-infra` installs it from PyPI, which has failed"
+        yield f"{TOOLS}/checkov is missing: `make check-infra` failed to install it from PyPI"
         return
-    # The skips of .checkov.yaml give way to those of the command line, so that all findings are seen here.
+    # Skips of the command line replace those of .checkov.yaml, so that all findings are reported here.
     options = ["--skip-check", "CKV_NONE", "--skip-download", "--compact", "-o", "json"]
     done = run([program, "-d", "infra", "--framework", "bicep", "terraform", *options], project.root)
     try:
         reports = json.loads(done.stdout)
     except ValueError:
-        yield f"checkov did not finish: {done.stderr.strip()[-300:]}"
+        yield f"checkov failed: {done.stderr.strip()[-300:]}"
         return
     found: set[str] = set()
     for report in reports if isinstance(reports, list) else [reports]:
@@ -118,7 +118,7 @@ def checkov(project: Project) -> Iterator[str]:
 
 
 def reasoned_skips(root: Path) -> tuple[frozenset[str], list[str]]:
-    """The checks that .checkov.yaml skips, and those of them that have no comment above themselves or their run of lines."""
+    """Return the checks skipped in .checkov.yaml, and those of them without a comment above them or their group of lines."""
     text = (root / "infra" / ".checkov.yaml").read_text(encoding="utf-8")
     listed = _REASONED.search(text)
     skips: set[str] = set()
@@ -138,7 +138,7 @@ def reasoned_skips(root: Path) -> tuple[frozenset[str], list[str]]:
 
 
 def schemas(project: Project) -> Iterator[str]:
-    """azure.yaml and the workflows against their JSON Schemas; every JSON file of infra/ parses."""
+    """Check azure.yaml and the workflows against their JSON Schemas, and that every JSON file of infra/ parses."""
     for path in sorted((project.root / "infra").rglob("*.json")):
         try:
             json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +146,7 @@ def schemas(project: Project) -> Iterator[str]:
             yield f"{path.relative_to(project.root)}: {error}"
     program = project.root / TOOLS / "check-jsonschema"
     if not program.exists():
-        yield f"{TOOLS}/check-jsonschema is missing: `make check-infra` installs it from PyPI, which has failed"
+        yield f"{TOOLS}/check-jsonschema is missing: `make check-infra` failed to install it from PyPI"
         return
     workflows = sorted(path.relative_to(project.root) for path in (project.root / ".github/workflows").glob("*.yml"))
     azure_yaml = run([program, "--schemafile", SCHEMA, "azure.yaml"], project.root)

@@ -1,4 +1,4 @@
-"""The rules of the workflows: every action pinned by commit, few permissions, no secrets, every parameter passed on."""
+"""Rules for workflows: actions pinned by commit, minimal permissions, no secrets, every parameter passed on."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from dev.infra_check.tree import Project
 _USES = re.compile(r"^\s*(?:- )?uses:\s*(\S+)(.*)$")
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 _VARIABLE = re.compile(r"\$\{(\w+)")
-# azd itself says who deploys.
+# azd sets the deploying principal.
 _OF_AZD = frozenset({"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"})
 _EMPTY = {"array": "'[]'", "object": "'{}'"}
 
 
 def workflows(project: Project) -> Iterator[str]:
-    """Sentences about what breaks them."""
+    """Report violations."""
     paths = sorted((project.root / ".github" / "workflows").glob("*.yml"))
     if not paths:
         yield ".github/workflows has no workflow"
@@ -23,11 +23,11 @@ def workflows(project: Project) -> Iterator[str]:
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(project.root).as_posix()
         if not re.search(r"^permissions:", text, re.MULTILINE):
-            yield f"{name}: no permissions at the top: every job would get the default ones"
+            yield f"{name}: no top-level permissions: every job would get the defaults"
         if re.search(r"\bwrite-all\b|^permissions:\n(?:  .*\n)*?  [\w-]+: write", text, re.MULTILINE):
-            yield f"{name}: a permission to write belongs to the one job that needs it"
+            yield f"{name}: a permission to write belongs in the one job that needs it"
         if re.search(r"\bsecrets\.", text):
-            yield f"{name}: a secret; deployments sign in by OIDC"
+            yield f"{name}: uses a secret; deployments sign in by OIDC"
         for number, line in enumerate(text.splitlines(), 1):
             used = _USES.match(line)
             if used and not (_PINNED.fullmatch(used.group(1)) and re.fullmatch(r"\s+# v[\d.]+", used.group(2))):
@@ -36,7 +36,7 @@ def workflows(project: Project) -> Iterator[str]:
 
 
 def _parameters(project: Project) -> Iterator[str]:
-    """The deployment gives azd every parameter: one that it left out would be reset to its default, a network included."""
+    """Report parameters that the deployment does not pass to azd: each would be reset to its default."""
     name = ".github/workflows/deploy.yml"
     text = (project.root / name).read_text(encoding="utf-8")
     types = {found.name: found.type for found in project.main("param")}

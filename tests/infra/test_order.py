@@ -21,13 +21,13 @@ OWN_CHECKS = (
     "streams",
     "order",
     "descriptions",
-    "twin resources",
-    "twin properties",
-    "twin parts",
-    "twin roles",
-    "twin parameters",
-    "twin limits",
-    "twin outputs",
+    "parity resources",
+    "parity properties",
+    "parity parts",
+    "parity roles",
+    "parity parameters",
+    "parity limits",
+    "parity outputs",
 )
 
 

@@ -1,4 +1,4 @@
-"""What `make check-infra` says in the end, and its exit status."""
+"""The last line of `make check-infra`, and its exit status."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +13,8 @@ def fine(_project: Project) -> Iterator[str]:
     yield from ()
 
 
-def wrong(_project: Project) -> Iterator[str]:
-    yield "one thing is wrong"
+def invalid(_project: Project) -> Iterator[str]:
+    yield "one thing is invalid"
 
 
 def absent(_project: Project) -> Iterator[str]:
@@ -25,30 +25,30 @@ def absent(_project: Project) -> Iterator[str]:
     ("checks", "status", "lines"),
     [
         ((fine,), 0, ["ok       fine", "infra/ is in order"]),
-        ((wrong, fine), 1, ["failed   wrong:", "           one thing is wrong", "ok       fine", "1 of 2 checks failed"]),
+        ((invalid, fine), 1, ["failed   invalid:", "           one thing is invalid", "ok       fine", "1 of 2 checks failed"]),
         (
             (absent, fine),
             0,
             [
                 "skipped  absent: no such program here",
                 "ok       fine",
-                "infra/ is in order; 1 could not be made here, as said above",
+                "infra/ is in order; 1 skipped",
             ],
         ),
         (
-            (absent, wrong),
+            (absent, invalid),
             1,
             [
                 "skipped  absent: no such program here",
-                "failed   wrong:",
-                "           one thing is wrong",
-                "1 of 2 checks failed; 1 could not be made here, as said above",
+                "failed   invalid:",
+                "           one thing is invalid",
+                "1 of 2 checks failed; 1 skipped",
             ],
         ),
     ],
-    ids=["all is well", "a failure", "a check that cannot be made", "both"],
+    ids=["no problem", "a failure", "a skipped check", "both"],
 )
-def test_the_last_line_says_how_much_of_it_could_be_checked(
+def test_the_last_line_reports_failed_and_skipped_checks(
     copy: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,11 +1,11 @@
-"""Lists and inner parts of Bicep and Terraform compared, which single properties do not reach: the same literals in both."""
+"""Parity of lists and inner blocks, which single properties do not cover: both trees must have the same literals."""
 
 from collections.abc import Iterator
 
+from dev.infra_check.parity import PARTS_IN_TERRAFORM, pairs
 from dev.infra_check.scanner import Node, leaves, literal
 from dev.infra_check.terraform import Block
 from dev.infra_check.tree import Project
-from dev.infra_check.twin import PARTS_IN_TERRAFORM, pairs
 
 # Terraform address, path in Bicep, argument or kind of inner block in Terraform.
 PARTS = tuple(
@@ -23,22 +23,22 @@ azurerm_cdn_frontdoor_firewall_policy.firewall properties.managedRules managed_r
 azurerm_consumption_budget_resource_group.budget properties.notifications notification
 """.strip().splitlines()
 )
-# What goes without saying in one of the two, and what has another name.
-_UNSAID = frozenset({"true"})
-_BICEP_SAYS = {"private": "None"}
+# Values that one tree leaves implicit, and values with another name.
+_IMPLICIT = frozenset({"true"})
+_BICEP_NAMES = {"private": "None"}
 
 
-def twin_parts(project: Project) -> Iterator[str]:
-    """Sentences about the literals that stand in one of two parts and not in the other."""
-    bicep, terraform, twins = project.bicep_resources(), project.terraform_resources(), pairs(project)
-    # Resources of their own in Bicep.
-    apart = {(address, part): bicep.get(name) for name, (address, part) in PARTS_IN_TERRAFORM.items()}
+def parity_parts(project: Project) -> Iterator[str]:
+    """Report literals that only one of two corresponding parts has."""
+    bicep, terraform, counterparts = project.bicep_resources(), project.terraform_resources(), pairs(project)
+    # Separate resources in Bicep.
+    separate = {(address, part): bicep.get(name) for name, (address, part) in PARTS_IN_TERRAFORM.items()}
     for address, path, part in PARTS:
-        twin = apart.get((address, part), twins.get(address))
-        if twin is None or address not in terraform:
-            continue  # said by the comparison of resources
-        left = _literals(twin.at(path))
-        right = {_BICEP_SAYS.get(word, word) for word in _words(terraform[address], part)}
+        counterpart = separate.get((address, part), counterparts.get(address))
+        if counterpart is None or address not in terraform:
+            continue  # reported by the comparison of resources
+        left = _literals(counterpart.at(path))
+        right = {_BICEP_NAMES.get(word, word) for word in _words(terraform[address], part)}
         if left != right:
             only = f"only in Bicep: {sorted(left - right)}, only in Terraform: {sorted(right - left)}"
             yield f"{address}: {part} differs from {path}; {only}"
@@ -46,11 +46,11 @@ def twin_parts(project: Project) -> Iterator[str]:
 
 def _literals(node: Node | None) -> set[str]:
     found = {literal(text) for text in leaves(node or "").values()}
-    return {word for word in found if word is not None and word not in _UNSAID}
+    return {word for word in found if word is not None and word not in _IMPLICIT}
 
 
 def _words(block: Block, part: str) -> set[str]:
-    """The literals of an argument, or of every inner block of that kind."""
+    """Return the literals of an argument, or of every inner block of that kind."""
     first, _, rest = part.partition(".")
     if first in block.arguments:
         return _literals(block.arguments[first])

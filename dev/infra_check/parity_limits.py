@@ -1,4 +1,4 @@
-"""What a parameter may be, in Bicep and in Terraform."""
+"""Parity of parameter constraints."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from dev.infra_check.tree import Project, snake
 _LIMIT = re.compile(r"(?:minValue|maxValue)\((-?\d+)\)|'([^']*)'|(?<=[\s\[])(\d+)(?=[\s\]])")
 
 
-def twin_limits(project: Project) -> Iterator[str]:
-    """Every value that Bicep's decorators name (allowed ones, the least, the greatest) is in Terraform's validation."""
+def parity_limits(project: Project) -> Iterator[str]:
+    """Report allowed, minimum and maximum values of Bicep's decorators that Terraform's validation does not have."""
     variables = {block.address: block for block in blocks_of(project.terraform, "variable")}
     for found in project.main("param"):
         block = variables.get(snake(found.name))
         if block is None:
-            continue  # said by the comparison of parameters
+            continue  # reported by the comparison of parameters
         condition = str(block.at("validation.condition") or "")
         for decorator in found.decorators:
             if not decorator.startswith(("allowed(", "minValue(", "maxValue(")):
@@ -23,4 +23,4 @@ def twin_limits(project: Project) -> Iterator[str]:
             limits = {next(filter(None, match)) for match in _LIMIT.findall(decorator)}
             missing = sorted(limits - set(re.findall(r"-?\w[\w.]*", condition)))
             if missing:
-                yield f"{block.place}: {block.address} is not held to {', '.join(missing)}, as in Bicep"
+                yield f"{block.place}: the validation of {block.address} lacks {', '.join(missing)}, which Bicep has"

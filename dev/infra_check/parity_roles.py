@@ -1,18 +1,18 @@
-"""The role assignments of Bicep and Terraform compared."""
+"""Parity of role assignments."""
 
 import re
 from collections.abc import Iterator
 
+from dev.infra_check.parity import TYPES
 from dev.infra_check.scanner import literal
 from dev.infra_check.tree import Project, snake
-from dev.infra_check.twin import TYPES
 
 _ROLE = re.compile(r"(?:roleIds|role_ids)\.(\w+)")
 _SCOPE = re.compile(r"(azurerm_\w+)\.")
 
 
-def twin_roles(project: Project) -> Iterator[str]:
-    """Each assignment gives the same role, to the same principal, on the same kind of resource."""
+def parity_roles(project: Project) -> Iterator[str]:
+    """Report assignments that differ in role, principal or type of resource."""
     terraform = project.terraform_resources()
     for file in project.bicep:
         symbols = {found.name: found.resource_type for found in file.of("resource")}
@@ -35,7 +35,7 @@ def twin_roles(project: Project) -> Iterator[str]:
                 yield f"{address}: given to {principals[0]} in Bicep, to {principals[1]} in Terraform"
             scope = str(block.at("scope"))
             on = _SCOPE.match(scope)
-            # `each.value` goes over the accounts that the app calls.
+            # `each.value` iterates over the accounts that the app calls.
             if TYPES.get(symbols.get(str(found.at("scope")), "")) != (
                 on.group(1) if on else "azurerm_cognitive_account"
             ):

@@ -1,4 +1,4 @@
-"""Bicep and Terraform compared: resources, properties that matter, parameters, outputs."""
+"""Parity of Bicep and Terraform: resources, selected properties, parameters and outputs."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ TYPES = {
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": "azapi_update_resource",
     "Microsoft.Web/sites/config": "azapi_update_resource",
 }
-# Resources of their own in one tree, parts of another resource in the other: the part that has to be there.
+# Resources of one tree that are parts of another resource in the other tree, and the required part.
 PARTS_IN_TERRAFORM = {
     "Microsoft.Storage/storageAccounts/blobServices.blob_services": (
         "azurerm_storage_account.account",
@@ -55,7 +55,7 @@ PARTS_IN_BICEP = {
     "azurerm_subnet_network_security_group_association.app": ("network", "properties.subnets"),
     "azurerm_subnet_network_security_group_association.endpoints": ("network", "properties.subnets"),
 }
-# Terraform address, path in Bicep, path in Terraform. `!` before the latter: it says the opposite.
+# Terraform address, path in Bicep, path in Terraform. A path with `!` has the negated value.
 PROPERTIES = tuple(
     line.split()
     for line in """
@@ -113,7 +113,7 @@ _OPPOSITE = {"true": "false", "false": "true"}
 
 
 def pairs(project: Project) -> dict[str, Declaration]:
-    """Bicep's resources by the addresses that their twins have to have."""
+    """Return Bicep's resources by the Terraform addresses expected for them."""
     return {
         f"{TYPES[found.resource_type]}.{snake(found.name)}": found
         for name, found in project.bicep_resources().items()
@@ -122,29 +122,29 @@ def pairs(project: Project) -> dict[str, Declaration]:
 
 
 def resources(project: Project) -> Iterator[str]:
-    """Each resource of one tree has its twin, of the matching type and name, in the other."""
-    terraform, twins = project.terraform_resources(), pairs(project)
+    """Report resources of one tree without a counterpart of the matching type and name in the other."""
+    terraform, counterparts = project.terraform_resources(), pairs(project)
     for name, found in project.bicep_resources().items():
         part = PARTS_IN_TERRAFORM.get(name)
         if part and (part[0] not in terraform or terraform[part[0]].at(part[1]) is None):
-            yield f"{found.place}: {found.name} has no twin: {part[0]} has no {part[1]}"
+            yield f"{found.place}: {found.name} has no counterpart: {part[0]} has no {part[1]}"
         elif not part and found.resource_type not in TYPES:
-            yield f"{found.place}: nobody has said which Terraform type is the twin of {found.resource_type}"
-    for address in sorted(twins.keys() - terraform.keys()):
-        yield f"{twins[address].place}: {twins[address].name} has no twin: Terraform lacks {address}"
-    for address in sorted(terraform.keys() - twins.keys()):
-        whole = project.bicep_resource(PARTS_IN_BICEP[address][0]) if address in PARTS_IN_BICEP else None
-        if whole is None or whole.at(PARTS_IN_BICEP[address][1]) is None:
-            yield f"{terraform[address].place}: {address} has no twin in Bicep"
+            yield f"{found.place}: {found.resource_type} has no Terraform type in TYPES"
+    for address in sorted(counterparts.keys() - terraform.keys()):
+        yield f"{counterparts[address].place}: {counterparts[address].name} has no counterpart: Terraform lacks {address}"
+    for address in sorted(terraform.keys() - counterparts.keys()):
+        parent = project.bicep_resource(PARTS_IN_BICEP[address][0]) if address in PARTS_IN_BICEP else None
+        if parent is None or parent.at(PARTS_IN_BICEP[address][1]) is None:
+            yield f"{terraform[address].place}: {address} has no counterpart in Bicep"
 
 
 def properties(project: Project) -> Iterator[str]:
-    """Each property that matters is the same: the same literal, or given by a parameter in both."""
-    terraform, twins = project.terraform_resources(), pairs(project)
+    """Report selected properties that differ: they must have the same literal, or a parameter in both trees."""
+    terraform, counterparts = project.terraform_resources(), pairs(project)
     for address, bicep_path, terraform_path in PROPERTIES:
-        if address not in terraform or address not in twins:
-            continue  # said by `resources`
-        left = twins[address].at(bicep_path)
+        if address not in terraform or address not in counterparts:
+            continue  # reported by `resources`
+        left = counterparts[address].at(bicep_path)
         right = terraform[address].at(terraform_path.removeprefix("!"))
         if left is None or right is None:
             missing = "Bicep" if left is None else "Terraform"
@@ -155,14 +155,14 @@ def properties(project: Project) -> Iterator[str]:
             expected = _OPPOSITE[expected or "true"]
         if expected != literal(right):
             yield f"{address}: {bicep_path} is {left} in Bicep, {terraform_path} is {right} in Terraform"
-    for address, found in sorted(twins.items()):
+    for address, found in sorted(counterparts.items()):
         if address in terraform:
             yield from _bodies(address, found, terraform[address])
             yield from _categories(address, found, terraform[address])
 
 
 def _bodies(address: str, found: Declaration, block: Block) -> Iterator[str]:
-    """An azapi resource has Bicep's own properties."""
+    """Report differences of an azapi resource, whose properties have Bicep's names."""
     if not address.startswith("azapi_"):
         return
     if literal(block.at("type")) != found.type:
@@ -178,7 +178,7 @@ def _bodies(address: str, found: Declaration, block: Block) -> Iterator[str]:
 
 
 def _categories(address: str, found: Declaration, block: Block) -> Iterator[str]:
-    """A diagnostic setting collects the same."""
+    """Report differences in the categories of a diagnostic setting."""
     if not address.startswith("azurerm_monitor_diagnostic_setting."):
         return
     left = {
@@ -190,7 +190,7 @@ def _categories(address: str, found: Declaration, block: Block) -> Iterator[str]
 
 
 def parameters(project: Project) -> Iterator[str]:
-    """The same parameters with the same defaults; and main.parameters.json gives azd each of them."""
+    """Report parameters or defaults that differ between the trees, or are missing in main.parameters.json (azd)."""
     left = {snake(found.name): found for found in project.main("param")}
     right = {block.address: block for block in blocks_of(project.terraform, "variable")}
     for name in sorted(left.keys() ^ right.keys()):
@@ -215,7 +215,7 @@ def _default(value: Node | None) -> str | None:
 
 
 def outputs(project: Project) -> Iterator[str]:
-    """The same outputs."""
+    """Report outputs that exist in one tree only."""
     left = {found.name for found in project.main("output")}
     right = {block.address for block in blocks_of(project.terraform, "output")}
     for name in sorted(left ^ right):
