@@ -1,12 +1,12 @@
-// Everything the app needs, from an empty subscription: one resource group, no keys anywhere.
+// Everything the app needs, starting from an empty subscription: one resource group, no keys.
 targetScope = 'subscription'
 
-@description('Required. Name of the environment; every other name is made from it.')
+@description('Required. Name of the environment; all other names are derived from it.')
 @minLength(1)
 @maxLength(64)
 param environmentName string
 
-@description('Required. Region of everything but, if you say so, the models. It has to offer Flex Consumption.')
+@description('Required. Region of all resources; models may have another (openAiLocation). It has to support Flex Consumption.')
 @minLength(1)
 @metadata({
   azd: {
@@ -15,13 +15,13 @@ param environmentName string
 })
 param location string
 
-@description('Optional. Name of the resource group; by default rg- and the environment\'s name.')
+@description('Optional. Name of the resource group; default: rg- followed by the environment\'s name.')
 param resourceGroupName string = ''
 
-@description('Optional. Object id of who deploys: may then call the models that are made here from their own machine, and fill the vault. Empty for nobody.')
+@description('Optional. Object ID of the deploying principal; granted access to call the models created here and to write secrets to the vault. Empty for none.')
 param principalId string = ''
 
-@description('Optional. What kind of principal that is.')
+@description('Optional. Type of that principal.')
 @allowed([
   'User'
   'Group'
@@ -29,10 +29,10 @@ param principalId string = ''
 ])
 param principalType string = 'User'
 
-@description('Optional. Region of the model; by default the region of everything else.')
+@description('Optional. Region of the model; default: location.')
 param openAiLocation string = ''
 
-@description('Optional. Name of the deployment of the model, which is also what callers name; by default the model\'s own name.')
+@description('Optional. Name of the model\'s deployment, which is also the name that callers use; default: the model\'s name.')
 param openAiDeploymentName string = ''
 
 @description('Optional. Model.')
@@ -41,7 +41,7 @@ param openAiModelName string = 'gpt-5.4-mini'
 @description('Optional. Version of the model.')
 param openAiModelVersion string = '2026-03-17'
 
-@description('Optional. Kind of deployment. Global ones may answer from anywhere, data zone ones from the same zone (EU or US), Standard ones from the region.')
+@description('Optional. Type of deployment. Global types may process requests in any region, data zone types within the zone (EU or US), Standard within the region.')
 @allowed([
   'GlobalStandard'
   'DataZoneStandard'
@@ -52,23 +52,23 @@ param openAiModelVersion string = '2026-03-17'
 ])
 param openAiDeploymentSkuName string = 'GlobalStandard'
 
-@description('Optional. Thousands of tokens a minute (provisioned kinds: units).')
+@description('Optional. Capacity in thousands of tokens per minute (provisioned types: units).')
 @minValue(1)
 param openAiDeploymentCapacity int = 30
 
-@description('Optional. Several accounts, in place of the one that the parameters above describe: list of {name, location, priority, weight, deployments: [{name, model, version, sku, capacity, alias}]}. The app fails over from one to the next.')
+@description('Optional. Several accounts, instead of the one described by the parameters above: list of {name, location, priority, weight, deployments: [{name, model, version, sku, capacity, alias}]}. The app fails over from one to the next.')
 param openAiAccounts array = []
 
-@description('Optional. Resource id of an Azure OpenAI account that exists already; then none is made.')
+@description('Optional. Resource ID of an existing Azure OpenAI account; no account is created then.')
 param existingOpenAiResourceId string = ''
 
-@description('Optional. For that account: names that callers use, each with its deployment; empty: every name is taken for a deployment.')
+@description('Optional. For the existing account: names that callers use, each with its deployment. Empty: every name is used as a deployment name.')
 param existingOpenAiDeployments object = {}
 
-@description('Optional. Whether the models may fetch nothing from other addresses on a caller\'s behalf. They then refuse images by address.')
+@description('Optional. Whether the models are blocked from fetching URLs for a caller. They then reject images given by URL.')
 param openAiRestrictOutbound bool = false
 
-@description('Optional. Who may call: function (the Functions host\'s keys), keys (keys of the app\'s own), entra (tokens), anonymous (anyone).')
+@description('Optional. Caller authentication: function (the Functions host\'s keys), keys (the app\'s own keys), entra (tokens), anonymous (none).')
 @allowed([
   'function'
   'keys'
@@ -77,26 +77,26 @@ param openAiRestrictOutbound bool = false
 ])
 param authMode string = 'function'
 
-@description('Optional. Client id of the app registration that callers ask tokens for; needed with authMode entra.')
+@description('Optional. Client ID of the app registration that callers request tokens for; required with authMode entra.')
 param authClientId string = ''
 
-@description('Optional. Client ids of the applications that may call with authMode entra; empty for the registration itself alone.')
+@description('Optional. Client IDs of the applications allowed to call with authMode entra; empty: only the registration itself.')
 param authAllowedClientIds array = []
 
-@description('Optional. Origins of browser pages that may call, each as https://host.')
+@description('Optional. Origins of web pages allowed to call (CORS), each as https://host.')
 param corsAllowedOrigins array = []
 
-@description('Optional. App settings that differ from the app\'s defaults, by name. Never a secret.')
+@description('Optional. App settings that override the app\'s defaults, by name. No secrets.')
 param appSettings object = {}
 
-@description('Optional. Version of Python.')
+@description('Optional. Python version.')
 @allowed([
   '3.13'
   '3.14'
 ])
 param pythonVersion string = '3.13'
 
-@description('Optional. Memory of an instance: 512 is a quarter of a core, 2048 one, 4096 two.')
+@description('Optional. Memory of an instance in MB: 512 comes with a quarter of a core, 2048 with one, 4096 with two.')
 @allowed([
   512
   2048
@@ -104,45 +104,45 @@ param pythonVersion string = '3.13'
 ])
 param instanceMemoryMB int = 2048
 
-@description('Optional. The most instances at one time: the bound of what compute can cost.')
+@description('Optional. Maximum number of instances, which limits the cost of compute.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Optional. Open requests per instance before another instance starts. A stream is mostly waiting, so one instance holds many; unset, Python gets 1.')
+@description('Optional. Concurrent requests per instance before another instance starts. A stream mostly waits, so one instance can hold many. Unset, the platform uses 1 for Python.')
 @minValue(1)
 @maxValue(1000)
 param httpPerInstanceConcurrency int = 100
 
-@description('Optional. Instances that are always ready for HTTP, so that nobody waits for a cold start. They cost money all the time.')
+@description('Optional. Always-ready instances for HTTP, which avoid cold starts. They are billed all the time.')
 @minValue(0)
 param httpAlwaysReadyInstances int = 0
 
-@description('Optional. Whether instances are spread over availability zones; needs at least 2 that are always ready.')
+@description('Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances.')
 param zoneRedundant bool = false
 
-@description('Optional. Whether the app reaches storage, models and vault through private endpoints in a virtual network of its own, and nobody else does.')
+@description('Optional. Whether storage, models and vault are reachable only by the app, through private endpoints in its own virtual network.')
 param vnetEnabled bool = false
 
-@description('Optional. Whether Front Door Premium with a web application firewall stands before the app, and is the only way to it.')
+@description('Optional. Whether the app is reachable only through Front Door Premium with a web application firewall.')
 param frontDoorEnabled bool = false
 
-@description('Optional. Days that logs are kept.')
+@description('Optional. Retention of logs in days.')
 @minValue(30)
 @maxValue(730)
 param logRetentionInDays int = 30
 
-@description('Optional. Gigabytes of logs a day after which no more are taken until the next day; -1 for no cap.')
+@description('Optional. Daily cap on log ingestion in GB; -1 for no cap.')
 param logDailyQuotaGb int = 1
 
-@description('Optional. Monthly amount, in the currency of the subscription, that a budget warns about; 0 for no budget.')
+@description('Optional. Monthly amount of the budget, in the subscription\'s currency; 0 for no budget.')
 @minValue(0)
 param budgetAmount int = 0
 
-@description('Optional. First day of the budget\'s first month, as 2026-01-01; needed with a budget, and fixed once it is made.')
+@description('Optional. First day of the budget\'s first month, as 2026-01-01; required with a budget, and fixed after its creation.')
 param budgetStartDate string = ''
 
-@description('Optional. Addresses that the budget warns, beside the owners.')
+@description('Optional. Email addresses notified by the budget, in addition to the owners.')
 param budgetContactEmails array = []
 
 var abbreviations = loadJsonContent('./abbreviations.json')
@@ -175,7 +175,7 @@ var accounts = usesExisting ? [] : listedAccounts
 var firstDeployment = listedAccounts[0].deployments[0]
 var defaultDeployment = usesExisting ? describedDeployment : (firstDeployment.?alias ?? firstDeployment.name)
 
-// The parts of /subscriptions/{2}/resourceGroups/{4}/providers/Microsoft.CognitiveServices/accounts/{8}.
+// The segments of /subscriptions/{2}/resourceGroups/{4}/providers/Microsoft.CognitiveServices/accounts/{8}.
 var existingIdParts = split(usesExisting ? existingOpenAiResourceId : '${subscription().id}/resourceGroups/${groupName}/providers/none/none/none', '/')
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -323,7 +323,7 @@ module openAiRbac 'app/rbac-openai.bicep' = [for (account, i) in accounts: {
   }
 }]
 
-// The app's role alone: whoever deploys may well have one on their own account, and Azure refuses a second of the same kind.
+// Only the app's role: the deploying principal may already have one on its account, and Azure rejects a duplicate.
 module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
   name: 'rbac-openai-existing'
   scope: resourceGroup(existingIdParts[2], existingIdParts[4])
@@ -344,7 +344,7 @@ module frontDoor 'edge/frontdoor.bicep' = if (frontDoorEnabled) {
   }
 }
 
-// The app starts only when its roles exist and its private endpoints answer.
+// The app starts only after its roles and private endpoints exist.
 module api 'app/function.bicep' = {
   name: 'api'
   scope: group
@@ -418,26 +418,26 @@ output AZURE_TENANT_ID string = tenant().tenantId
 @description('Name of the resource group.')
 output AZURE_RESOURCE_GROUP string = group.name
 
-@description('Name of the app, as azd calls it.')
+@description('Name of the app, under the key that azd expects.')
 output SERVICE_API_NAME string = api.outputs.name
 
-@description('Where callers send their requests.')
+@description('Base URL for callers.')
 output SERVICE_API_URI string = 'https://${frontDoorEnabled ? edgeRoutes!.outputs.hostName : api.outputs.hostName}'
 
 @description('Name of the app, for `func azure functionapp publish`.')
 output AZURE_FUNCTION_NAME string = api.outputs.name
 
-@description('Client id of the app\'s identity.')
+@description('Client ID of the app\'s identity.')
 output AZURE_CLIENT_ID string = identity.outputs.clientId
 
-@description('Address of the first Azure OpenAI account.')
+@description('URL of the first Azure OpenAI account.')
 output AZURE_OPENAI_ENDPOINT string = openAiBackends[0].endpoint
 
 @description('Name of the first Azure OpenAI account.')
 output AZURE_OPENAI_RESOURCE string = usesExisting ? existingIdParts[8] : openAi.outputs.names[0]
 
-@description('The name that stands for the model when a request gives none.')
+@description('Default model name, for requests that name none.')
 output AZURE_OPENAI_DEPLOYMENT string = defaultDeployment
 
-@description('Name of the vault of caller keys; empty where there is none.')
+@description('Name of the key vault of caller keys; empty if there is none.')
 output AZURE_KEY_VAULT_NAME string = authMode == 'keys' ? vault!.outputs.name : ''

@@ -12,32 +12,32 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Resource id of the app\'s identity.')
+@description('Required. Resource ID of the app\'s identity.')
 param identityId string
 
-@description('Required. Client id of the app\'s identity.')
+@description('Required. Client ID of the app\'s identity.')
 param identityClientId string
 
-@description('Required. Address of the blob service, with a slash at its end.')
+@description('Required. URL of the blob service, with a trailing slash.')
 param storageBlobEndpoint string
 
-@description('Required. Name of the container that deployments are put into.')
+@description('Required. Name of the container for deployment packages.')
 param deploymentContainerName string
 
-@description('Required. Name of the Application Insights component that telemetry goes to.')
+@description('Required. Name of the Application Insights component for telemetry.')
 param applicationInsightsName string
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Version of Python.')
+@description('Optional. Python version.')
 @allowed([
   '3.13'
   '3.14'
 ])
 param pythonVersion string = '3.13'
 
-@description('Optional. Memory of an instance: 512 is a quarter of a core, 2048 one, 4096 two.')
+@description('Optional. Memory of an instance in MB: 512 comes with a quarter of a core, 2048 with one, 4096 with two.')
 @allowed([
   512
   2048
@@ -45,27 +45,27 @@ param pythonVersion string = '3.13'
 ])
 param instanceMemoryMB int = 2048
 
-@description('Optional. The most instances at one time: the bound of what compute can cost.')
+@description('Optional. Maximum number of instances, which limits the cost of compute.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Optional. Open requests per instance before another instance starts. Unset, Python gets 1: a stream would hold an instance of its own.')
+@description('Optional. Concurrent requests per instance before another instance starts. Unset, the platform uses 1 for Python: every stream would occupy an instance.')
 @minValue(1)
 @maxValue(1000)
 param httpPerInstanceConcurrency int = 100
 
-@description('Optional. Instances that are always ready for HTTP, so that nobody waits for a cold start. They cost money all the time.')
+@description('Optional. Always-ready instances for HTTP, which avoid cold starts. They are billed all the time.')
 @minValue(0)
 param httpAlwaysReadyInstances int = 0
 
-@description('Optional. Whether instances are spread over availability zones; needs at least 2 that are always ready.')
+@description('Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances.')
 param zoneRedundant bool = false
 
-@description('Optional. Resource id of the subnet of the app; empty for none.')
+@description('Optional. Resource ID of the subnet of the app; empty for none.')
 param subnetId string = ''
 
-@description('Optional. Who may call: the Functions host\'s keys, keys of the app\'s own, Entra tokens, or anyone.')
+@description('Optional. Caller authentication: the Functions host\'s keys, the app\'s own keys, Entra tokens, or none.')
 @allowed([
   'function'
   'keys'
@@ -74,39 +74,39 @@ param subnetId string = ''
 ])
 param authMode string = 'function'
 
-@description('Optional. Address of the vault with the secret caller-keys, with a slash at its end; needed with authMode keys.')
+@description('Optional. URL of the vault that holds the secret caller-keys, with a trailing slash; required with authMode keys.')
 param vaultUri string = ''
 
-@description('Optional. Client id of the app registration that callers ask tokens for; needed with authMode entra.')
+@description('Optional. Client ID of the app registration that callers request tokens for; required with authMode entra.')
 param authClientId string = ''
 
-@description('Optional. Client ids of the applications that may call with authMode entra; empty for the registration itself alone.')
+@description('Optional. Client IDs of the applications allowed to call with authMode entra; empty: only the registration itself.')
 param authAllowedClientIds array = []
 
-@description('Optional. Origins of browser pages that may call.')
+@description('Optional. Origins of web pages allowed to call (CORS).')
 param corsAllowedOrigins array = []
 
-@description('Optional. Id of the Front Door profile that alone may call; empty where there is none.')
+@description('Optional. ID of the Front Door profile that is the only allowed origin of requests; empty if there is none.')
 param frontDoorId string = ''
 
-@description('Required. Address of the first Azure OpenAI account.')
+@description('Required. URL of the first Azure OpenAI account.')
 param openAiEndpoint string
 
-@description('Required. The name that stands for the model when a request gives none.')
+@description('Required. Default model name, for requests that name none.')
 param openAiDefaultDeployment string
 
 @description('Required. Entries of AZURE_OPENAI_BACKENDS.')
 param openAiBackends array
 
-@description('Optional. App settings that differ from the defaults below. Never a secret.')
+@description('Optional. App settings that override the defaults below. No secrets.')
 param appSettings object = {}
 
 var behindFrontDoor = !empty(frontDoorId)
 
-// With Easy Auth the platform has to answer a browser's preflight, which brings no token; otherwise the app does. Never both.
+// With Easy Auth the platform has to answer CORS preflights, which carry no token; otherwise the app does. Never both.
 var platformCors = authMode == 'entra'
 
-// Every setting of the app, with the app's own defaults. The parameter appSettings overrides any of them.
+// All settings of the app, with the app's defaults. The parameter appSettings overrides them.
 var defaultSettings = {
   AZURE_OPENAI_ENDPOINT: openAiEndpoint
   AZURE_OPENAI_DEPLOYMENT: openAiDefaultDeployment
@@ -129,7 +129,7 @@ var defaultSettings = {
   DEBUG_HEADERS: 'false'
 }
 
-// Settings that follow from what is deployed here: nothing overrides them.
+// Settings that follow from the deployed resources. They cannot be overridden.
 var deployedSettings = {
   AUTH_MODE: authMode
   CALLER_KEYS: authMode == 'keys' ? '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/caller-keys)' : ''
@@ -275,7 +275,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// Deployments come with Entra tokens; user name and password lead nowhere.
+// Deployments use Entra tokens; basic authentication is disabled.
 resource scmBasicAuth 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'scm'

@@ -1,15 +1,15 @@
-// Who may call one Azure OpenAI account. The module's scope is the account's resource group; the role's is the account.
+// Role assignments on one Azure OpenAI account. The module's scope is the account's resource group, the role's scope the account.
 
 @description('Required. Name of the account.')
 param accountName string
 
-@description('Required. Principal id of the app\'s identity.')
+@description('Required. Principal ID of the app\'s identity.')
 param appPrincipalId string
 
-@description('Optional. Object id of who develops, to call the account from their own machine; empty for nobody.')
+@description('Optional. Object ID of a developer, granted access to call the account; empty for none.')
 param developerPrincipalId string = ''
 
-@description('Optional. What kind of principal that is.')
+@description('Optional. Type of that principal.')
 @allowed([
   'User'
   'Group'

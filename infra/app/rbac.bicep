@@ -1,12 +1,12 @@
-// Every role in this resource group, each on the one resource that it is for. Roles on OpenAI accounts are in rbac-openai.bicep.
+// All role assignments in this resource group, each on a single resource. Those on OpenAI accounts are in rbac-openai.bicep.
 
-@description('Required. Principal id of the app\'s identity.')
+@description('Required. Principal ID of the app\'s identity.')
 param appPrincipalId string
 
-@description('Optional. Object id of who deploys and develops; empty for nobody.')
+@description('Optional. Object ID of the deploying principal; empty for none.')
 param developerPrincipalId string = ''
 
-@description('Optional. What kind of principal that is.')
+@description('Optional. Type of that principal.')
 @allowed([
   'User'
   'Group'
@@ -20,7 +20,7 @@ param storageAccountName string
 @description('Required. Name of the Application Insights component.')
 param applicationInsightsName string
 
-@description('Optional. Name of the key vault; empty where there is none.')
+@description('Optional. Name of the key vault; empty if there is none.')
 param vaultName string = ''
 
 var roleIds = {
@@ -42,7 +42,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = if (!empty(vaul
   name: empty(vaultName) ? 'none' : vaultName
 }
 
-// The Functions host keeps its locks and keys in blobs, and the platform reads the deployment package from there.
+// The Functions host stores its locks and keys in blobs, and the platform reads the deployment package from a blob.
 resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(storageAccount.id, appPrincipalId, roleIds.storageBlobDataOwner)
   scope: storageAccount
@@ -73,7 +73,7 @@ resource appKeyVaultSecretsUser 'Microsoft.Authorization/roleAssignments@2022-04
   }
 }
 
-// Whoever deploys puts the caller keys' hashes into the vault.
+// The deploying principal writes the hashes of the caller keys to the vault.
 resource developerKeyVaultSecretsOfficer 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(vaultName) && !empty(developerPrincipalId)) {
   name: guid(vault.id, developerPrincipalId, roleIds.keyVaultSecretsOfficer)
   scope: vault

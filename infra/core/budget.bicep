@@ -1,16 +1,16 @@
-// A monthly budget over the resource group. It warns; it stops nothing.
+// A monthly budget for the resource group. It notifies; it does not stop anything.
 
 @description('Required. Name of the budget.')
 param name string
 
-@description('Required. Amount a month, in the currency of the subscription.')
+@description('Required. Monthly amount, in the subscription\'s currency.')
 @minValue(1)
 param amount int
 
-@description('Required. First day of the first month, as 2026-01-01. Azure refuses to change it later.')
+@description('Required. First day of the first month, as 2026-01-01. It cannot be changed later.')
 param startDate string
 
-@description('Optional. Addresses to warn, beside the owners of the subscription.')
+@description('Optional. Email addresses to notify, in addition to the owners of the subscription.')
 param contactEmails array = []
 
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {

@@ -1,4 +1,4 @@
-// The one identity that the app runs as. User-assigned, so that its roles exist before the app starts for the first time.
+// The identity of the app. User-assigned, so that its roles exist before the app starts for the first time.
 
 @description('Required. Name of the identity.')
 param name string
@@ -15,11 +15,11 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   tags: tags
 }
 
-@description('Resource id, which the app and its deployment storage name.')
+@description('Resource ID, for the app and its deployment storage.')
 output id string = identity.id
 
-@description('Client id, which settings name: AZURE_CLIENT_ID and its like.')
+@description('Client ID, for settings such as AZURE_CLIENT_ID.')
 output clientId string = identity.properties.clientId
 
-@description('Principal id, which role assignments name.')
+@description('Principal ID, for role assignments.')
 output principalId string = identity.properties.principalId

@@ -1,4 +1,4 @@
-// Log Analytics and Application Insights. Both take data from Entra identities only; the daily cap bounds what logs can cost.
+// Log Analytics and Application Insights. Both accept data only from Entra identities; the daily cap limits the cost of logs.
 
 @description('Required. Name of the Log Analytics workspace.')
 param workspaceName string
@@ -12,12 +12,12 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Optional. Days that logs are kept.')
+@description('Optional. Retention of logs in days.')
 @minValue(30)
 @maxValue(730)
 param retentionInDays int = 30
 
-@description('Optional. Gigabytes a day after which the workspace takes no more logs until the next day; -1 for no cap.')
+@description('Optional. Daily cap on log ingestion in GB; -1 for no cap.')
 param dailyQuotaGb int = 1
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
@@ -52,8 +52,8 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-@description('Resource id of the workspace, for diagnostic settings.')
+@description('Resource ID of the workspace, for diagnostic settings.')
 output workspaceId string = workspace.id
 
-@description('Name of the Application Insights component, for the app\'s settings and its role.')
+@description('Name of the Application Insights component, for the app\'s settings and role assignment.')
 output applicationInsightsName string = applicationInsights.name

@@ -1,9 +1,9 @@
-// The virtual network: one subnet for the app, one for private endpoints, and the private DNS zones that lead to them.
+// The virtual network: one subnet for the app, one for private endpoints, and the private DNS zones for them.
 
 @description('Required. Name of the virtual network.')
 param name string
 
-@description('Required. What the names of the network security groups start with.')
+@description('Required. Name prefix of the network security groups.')
 param securityGroupPrefix string
 
 @description('Required. Region.')
@@ -15,7 +15,7 @@ param tags object = {}
 @description('Optional. Address range of the network.')
 param addressPrefix string = '10.0.0.0/16'
 
-@description('Optional. Address range of the app\'s subnet; a /24 leaves room to scale out.')
+@description('Optional. Address range of the app\'s subnet; a /24 leaves room for scaling out.')
 param appSubnetPrefix string = '10.0.1.0/24'
 
 @description('Optional. Address range of the private endpoints\' subnet.')
@@ -36,7 +36,7 @@ resource appSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' =
       {
         name: 'deny-inbound'
         properties: {
-          description: 'Requests come through the platform, never through this subnet.'
+          description: 'Requests arrive through the platform, never through this subnet.'
           access: 'Deny'
           direction: 'Inbound'
           priority: 4096
@@ -74,7 +74,7 @@ resource endpointsSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-05
       {
         name: 'deny-inbound'
         properties: {
-          description: 'Nobody else calls them.'
+          description: 'No other traffic is allowed.'
           access: 'Deny'
           direction: 'Inbound'
           priority: 4096
@@ -150,13 +150,13 @@ resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-0
   }
 }]
 
-@description('Resource id of the app\'s subnet.')
+@description('Resource ID of the app\'s subnet.')
 output appSubnetId string = '${network.id}/subnets/app'
 
-@description('Resource id of the private endpoints\' subnet.')
+@description('Resource ID of the private endpoints\' subnet.')
 output endpointsSubnetId string = '${network.id}/subnets/endpoints'
 
-@description('Resource ids of the private DNS zones, by the group id of what they serve.')
+@description('Resource IDs of the private DNS zones, by the group ID of the service.')
 output zoneIds object = {
   blob: zones[0].id
   account: zones[1].id

@@ -1,6 +1,6 @@
-// One Azure OpenAI account with its deployments, and the entry that it adds to AZURE_OPENAI_BACKENDS. No keys.
+// One Azure OpenAI account with its deployments, and its entry in AZURE_OPENAI_BACKENDS. No keys.
 
-@description('Required. Name of the account, which is its subdomain too: Entra tokens need one.')
+@description('Required. Name of the account and of its subdomain, which Entra tokens require.')
 param name string
 
 @description('Required. Name of the backend in AZURE_OPENAI_BACKENDS.')
@@ -12,25 +12,25 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Optional. Order among the backends; the lowest goes first.')
+@description('Optional. Priority among the backends; the lowest number goes first.')
 @minValue(0)
 param priority int = 1
 
-@description('Optional. Share of the work among backends of the same priority.')
+@description('Optional. Share of the requests among backends of the same priority.')
 @minValue(1)
 param weight int = 1
 
-@description('Required. List of {name, model, version, sku, capacity, alias}: alias is the name that callers use, by default the name of the deployment; capacity is in thousands of tokens a minute.')
+@description('Required. List of {name, model, version, sku, capacity, alias}: alias is the name that callers use (default: the deployment\'s name); capacity is in thousands of tokens per minute.')
 @minLength(1)
 param deployments array
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Whether only private endpoints lead to the account.')
+@description('Optional. Whether only private endpoints can reach the account.')
 param privateOnly bool = false
 
-@description('Optional. Whether the service may fetch nothing from other addresses on a caller\'s behalf. It then refuses images by address.')
+@description('Optional. Whether the service is blocked from fetching URLs for a caller. It then rejects images given by URL.')
 param restrictOutbound bool = false
 
 var deploymentNames = [for deployment in deployments: '"${deployment.?alias ?? deployment.name}":"${deployment.name}"']
@@ -54,7 +54,7 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   }
 }
 
-// One at a time: the service refuses two changes to one account at once.
+// One at a time: the service rejects concurrent changes to an account.
 @batchSize(1)
 resource modelDeployments 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01' = [for deployment in deployments: {
   parent: account
@@ -94,13 +94,13 @@ resource openAiDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-pre
   }
 }
 
-@description('Resource id, for the private endpoint.')
+@description('Resource ID, for the private endpoint.')
 output id string = account.id
 
 @description('Name, for role assignments.')
 output name string = account.name
 
-@description('Address of the account.')
+@description('URL of the account.')
 output endpoint string = account.properties.endpoint
 
 @description('Entry for AZURE_OPENAI_BACKENDS.')

@@ -1,16 +1,16 @@
-// An Azure OpenAI account that exists already, perhaps in another resource group: only read here, never changed.
+// An existing Azure OpenAI account, possibly in another resource group: only read, never changed.
 
 @description('Required. Name of the account.')
 param name string
 
-@description('Optional. Names that callers use, each with the deployment that serves it; empty: every name is taken for a deployment.')
+@description('Optional. Names that callers use, each with its deployment. Empty: every name is used as a deployment name.')
 param deployments object = {}
 
 resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = {
   name: name
 }
 
-@description('Resource id, for the private endpoint.')
+@description('Resource ID, for the private endpoint.')
 output id string = account.id
 
 @description('Entries for AZURE_OPENAI_BACKENDS.')

@@ -1,24 +1,24 @@
-// Every Azure OpenAI account of the deployment: one module each, so that accounts are made side by side.
+// All Azure OpenAI accounts of the deployment: one module each, so that accounts are created in parallel.
 
-@description('Required. List of {name, location, priority, weight, deployments}; all but name and deployments may be left out.')
+@description('Required. List of {name, location, priority, weight, deployments}; all but name and deployments are optional.')
 param accounts array
 
-@description('Required. What every account name starts with.')
+@description('Required. Name prefix of the accounts.')
 param namePrefix string
 
-@description('Required. Region of accounts that name none.')
+@description('Required. Region of accounts without a location.')
 param location string
 
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Whether only private endpoints lead to the accounts.')
+@description('Optional. Whether only private endpoints can reach the accounts.')
 param privateOnly bool = false
 
-@description('Optional. Whether the service may fetch nothing from other addresses on a caller\'s behalf.')
+@description('Optional. Whether the service is blocked from fetching URLs for a caller.')
 param restrictOutbound bool = false
 
 module account 'openai-account.bicep' = [for item in accounts: {
@@ -43,7 +43,7 @@ output names array = [for (item, i) in accounts: account[i].outputs.name]
 @description('Entries for AZURE_OPENAI_BACKENDS.')
 output backends array = [for (item, i) in accounts: account[i].outputs.backend]
 
-@description('What private endpoints need to know of each account.')
+@description('Name, resource ID and group ID of each account, for private endpoints.')
 output endpoints array = [for (item, i) in accounts: {
   name: 'openai-${item.name}'
   resourceId: account[i].outputs.id

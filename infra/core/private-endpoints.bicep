@@ -1,6 +1,6 @@
-// One private endpoint, with its DNS entry, for each resource that the app calls.
+// One private endpoint with its DNS entry for each resource that the app calls.
 
-@description('Required. What the name of every endpoint starts with.')
+@description('Required. Name prefix of the endpoints.')
 param namePrefix string
 
 @description('Required. Region of the network.')
@@ -9,10 +9,10 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Resource id of the subnet.')
+@description('Required. Resource ID of the subnet.')
 param subnetId string
 
-@description('Required. Resource ids of the private DNS zones, by group id.')
+@description('Required. Resource IDs of the private DNS zones, by group ID.')
 param zoneIds object
 
 @description('Required. List of {name, resourceId, groupId}.')

@@ -1,4 +1,4 @@
-// The storage account that the Functions host needs, with the container of deployment packages. No shared keys.
+// The storage account required by the Functions host, with the container for deployment packages. No shared keys.
 
 @description('Required. Name of the storage account.')
 param name string
@@ -9,13 +9,13 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Name of the container that deployments are put into.')
+@description('Required. Name of the container for deployment packages.')
 param containerName string
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Whether only private endpoints lead to the account.')
+@description('Optional. Whether only private endpoints can reach the account.')
 param privateOnly bool = false
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
@@ -87,11 +87,11 @@ resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previ
   }
 }
 
-@description('Resource id, for the private endpoint.')
+@description('Resource ID, for the private endpoint.')
 output id string = account.id
 
 @description('Name, for the role assignment.')
 output name string = account.name
 
-@description('Address of the blob service, with a slash at its end.')
+@description('URL of the blob service, with a trailing slash.')
 output blobEndpoint string = account.properties.primaryEndpoints.blob

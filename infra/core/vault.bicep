@@ -1,4 +1,4 @@
-// The vault of the caller keys' hashes, made only with authMode 'keys'. Templates never hold the secret's value.
+// The vault for the hashes of the caller keys, created only with authMode 'keys'. Templates never contain the secret's value.
 
 @description('Required. Name of the vault.')
 param name string
@@ -9,10 +9,10 @@ param location string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Whether only private endpoints lead to the vault.')
+@description('Optional. Whether only private endpoints can reach the vault.')
 param privateOnly bool = false
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
@@ -51,11 +51,11 @@ resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
   }
 }
 
-@description('Resource id, for the private endpoint.')
+@description('Resource ID, for the private endpoint.')
 output id string = vault.id
 
 @description('Name, for role assignments and for `az keyvault secret set`.')
 output name string = vault.name
 
-@description('Address of the vault, with a slash at its end.')
+@description('URL of the vault, with a trailing slash.')
 output uri string = vault.properties.vaultUri

@@ -1,4 +1,4 @@
-// Front Door Premium and its firewall policy. The routes are apart (routes.bicep): the app has to know the profile's id first.
+// Front Door Premium and its firewall policy. The routes are separate (routes.bicep), because the app needs the profile's ID first.
 
 @description('Required. Name of the profile.')
 param name string
@@ -9,7 +9,7 @@ param firewallPolicyName string
 @description('Optional. Tags.')
 param tags object = {}
 
-@description('Required. Resource id of the Log Analytics workspace.')
+@description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
 resource profile 'Microsoft.Cdn/profiles@2025-06-01' = {
@@ -43,7 +43,7 @@ resource firewall 'Microsoft.Network/FrontDoorWebApplicationFirewallPolicies@202
           ruleSetType: 'Microsoft_DefaultRuleSet'
           ruleSetVersion: '2.1'
           ruleSetAction: 'Block'
-          // A prompt may be about SQL or shell code, and is never run as such: JSON values are not searched for attacks.
+          // A prompt may contain SQL or shell code, which is never executed: JSON values are not inspected for attacks.
           exclusions: [
             {
               matchVariable: 'RequestBodyJsonArgNames'
@@ -84,8 +84,8 @@ resource frontDoorDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-
 @description('Name of the profile, for its routes.')
 output name string = profile.name
 
-@description('Id that Front Door sends in X-Azure-FDID.')
+@description('ID that Front Door sends in X-Azure-FDID.')
 output frontDoorId string = profile.properties.frontDoorId
 
-@description('Resource id of the firewall policy, for its routes.')
+@description('Resource ID of the firewall policy, for its routes.')
 output firewallPolicyId string = firewall.id

@@ -1,4 +1,4 @@
-// The way from Front Door to the app: HTTPS only, no cache and no compression, which would hold a stream back.
+// The route from Front Door to the app: HTTPS only, without caching and compression, which would buffer streams.
 
 @description('Required. Name of the Front Door profile.')
 param profileName string
@@ -12,7 +12,7 @@ param tags object = {}
 @description('Required. Host name of the app.')
 param originHostName string
 
-@description('Required. Resource id of the firewall policy.')
+@description('Required. Resource ID of the firewall policy.')
 param firewallPolicyId string
 
 resource profile 'Microsoft.Cdn/profiles@2025-06-01' existing = {
@@ -29,7 +29,7 @@ resource endpoint 'Microsoft.Cdn/profiles/afdEndpoints@2025-06-01' = {
   }
 }
 
-// No health probe: there is one origin, so there is nothing to choose, and a probe would keep instances awake.
+// No health probe: with a single origin there is no choice, and a probe would keep instances running.
 resource originGroup 'Microsoft.Cdn/profiles/originGroups@2025-06-01' = {
   parent: profile
   name: 'api'

@@ -1,5 +1,5 @@
-# Front Door Premium with a firewall, made only with front_door_enabled: HTTPS only, no cache and no compression, which would
-# hold a stream back.
+# Front Door Premium with a firewall, created only with front_door_enabled: HTTPS only, without caching and compression,
+# which would buffer streams.
 
 locals {
   edge_count = var.front_door_enabled ? 1 : 0
@@ -31,7 +31,7 @@ resource "azurerm_cdn_frontdoor_firewall_policy" "firewall" {
     version = "2.1"
     action  = "Block"
 
-    # A prompt may be about SQL or shell code, and is never run as such: JSON values are not searched for attacks.
+    # A prompt may contain SQL or shell code, which is never executed: JSON values are not inspected for attacks.
     exclusion {
       match_variable = "RequestBodyJsonArgNames"
       operator       = "EqualsAny"
@@ -55,7 +55,7 @@ resource "azurerm_cdn_frontdoor_endpoint" "endpoint" {
   enabled                  = true
 }
 
-# No health probe: there is one origin, so there is nothing to choose, and a probe would keep instances awake.
+# No health probe: with a single origin there is no choice, and a probe would keep instances running.
 resource "azurerm_cdn_frontdoor_origin_group" "origin_group" {
   count = local.edge_count
 

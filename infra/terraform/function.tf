@@ -1,10 +1,10 @@
 # The Flex Consumption plan and the app on it, with every app setting.
 
 locals {
-  # With Easy Auth the platform has to answer a browser's preflight, which brings no token; otherwise the app does. Never both.
+  # With Easy Auth the platform has to answer CORS preflights, which carry no token; otherwise the app does. Never both.
   platform_cors = var.auth_mode == "entra"
 
-  # Every setting of the app, with the app's own defaults. The variable app_settings overrides any of them.
+  # All settings of the app, with the app's defaults. The variable app_settings overrides them.
   default_settings = {
     AZURE_OPENAI_ENDPOINT    = local.open_ai_backends[0].endpoint
     AZURE_OPENAI_DEPLOYMENT  = local.default_deployment
@@ -27,7 +27,7 @@ locals {
     DEBUG_HEADERS            = "false"
   }
 
-  # Settings that follow from what is deployed here: nothing overrides them.
+  # Settings that follow from the deployed resources. They cannot be overridden.
   deployed_settings = {
     AUTH_MODE       = var.auth_mode
     CALLER_KEYS     = var.auth_mode == "keys" ? "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault.vault[0].vault_uri}secrets/caller-keys)" : ""
@@ -160,7 +160,7 @@ resource "azapi_resource" "site" {
   ignore_null_property   = true
   response_export_values = ["properties.defaultHostName"]
 
-  # The app starts only when its roles exist, its private endpoints answer and its subnets are no longer changed.
+  # The app starts only after its roles and private endpoints exist and its subnets have stopped changing.
   depends_on = [
     azurerm_role_assignment.app_storage_blob_data_owner,
     azurerm_role_assignment.app_monitoring_metrics_publisher,
@@ -173,8 +173,8 @@ resource "azapi_resource" "site" {
   ]
 }
 
-# Deployments come with Entra tokens; user name and password lead nowhere. The two policies exist with every site: they are
-# changed, not made. The name inside the body is what tells the kinds of config apart; the platform sends it back the same.
+# Deployments use Entra tokens; basic authentication is disabled. The two policies exist with every site: they are
+# updated, not created. The name inside the body distinguishes the types of config; the platform returns it unchanged.
 resource "azapi_update_resource" "scm_basic_auth" {
   type      = "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01"
   parent_id = azapi_resource.site.id

@@ -1,4 +1,4 @@
-# Everything the app needs, from an empty subscription: one resource group, no keys anywhere. The twin of ../main.bicep.
+# Everything the app needs, starting from an empty subscription: one resource group, no keys. Mirrors ../main.bicep.
 
 data "azurerm_client_config" "current" {}
 
@@ -23,7 +23,7 @@ resource "azurerm_user_assigned_identity" "identity" {
   tags                = local.tags
 }
 
-# It warns; it stops nothing.
+# It notifies; it does not stop anything.
 resource "azurerm_consumption_budget_resource_group" "budget" {
   count = var.budget_amount > 0 ? 1 : 0
 

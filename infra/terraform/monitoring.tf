@@ -1,4 +1,4 @@
-# Both take data from Entra identities only; the daily cap bounds what logs can cost.
+# Both accept data only from Entra identities; the daily cap limits the cost of logs.
 
 resource "azurerm_log_analytics_workspace" "workspace" {
   name                            = "log-${local.resource_token}"

@@ -1,10 +1,10 @@
-# The virtual network, made only with vnet_enabled: one subnet for the app, one for private endpoints, and private DNS.
+# The virtual network, created only with vnet_enabled: one subnet for the app, one for private endpoints, and private DNS.
 
 locals {
   network_count     = var.vnet_enabled ? 1 : 0
   app_subnet_prefix = "10.0.1.0/24"
 
-  # The private DNS zone of each kind of endpoint, by its group id.
+  # The private DNS zone of each type of endpoint, by group ID.
   zone_names = var.vnet_enabled ? {
     blob    = "privatelink.blob.core.windows.net"
     account = "privatelink.openai.azure.com"
@@ -28,7 +28,7 @@ resource "azurerm_network_security_group" "app_security_group" {
 
   security_rule {
     name                       = "deny-inbound"
-    description                = "Requests come through the platform, never through this subnet."
+    description                = "Requests arrive through the platform, never through this subnet."
     access                     = "Deny"
     direction                  = "Inbound"
     priority                   = 4096
@@ -63,7 +63,7 @@ resource "azurerm_network_security_group" "endpoints_security_group" {
 
   security_rule {
     name                       = "deny-inbound"
-    description                = "Nobody else calls them."
+    description                = "No other traffic is allowed."
     access                     = "Deny"
     direction                  = "Inbound"
     priority                   = 4096
@@ -166,6 +166,6 @@ resource "azurerm_private_endpoint" "endpoint" {
     private_dns_zone_ids = [azurerm_private_dns_zone.zones[each.value.group_id].id]
   }
 
-  # An account under change refuses a second one.
+  # An account rejects concurrent changes.
   depends_on = [azurerm_cognitive_deployment.model_deployments]
 }

@@ -1,4 +1,4 @@
-# Azure OpenAI: accounts made here, or one that exists already, and the failover list that comes out of them. No keys.
+# Azure OpenAI: accounts created here, or an existing one, and the resulting failover list. No keys.
 
 locals {
   described_deployment = var.open_ai_deployment_name == "" ? var.open_ai_model_name : var.open_ai_deployment_name
@@ -44,13 +44,13 @@ locals {
     }
   ]
 
-  # Every account that the app calls, by the name of its backend.
+  # All accounts that the app calls, by backend name.
   open_ai_account_ids = local.uses_existing ? { existing = var.existing_open_ai_resource_id } : {
     for account in local.accounts : account.name => azurerm_cognitive_account.account[account.name].id
   }
 }
 
-# Only read, never changed; it may be in another resource group or subscription.
+# Only read, never changed. It may be in another resource group or subscription.
 data "azapi_resource" "existing_open_ai" {
   count = local.uses_existing ? 1 : 0
 
@@ -78,7 +78,7 @@ resource "azurerm_cognitive_account" "account" {
   }
 }
 
-# The provider changes one deployment of an account at a time by itself.
+# The provider changes the deployments of an account one at a time.
 resource "azurerm_cognitive_deployment" "model_deployments" {
   for_each = local.deployments
 

@@ -1,4 +1,4 @@
-# azd writes these to its environment, so their names are azd's and the app's.
+# azd writes the outputs to its environment, so their names are those of azd and the app.
 
 output "AZURE_LOCATION" {
   description = "Region."
@@ -16,12 +16,12 @@ output "AZURE_RESOURCE_GROUP" {
 }
 
 output "SERVICE_API_NAME" {
-  description = "Name of the app, as azd calls it."
+  description = "Name of the app, under the key that azd expects."
   value       = azapi_resource.site.name
 }
 
 output "SERVICE_API_URI" {
-  description = "Where callers send their requests."
+  description = "Base URL for callers."
   value       = "https://${var.front_door_enabled ? azurerm_cdn_frontdoor_endpoint.endpoint[0].host_name : azapi_resource.site.output.properties.defaultHostName}"
 }
 
@@ -31,12 +31,12 @@ output "AZURE_FUNCTION_NAME" {
 }
 
 output "AZURE_CLIENT_ID" {
-  description = "Client id of the app's identity."
+  description = "Client ID of the app's identity."
   value       = azurerm_user_assigned_identity.identity.client_id
 }
 
 output "AZURE_OPENAI_ENDPOINT" {
-  description = "Address of the first Azure OpenAI account."
+  description = "URL of the first Azure OpenAI account."
   value       = local.open_ai_backends[0].endpoint
 }
 
@@ -46,11 +46,11 @@ output "AZURE_OPENAI_RESOURCE" {
 }
 
 output "AZURE_OPENAI_DEPLOYMENT" {
-  description = "The name that stands for the model when a request gives none."
+  description = "Default model name, for requests that name none."
   value       = local.default_deployment
 }
 
 output "AZURE_KEY_VAULT_NAME" {
-  description = "Name of the vault of caller keys; empty where there is none."
+  description = "Name of the key vault of caller keys; empty if there is none."
   value       = var.auth_mode == "keys" ? azurerm_key_vault.vault[0].name : ""
 }

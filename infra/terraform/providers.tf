@@ -6,8 +6,8 @@ terraform {
       source  = "hashicorp/azurerm"
       version = ">= 5.2, < 6.0"
     }
-    # The Function App is an azapi resource: azurerm's own always sends a connection string with an account key for
-    # AzureWebJobsStorage, empty or not, where only the identity's settings may be.
+    # The Function App is an azapi resource: the azurerm resource always sends a connection string with an account key for
+    # AzureWebJobsStorage, even if empty, where only the identity's settings are allowed.
     azapi = {
       source  = "Azure/azapi"
       version = ">= 2.12, < 3.0"
@@ -21,12 +21,12 @@ provider "azurerm" {
 
   features {
     resource_group {
-      # Application Insights puts an alert rule and an action group of its own into the group: destroy would stop at them.
+      # Application Insights adds an alert rule and an action group to the resource group, which would make destroy fail.
       prevent_deletion_if_contains_resources = false
     }
 
     storage {
-      # The account may be reachable from its own network alone: everything here is done through Resource Manager.
+      # The account may be reachable only from its own network: everything here goes through Resource Manager.
       data_plane_available = false
     }
   }

@@ -1,4 +1,4 @@
-# Every role, each on the one resource that it is for.
+# All role assignments, each on a single resource.
 
 locals {
   role_ids = {
@@ -11,11 +11,11 @@ locals {
   role_definitions = "${local.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
   has_developer    = var.principal_id != ""
 
-  # Whoever deploys may well have a role on an account of their own, and Azure refuses a second of the same kind.
+  # The deploying principal may already have a role on its own account, and Azure rejects a duplicate.
   developer_account_ids = local.has_developer && !local.uses_existing ? local.open_ai_account_ids : {}
 }
 
-# The Functions host keeps its locks and keys in blobs, and the platform reads the deployment package from there.
+# The Functions host stores its locks and keys in blobs, and the platform reads the deployment package from a blob.
 resource "azurerm_role_assignment" "app_storage_blob_data_owner" {
   scope              = azurerm_storage_account.account.id
   role_definition_id = "${local.role_definitions}/${local.role_ids.storage_blob_data_owner}"
@@ -39,7 +39,7 @@ resource "azurerm_role_assignment" "app_key_vault_secrets_user" {
   principal_type     = "ServicePrincipal"
 }
 
-# Whoever deploys puts the caller keys' hashes into the vault.
+# The deploying principal writes the hashes of the caller keys to the vault.
 resource "azurerm_role_assignment" "developer_key_vault_secrets_officer" {
   count = var.auth_mode == "keys" && local.has_developer ? 1 : 0
 

@@ -1,4 +1,4 @@
-# The storage account that the Functions host needs, with the container of deployment packages. No shared keys.
+# The storage account required by the Functions host, with the container for deployment packages. No shared keys.
 
 locals {
   deployment_container_name = "app-package-${substr(local.resource_token, 0, 7)}"

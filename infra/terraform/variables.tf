@@ -1,5 +1,5 @@
 variable "environment_name" {
-  description = "Required. Name of the environment; every other name is made from it."
+  description = "Required. Name of the environment; all other names are derived from it."
   type        = string
 
   validation {
@@ -9,24 +9,24 @@ variable "environment_name" {
 }
 
 variable "location" {
-  description = "Required. Region of everything but, if you say so, the models. It has to offer Flex Consumption."
+  description = "Required. Region of all resources; models may have another (open_ai_location). It has to support Flex Consumption."
   type        = string
 }
 
 variable "resource_group_name" {
-  description = "Optional. Name of the resource group; by default rg- and the environment's name."
+  description = "Optional. Name of the resource group; default: rg- followed by the environment's name."
   type        = string
   default     = ""
 }
 
 variable "principal_id" {
-  description = "Optional. Object id of who deploys: may then call the models that are made here from their own machine, and fill the vault. Empty for nobody."
+  description = "Optional. Object ID of the deploying principal; granted access to call the models created here and to write secrets to the vault. Empty for none."
   type        = string
   default     = ""
 }
 
 variable "principal_type" {
-  description = "Optional. What kind of principal that is."
+  description = "Optional. Type of that principal."
   type        = string
   default     = "User"
 
@@ -37,13 +37,13 @@ variable "principal_type" {
 }
 
 variable "open_ai_location" {
-  description = "Optional. Region of the model; by default the region of everything else."
+  description = "Optional. Region of the model; default: location."
   type        = string
   default     = ""
 }
 
 variable "open_ai_deployment_name" {
-  description = "Optional. Name of the deployment of the model, which is also what callers name; by default the model's own name."
+  description = "Optional. Name of the model's deployment, which is also the name that callers use; default: the model's name."
   type        = string
   default     = ""
 }
@@ -61,7 +61,7 @@ variable "open_ai_model_version" {
 }
 
 variable "open_ai_deployment_sku_name" {
-  description = "Optional. Kind of deployment. Global ones may answer from anywhere, data zone ones from the same zone (EU or US), Standard ones from the region."
+  description = "Optional. Type of deployment. Global types may process requests in any region, data zone types within the zone (EU or US), Standard within the region."
   type        = string
   default     = "GlobalStandard"
 
@@ -72,7 +72,7 @@ variable "open_ai_deployment_sku_name" {
 }
 
 variable "open_ai_deployment_capacity" {
-  description = "Optional. Thousands of tokens a minute (provisioned kinds: units)."
+  description = "Optional. Capacity in thousands of tokens per minute (provisioned types: units)."
   type        = number
   default     = 30
 
@@ -83,7 +83,7 @@ variable "open_ai_deployment_capacity" {
 }
 
 variable "open_ai_accounts" {
-  description = "Optional. Several accounts, in place of the one that the variables above describe. The app fails over from one to the next."
+  description = "Optional. Several accounts, instead of the one described by the variables above. The app fails over from one to the next."
   type = list(object({
     name     = string
     location = optional(string, "")
@@ -107,25 +107,25 @@ variable "open_ai_accounts" {
 }
 
 variable "existing_open_ai_resource_id" {
-  description = "Optional. Resource id of an Azure OpenAI account that exists already; then none is made."
+  description = "Optional. Resource ID of an existing Azure OpenAI account; no account is created then."
   type        = string
   default     = ""
 }
 
 variable "existing_open_ai_deployments" {
-  description = "Optional. For that account: names that callers use, each with its deployment; empty: every name is taken for a deployment."
+  description = "Optional. For the existing account: names that callers use, each with its deployment. Empty: every name is used as a deployment name."
   type        = map(string)
   default     = {}
 }
 
 variable "open_ai_restrict_outbound" {
-  description = "Optional. Whether the models may fetch nothing from other addresses on a caller's behalf. They then refuse images by address."
+  description = "Optional. Whether the models are blocked from fetching URLs for a caller. They then reject images given by URL."
   type        = bool
   default     = false
 }
 
 variable "auth_mode" {
-  description = "Optional. Who may call: function (the Functions host's keys), keys (keys of the app's own), entra (tokens), anonymous (anyone)."
+  description = "Optional. Caller authentication: function (the Functions host's keys), keys (the app's own keys), entra (tokens), anonymous (none)."
   type        = string
   default     = "function"
 
@@ -136,7 +136,7 @@ variable "auth_mode" {
 }
 
 variable "auth_client_id" {
-  description = "Optional. Client id of the app registration that callers ask tokens for; needed with auth_mode entra."
+  description = "Optional. Client ID of the app registration that callers request tokens for; required with auth_mode entra."
   type        = string
   default     = ""
 
@@ -147,25 +147,25 @@ variable "auth_client_id" {
 }
 
 variable "auth_allowed_client_ids" {
-  description = "Optional. Client ids of the applications that may call with auth_mode entra; empty for the registration itself alone."
+  description = "Optional. Client IDs of the applications allowed to call with auth_mode entra; empty: only the registration itself."
   type        = list(string)
   default     = []
 }
 
 variable "cors_allowed_origins" {
-  description = "Optional. Origins of browser pages that may call, each as https://host."
+  description = "Optional. Origins of web pages allowed to call (CORS), each as https://host."
   type        = list(string)
   default     = []
 }
 
 variable "app_settings" {
-  description = "Optional. App settings that differ from the app's defaults, by name. Never a secret."
+  description = "Optional. App settings that override the app's defaults, by name. No secrets."
   type        = map(string)
   default     = {}
 }
 
 variable "python_version" {
-  description = "Optional. Version of Python."
+  description = "Optional. Python version."
   type        = string
   default     = "3.13"
 
@@ -176,7 +176,7 @@ variable "python_version" {
 }
 
 variable "instance_memory_mb" {
-  description = "Optional. Memory of an instance: 512 is a quarter of a core, 2048 one, 4096 two."
+  description = "Optional. Memory of an instance in MB: 512 comes with a quarter of a core, 2048 with one, 4096 with two."
   type        = number
   default     = 2048
 
@@ -187,7 +187,7 @@ variable "instance_memory_mb" {
 }
 
 variable "maximum_instance_count" {
-  description = "Optional. The most instances at one time: the bound of what compute can cost."
+  description = "Optional. Maximum number of instances, which limits the cost of compute."
   type        = number
   default     = 40
 
@@ -198,7 +198,7 @@ variable "maximum_instance_count" {
 }
 
 variable "http_per_instance_concurrency" {
-  description = "Optional. Open requests per instance before another instance starts. A stream is mostly waiting, so one instance holds many; unset, Python gets 1."
+  description = "Optional. Concurrent requests per instance before another instance starts. A stream mostly waits, so one instance can hold many. Unset, the platform uses 1 for Python."
   type        = number
   default     = 100
 
@@ -209,7 +209,7 @@ variable "http_per_instance_concurrency" {
 }
 
 variable "http_always_ready_instances" {
-  description = "Optional. Instances that are always ready for HTTP, so that nobody waits for a cold start. They cost money all the time."
+  description = "Optional. Always-ready instances for HTTP, which avoid cold starts. They are billed all the time."
   type        = number
   default     = 0
 
@@ -220,25 +220,25 @@ variable "http_always_ready_instances" {
 }
 
 variable "zone_redundant" {
-  description = "Optional. Whether instances are spread over availability zones; needs at least 2 that are always ready."
+  description = "Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances."
   type        = bool
   default     = false
 }
 
 variable "vnet_enabled" {
-  description = "Optional. Whether the app reaches storage, models and vault through private endpoints in a virtual network of its own, and nobody else does."
+  description = "Optional. Whether storage, models and vault are reachable only by the app, through private endpoints in its own virtual network."
   type        = bool
   default     = false
 }
 
 variable "front_door_enabled" {
-  description = "Optional. Whether Front Door Premium with a web application firewall stands before the app, and is the only way to it."
+  description = "Optional. Whether the app is reachable only through Front Door Premium with a web application firewall."
   type        = bool
   default     = false
 }
 
 variable "log_retention_in_days" {
-  description = "Optional. Days that logs are kept."
+  description = "Optional. Retention of logs in days."
   type        = number
   default     = 30
 
@@ -249,13 +249,13 @@ variable "log_retention_in_days" {
 }
 
 variable "log_daily_quota_gb" {
-  description = "Optional. Gigabytes of logs a day after which no more are taken until the next day; -1 for no cap."
+  description = "Optional. Daily cap on log ingestion in GB; -1 for no cap."
   type        = number
   default     = 1
 }
 
 variable "budget_amount" {
-  description = "Optional. Monthly amount, in the currency of the subscription, that a budget warns about; 0 for no budget."
+  description = "Optional. Monthly amount of the budget, in the subscription's currency; 0 for no budget."
   type        = number
   default     = 0
 
@@ -266,7 +266,7 @@ variable "budget_amount" {
 }
 
 variable "budget_start_date" {
-  description = "Optional. First day of the budget's first month, as 2026-01-01; needed with a budget, and fixed once it is made."
+  description = "Optional. First day of the budget's first month, as 2026-01-01; required with a budget, and fixed after its creation."
   type        = string
   default     = ""
 
@@ -277,7 +277,7 @@ variable "budget_start_date" {
 }
 
 variable "budget_contact_emails" {
-  description = "Optional. Addresses that the budget warns, beside the owners."
+  description = "Optional. Email addresses notified by the budget, in addition to the owners."
   type        = list(string)
   default     = []
 }

@@ -1,4 +1,4 @@
-# The vault of the caller keys' hashes, made only with auth_mode "keys". Terraform never holds the secret's value.
+# The vault for the hashes of the caller keys, created only with auth_mode "keys". Terraform never contains the secret's value.
 
 resource "azurerm_key_vault" "vault" {
   count = var.auth_mode == "keys" ? 1 : 0
