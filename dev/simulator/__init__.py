@@ -1,1 +1,1 @@
-"""A simulated Azure OpenAI in its own process, bad habits on demand. For development and tests alone."""
+"""A simulated Azure OpenAI in its own process, with faults on demand. For development and tests only."""

@@ -1,4 +1,4 @@
-"""`python -m dev.simulator`: a simulated Azure OpenAI on this machine, until it is told to stop."""
+"""`python -m dev.simulator`: run a simulated Azure OpenAI on this machine until it is stopped."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ EXAMPLE = '{"model":"gpt-5-mini","stream":true,"messages":[{"role":"user","conte
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What others need to know; printed as one line of JSON."""
+    """The addresses and keys of the running simulator; printed as one line of JSON."""
 
     backends: dict[str, str]
     control: str

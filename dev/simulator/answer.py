@@ -1,4 +1,4 @@
-"""The answer to a call before any wire format: what is said, in which pieces, why it stops, what it costs."""
+"""The answer to a call, independent of the wire format: text, pieces, finish reason, usage."""
 
 import json
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Answer:
     calls: tuple[ToolCall, ...]
     finish_reason: str
     usage: Usage | None
-    """None when it is never to be told."""
+    """None if it is never sent."""
 
     @property
     def text(self) -> str:
@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """How many pieces a stream of it would have, about."""
+        """Estimate the number of pieces of its stream."""
         arguments = sum(len(words.pieces(one.arguments_text)) for one in self.calls)
         return len(self.pieces) + len(self.reasoning) + len(self.refusal) + arguments
 
@@ -41,7 +41,7 @@ class Answer:
 
 
 def compose(call: Call, *, number: int = 0) -> Answer:
-    """The answer; `number` tells the several choices of one request apart."""
+    """Compute the answer; `number` is the index of the choice."""
     behaviour = call.behaviour
     calls = tuple(behaviour.calls) or _asked_calls(call)
     refusal = tuple(words.pieces(behaviour.refusal or ""))
@@ -76,7 +76,7 @@ def _padded(pieces: tuple[str, ...], size: int | None) -> tuple[str, ...]:
 
 
 def _format(body: Json) -> Any:
-    """The value that `response_format` (chat) or `text.format` (responses) asks for."""
+    """Return the value requested by `response_format` (chat) or `text.format` (responses)."""
     asked: Json = body.get("response_format") or (body.get("text") or {}).get("format") or {}
     if asked.get("type") == "json_object":
         return {"answer": "This is a simulated model, speaking JSON."}
@@ -93,7 +93,7 @@ def _reasoning(call: Call) -> str:
 
 
 def _asked_calls(call: Call) -> tuple[ToolCall, ...]:
-    """A call to a tool, if the request forces one, or the prompt names it or asks for "tool" or "function"."""
+    """Return a tool call if the request forces one, or if the prompt names the tool or contains "tool" or "function"."""
     if call.behaviour.text is not None or call.behaviour.tokens is not None:
         return ()
     newest = (call.body.get("messages") or call.body.get("input") or [None])[-1]

@@ -1,4 +1,4 @@
-"""A backend's listening socket: open, refusing connections, or dropping them, always on the same port."""
+"""A backend's listening socket: accepting, refusing or dropping connections, always on the same port."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ class Backend:
         await self._open(await self._bound())
 
     async def open(self) -> None:
-        """Back to normal, if it was not."""
+        """Accept connections again."""
         if self._reopening is not None:
             self._reopening.cancel()
             self._reopening = None
@@ -44,13 +44,13 @@ class Backend:
             await self._open(await self._bound())
 
     async def refuse(self, seconds: float | None) -> None:
-        """New connections meet a RST. The port stays ours: bound, but not listening."""
+        """Answer new connections with a RST. The port stays reserved: bound, but not listening."""
         await self._close()
         self._closed.append(await self._bound())
         self._reopen_after(seconds)
 
     async def drop(self, seconds: float | None) -> None:
-        """New connections meet silence: the queue of connections to accept is full, so that Linux drops their SYN."""
+        """Ignore new connections: the accept queue is full, so that Linux drops their SYN."""
         await self._close()
         listener = await self._bound()
         listener.listen(0)
@@ -69,7 +69,7 @@ class Backend:
         self.port = listener.getsockname()[1]
 
     async def _close(self) -> None:
-        """Stops listening, and ends idle connections: a pooled one would come in by the back door."""
+        """Stop listening, and close idle connections, which pooling clients would reuse."""
         await self.open()
         server, self._server = self._server, None
         if server is not None:
@@ -89,7 +89,7 @@ class Backend:
                 listener.close()
                 if self._server is None and self.port == 0:
                     raise
-                await asyncio.sleep(REBIND_SECONDS)  # the old socket closes in the loop's next rounds
+                await asyncio.sleep(REBIND_SECONDS)  # the old socket closes in the next iterations of the loop
             else:
                 return listener
         raise OSError(f"port {self.port} is taken")

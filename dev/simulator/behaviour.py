@@ -1,4 +1,4 @@
-"""Behaviours: how one answer is to be given, bad habits included. Parsed once; a name it doesn't know is an error."""
+"""Behaviours: how to give one answer, including faults. Parsed once; an unknown field is an error."""
 
 import json
 from typing import Any, Literal
@@ -11,11 +11,11 @@ Oddity = Literal["missing_delta", "null_delta", "null_content", "empty_choices",
 
 
 class BehaviourError(ValueError):
-    """The text is no behaviour; says why."""
+    """The text is not a valid behaviour; the message gives the reason."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of everything in a behaviour: frozen, and strict about names."""
+    """Base of all parts of a behaviour: frozen, and strict about field names."""
 
 
 class ToolCall(Part, frozen=True):
@@ -35,102 +35,102 @@ class Usage(Part, frozen=True):
 
 
 class InStreamError(Part, frozen=True):
-    """An error inside a 200 stream (see the `error` event of the Responses API, which is seen nested and flat)."""
+    """An error inside a 200 stream (like the `error` event of the Responses API, which occurs nested and flat)."""
 
     at: Literal["before_content"] | int = "before_content"
-    """Right after the opening frames, or before the piece of this number, counted from 0."""
+    """Sent right after the opening frames, or before the piece with this number, counted from 0."""
     shape: Literal["nested", "flat"] = "nested"
     order: Literal["failed_first", "error_first", "error_only", "failed_only"] = "failed_first"
     code: str | None = "rate_limit_exceeded"
     type: str | None = "too_many_requests"
     message: str = "Simulated: too many requests in the middle of a stream."
     done: bool = False
-    """Chat and completions: whether `[DONE]` still follows."""
+    """Chat and completions: whether `[DONE]` follows."""
 
 
 class Behaviour(Part, frozen=True, omit_defaults=True):
-    """Every field is free to be combined with any other; `python -m dev.simulator --behaviours` prints the JSON Schema."""
+    """All fields can be combined; `python -m dev.simulator --behaviours` prints the JSON Schema."""
 
     repeat: bool = False
-    """Stays in its queue instead of being used up."""
+    """Keep it in the queue after use."""
     on: Literal["answer", "retrieval", "models"] = "answer"
-    """What kind of request takes it: a POST for an answer, a request about a stored response, or a list of models."""
+    """The type of request it applies to: a POST for an answer, a request about a stored response, or a list of models."""
 
-    # What is said.
+    # Content.
     text: str | None = None
     tokens: int | list[str] | None = None
-    """The pieces themselves, or how many there are to be."""
+    """The pieces, or their number."""
     reasoning: str | None = None
     refusal: str | None = None
     tool_call: ToolCall | list[ToolCall] | None = None
     logprobs: bool | None = None
     finish_reason: Literal["stop", "length", "content_filter", "tool_calls"] | None = None
     usage: bool | Usage | None = None
-    """False: never sent, whoever asks."""
+    """False: never sent, even if requested."""
     event_bytes: int | None = None
-    """The first piece is this many bytes long."""
+    """Length of the first piece in bytes."""
     surrogate: bool = False
-    """The first piece holds a lone surrogate, escaped in the JSON."""
+    """The first piece contains a lone surrogate, escaped in the JSON."""
     raw: str | list[tuple[float, str]] | None = None
-    """The body's exact bytes in base64, or [delay, base64] writes. `status`, `headers` and `end` still hold."""
+    """The body's exact bytes in base64, or [delay, base64] writes. `status`, `headers` and `end` still apply."""
 
-    # When.
+    # Timing.
     never_answer: bool = False
     accept_delay: float = 0.0
     header_delay: float = 0.0
     start_delay: float = 0.0
-    """Silence after the head and the opening frames, before the first content."""
+    """Delay in seconds between the opening frames and the first content."""
     interval: float | None = None
-    """Seconds between pieces; None is the simulator's own (`--interval`)."""
+    """Seconds between pieces; None: the simulator's `--interval`."""
     keepalive: float | None = None
-    """Responses: a keepalive event after so many seconds of silence, each using up a sequence number."""
+    """Responses: send a keepalive event after this many seconds without output; each takes a sequence number."""
 
-    # How it is written.
+    # Writing.
     burst: int = 1
-    """Frames per write; 0 holds everything back for one write at the end."""
+    """Frames per write; 0: a single write at the end."""
     cut_bytes: int | None = None
     cut_seed: int | None = None
-    """Cuts at random places, the same ones for the same seed."""
+    """Split at random positions, the same for the same seed."""
     line_end: Literal["\n", "\r\n", "\r"] = "\n"
     comments: int = 0
-    """A comment after every so many frames; 0 for none."""
+    """Send a comment after this many frames; 0 for none."""
     comment: str = ": simulated\n\n"
     gzip: bool = False
     sndbuf: int | None = None
-    """The socket's send buffer in bytes: a small one proves back-pressure sooner."""
+    """The socket's send buffer in bytes: a small one causes back-pressure sooner."""
     close: bool = False
-    """Says `connection: close`."""
+    """Send `connection: close`."""
     headers: dict[str, str | None] = {}
-    """More response headers; None takes one away."""
+    """Additional response headers; None removes one."""
 
-    # Refusals.
+    # Error responses.
     status: int | None = None
     error: str | dict[str, Any] | None = None
     """The error's code, or the error object itself, or with `{"error": …}` the whole body."""
 
-    # Faults in the answer.
+    # Faults.
     in_stream_error: InStreamError | None = None
     end: Literal["done", "eof", "reset", "cut", "stall", "malformed", "huge_frame"] = "done"
     after: int | None = None
-    """`end` comes after so many pieces: 0 is before the first, -1 before the head, None after the last."""
+    """Number of pieces before `end`: 0: before the first, -1: before the head, None: after the last."""
     huge_bytes: int = 4 * 1024 * 1024
     empty_before: int = 0
-    """So many content-free frames before the first content, `interval` apart."""
+    """Number of frames without content before the first content, `interval` apart."""
     odd: list[Oddity] = []
-    """Before the first piece and every fifth one: a frame of each of these kinds."""
+    """Kinds of unusual frames to send before the first piece and every fifth one."""
     no_id: bool = False
     null_fields: bool = False
 
     # A stored response (Responses API).
     missing_for: float = 0.0
-    """Retrieval answers 404 for so many seconds after the response ended."""
+    """Seconds after the end of the response during which retrieval returns 404."""
     resume_refused: bool = False
 
-    # The whole backend, at once (control API only).
+    # The backend as a whole, applied at once (control API only).
     refuse_connection: bool | float = False
-    """Connections are refused, for so many seconds or until the next behaviours."""
+    """Refuse connections for this many seconds, or (true) until the next behaviours."""
     drop_connection: bool | float = False
-    """Connections are neither accepted nor refused: the client's connect times out."""
+    """Neither accept nor refuse connections, so that the client's connect times out."""
 
     @property
     def calls(self) -> list[ToolCall]:
@@ -154,7 +154,7 @@ def from_header(text: str, backend: str) -> Behaviour:
 
 
 def from_prompt(prompt: str, backend: str) -> Behaviour | None:
-    """The behaviour in `[[sim {…}]]`, if the prompt has one."""
+    """Return the behaviour in `[[sim {…}]]`, or None."""
     span = _span(prompt)
     return None if span is None else _for_backend(span[2], backend)
 

@@ -1,4 +1,4 @@
-"""One answer's head and body on the wire: chunked or sized, whole or cut into pieces, plain or gzip."""
+"""Writing of an answer's head and body: chunked or with a length, in one piece or split, plain or gzip."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ Headers = dict[str, str]
 
 
 class Body:
-    """Writes a head, then pieces; each piece is one write (and, if chunked, one chunk, RFC 9112 section 7.1)."""
+    """A writer of one answer: a head, then pieces, each in one write (if chunked, one chunk, RFC 9112 section 7.1)."""
 
     def __init__(self, exchange: Exchange, *, cut_bytes: int | None, cut_seed: int | None, gzip: bool) -> None:
         self.exchange = exchange
@@ -23,7 +23,7 @@ class Body:
         self._chunked = False
 
     async def head(self, status: int, headers: Headers, *, length: int | None = None) -> None:
-        """Prepares the head, which leaves with the first write. No length means chunked; `send_head` sends it alone."""
+        """Prepare the head, sent with the first write or alone by `send_head`. Without a length, the body is chunked."""
         if self._gzip is not None:
             headers = {**headers, "content-encoding": "gzip"}
             length = None
@@ -51,7 +51,9 @@ class Body:
             return
         await self.send_head()
         for piece in self._pieces(data):
-            await asyncio.sleep(0)  # one write a round: a reader in another process may meet each of them alone
+            await asyncio.sleep(
+                0
+            )  # one write per iteration, so that a reader in another process may see each separately
             await self._write(piece)
 
     async def _write(self, data: bytes) -> None:
@@ -69,7 +71,7 @@ class Body:
             start += size
 
     async def finish(self) -> None:
-        """Ends the answer as HTTP asks for it."""
+        """End the answer as required by HTTP."""
         if self._gzip is not None:
             await self._write(self._gzip.flush())
         await self.send_head()

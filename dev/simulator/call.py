@@ -1,4 +1,4 @@
-"""A call: one request as the simulated service understands it, before anything is said."""
+"""A call: one request as parsed by the simulated service."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ Operation = Literal["chat", "responses", "completions", "embeddings"]
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Which of the three addressings the request came through; they differ in shapes, not in abilities."""
+    """The API surface of the request. The three differ in format, not in features."""
 
     azure: bool
-    """Content filter results and Azure's error texts; the plain OpenAI surface has neither."""
+    """Whether there are content filter results and Azure's error texts; the plain OpenAI surface has neither."""
     deployment: str | None = None
-    """Named by the path on the older Azure surface; elsewhere the body's `model` names it."""
+    """Taken from the path on the older Azure surface, elsewhere from the body's `model`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Call:
     body: Json
     behaviour: Behaviour
     interval: float
-    """Seconds between pieces, settled."""
+    """Seconds between pieces, with the default applied."""
 
     @property
     def deployment(self) -> str:
@@ -36,7 +36,7 @@ class Call:
 
     @property
     def model(self) -> str:
-        """Azure answers with the model's name, not the deployment's: nobody may rely on their being equal."""
+        """Azure returns the model's name, not the deployment's; clients must not rely on equality."""
         return f"{self.deployment}-2026-01-01"
 
     @property
@@ -49,7 +49,7 @@ class Call:
 
 
 def newest_text(body: Any) -> str:
-    """The newest text of the user: the last user message of `messages` or `input`, or `prompt`, or the last input."""
+    """Return the user's last text: of the last user message in `messages` or `input`, of `prompt`, or of the last input."""
     if not isinstance(body, dict):
         return ""
     for name in ("messages", "input"):
@@ -77,7 +77,7 @@ def content_text(content: Any) -> str:
 
 
 def all_text(body: Json) -> Iterator[str]:
-    """Everything that a tokenizer would count, roughly."""
+    """Return the text that counts as input tokens, approximately."""
     for name in ("messages", "input"):
         items = body.get(name)
         for item in [items] if isinstance(items, str) else items if isinstance(items, list) else []:

@@ -104,7 +104,7 @@ class Chat:
     def error(self, error: InStreamError) -> Iterator[Frame]:
         yield from error_frames(error)
 
-    # In one piece.
+    # Non-streaming.
 
     def size(self) -> int:
         return sum(answer.size for answer in self._answers)
@@ -116,7 +116,7 @@ class Chat:
             body["usage"] = self._usage()
         return {**body, **self._prompt_filter()} if self._azure else body
 
-    # Shapes.
+    # Objects.
 
     def _base(self) -> Json:
         base: Json = {
@@ -133,7 +133,7 @@ class Chat:
         return base
 
     def _template(self, index: int, extra: Json) -> tuple[bytes, bytes]:
-        """The bytes before and after the text of a content chunk: all but the text is the same for each."""
+        """Return the bytes before and after the text of a content chunk, which are the same for all chunks."""
         choice: Json = {"index": index, "finish_reason": None, "logprobs": None, "delta": {"content": "\0"}}
         if self._azure:
             choice["content_filter_results"] = SAFE
@@ -170,7 +170,7 @@ class Chat:
         return Frame(sse(encode(chunk)))
 
     def _annotation(self) -> Iterator[Frame]:
-        """The asynchronous filter's chunk: a choice without a delta."""
+        """Return the chunk of the asynchronous content filter: a choice without a delta."""
         if self._azure:
             offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 44 + len(self._answers[0].text)}
             choice = {
@@ -233,7 +233,7 @@ def logprob(piece: str) -> Json:
 
 
 def error_frames(error: InStreamError) -> Iterator[Frame]:
-    """An error in the middle of a stream without event names: nested as the service sends it, or flat."""
+    """Return an error in the middle of a stream without event names: nested as sent by the service, or flat."""
     inside: dict[str, Any] = {"message": error.message, "type": error.type, "param": None, "code": error.code}
     data = {"error": inside} if error.shape == "nested" else {**inside, "type": "error"}
     yield Frame(sse(encode(data)))

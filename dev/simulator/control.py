@@ -1,4 +1,4 @@
-"""Drives a simulator from a test: starts the process, sets behaviours, asks for records, stops it. Synchronous.
+"""Control of a simulator from tests: start the process, set behaviours, read records, stop it. Synchronous.
 
 with Simulator.start(backends=("main", "second")) as simulator:
     simulator.behave(main={"status": 429}, second={"tokens": 3, "interval": 0})
@@ -24,17 +24,17 @@ Json = dict[str, Any]
 
 
 class ControlError(RuntimeError):
-    """The control API refused: a typo in a behaviour, most of the time."""
+    """The control API rejected a request, usually because of an invalid behaviour."""
 
 
 class NothingHappenedError(TimeoutError):
-    """The record waited for did not come."""
+    """The expected record did not arrive in time."""
 
 
 class Simulator:
     def __init__(self, ready: Json, process: "subprocess.Popen[str] | None" = None) -> None:
         self.backends: dict[str, str] = ready["backends"]
-        """Name to address, without a path: add `/openai/v1/`."""
+        """Backend URLs by name, without a path: append `/openai/v1/`."""
         self.control: str = ready["control"]
         self.identity_endpoint: str = ready["identity_endpoint"]
         self.identity_header: str = ready["identity_header"]
@@ -46,12 +46,12 @@ class Simulator:
         *,
         backends: tuple[str, ...] = ("main",),
         port: int = 0,
-        open: bool = False,  # noqa: A002 - named like the flag it sets
+        open: bool = False,  # noqa: A002 - named after the flag that it sets
         key: str | None = None,
         interval: float = 0.0,
         deployments: tuple[str, ...] | None = None,
     ) -> Self:
-        """Starts a simulator on free ports and waits until it listens. It ends with this process at the latest."""
+        """Start a simulator on free ports and wait until it listens. It ends with this process at the latest."""
         command = [sys.executable, "-m", "dev.simulator", "--stop-with-stdin", "--port", str(port)]
         command += ["--backends", ",".join(backends), "--interval", str(interval)]
         command += ["--open"] if open else []
@@ -66,15 +66,15 @@ class Simulator:
 
     @property
     def identity_environment(self) -> dict[str, str]:
-        """What App Service sets for a process with a managed identity."""
+        """Return the environment variables that App Service sets for a managed identity."""
         return {"IDENTITY_ENDPOINT": self.identity_endpoint, "IDENTITY_HEADER": self.identity_header}
 
     def base_url(self, backend: str = "main", *, plain: bool = False) -> str:
-        """For `OpenAI(base_url=…)`: Azure's current surface, or the plain OpenAI one."""
+        """Return a URL for `OpenAI(base_url=…)`: of Azure's current surface, or of the plain OpenAI surface."""
         return f"{self.backends[backend]}{'/v1/' if plain else '/openai/v1/'}"
 
     def token(self, resource: str = "https://cognitiveservices.azure.com") -> str:
-        """A token as the identity endpoint gives it; the request is not distinguishable in the records."""
+        """Request a token from the identity endpoint. The request is recorded like any other."""
         query = urlencode({"resource": resource, "api-version": "2019-08-01"})
         address = urlsplit(self.identity_endpoint)
         headers = {"X-IDENTITY-HEADER": self.identity_header}
@@ -83,12 +83,12 @@ class Simulator:
     # Behaviours.
 
     def behave(self, *every: Json, **by_backend: Json | list[Json]) -> None:
-        """Replaces queues: positional behaviours for every backend, or one or a list by the backend's name."""
+        """Replace the queues: positional behaviours apply to every backend, keywords (one or a list) to the named backend."""
         wanted: dict[str, Any] = {"*": list(every)} if every else {}
         self._ask("PUT", "/behaviours", wanted | by_backend)
 
     def behaviours(self) -> dict[str, list[Json]]:
-        """What is still queued."""
+        """Return the behaviours still queued."""
         return dict(self._ask("GET", "/behaviours"))
 
     def behave_identity(self, **behaviour: Any) -> None:
@@ -103,11 +103,11 @@ class Simulator:
     # Records.
 
     def requests(self, **query: str) -> list[Json]:
-        """Records, oldest first; filters: contains, backend, ended, method, path."""
+        """Return the records, oldest first. Filters: contains, backend, ended, method, path."""
         return list(self._ask("GET", f"/requests?{urlencode(query)}"))
 
     def wait_for(self, *, timeout: float = 5.0, count: int = 1, **query: str) -> Json:
-        """The newest of at least `count` matching records, as soon as there are so many."""
+        """Wait for at least `count` matching records, and return the newest."""
         return self._wait("/requests/wait", query, timeout, count)
 
     def identity_requests(self, **query: str) -> list[Json]:

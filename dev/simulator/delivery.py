@@ -1,4 +1,4 @@
-"""Delivers one answer the way its behaviour asks for: as JSON, as a stream, as raw bytes, or as a refusal."""
+"""Delivery of one answer as its behaviour specifies: JSON, a stream, raw bytes, or an error response."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ class Delivery:
         self._body = Body(exchange, cut_bytes=behaviour.cut_bytes, cut_seed=behaviour.cut_seed, gzip=behaviour.gzip)
 
     async def begin(self) -> bool:
-        """What happens before the head; False when there will be none."""
+        """Apply what comes before the head. Return False if no head will be sent."""
         behaviour = self._behaviour
         if behaviour.sndbuf is not None:
             self._exchange.set_send_buffer(behaviour.sndbuf)
@@ -49,7 +49,7 @@ class Delivery:
         await player.finish()
 
     async def watched(self, frames: AsyncIterable[Frame]) -> None:
-        """A stream whose frames are made elsewhere."""
+        """Deliver a stream of given frames."""
         player = await self._player()
         async for frame in frames:
             if not await player.take(frame):
@@ -79,7 +79,7 @@ class Delivery:
         await self._body.finish()
 
     async def raw(self, *, stream: bool) -> None:
-        """The behaviour's bytes and headers, and no others but the framing's."""
+        """Deliver the behaviour's bytes and headers, without additions except framing."""
         behaviour = self._behaviour
         writes = [(0.0, behaviour.raw)] if isinstance(behaviour.raw, str) else behaviour.raw or []
         found = with_own({"content-type": EVENT_STREAM if stream else JSON}, behaviour)
@@ -94,7 +94,7 @@ class Delivery:
     async def _player(self) -> Player:
         await self._body.head(200, self._headers(EVENT_STREAM))
         if self._behaviour.start_delay:
-            await self._body.send_head()  # also when bursts hold the opening frames back
+            await self._body.send_head()  # even if bursts delay the opening frames
         return Player(self._body, self._behaviour)
 
     def _headers(self, content_type: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Embeddings: unit vectors that depend on the input alone (https://platform.openai.com/docs/api-reference/embeddings)."""
+"""Embeddings: unit vectors that depend only on the input (https://platform.openai.com/docs/api-reference/embeddings)."""
 
 import base64
 import math
@@ -44,7 +44,7 @@ def _encoded(values: list[float]) -> str:
 
 
 def _inputs(given: Any) -> list[str]:
-    """A text, a list of texts, a list of tokens, or a list of lists of tokens."""
+    """Split the input: a text, a list of texts, a list of tokens, or a list of lists of tokens."""
     if isinstance(given, str):
         return [given]
     if not isinstance(given, list) or not given:

@@ -1,4 +1,4 @@
-"""Response headers: those a client may want to see, and those that are nobody's business beyond the gateway."""
+"""Response headers: those for clients, and those internal to the gateway."""
 
 import secrets
 
@@ -17,7 +17,7 @@ INTERNAL = {
 
 
 def headers(content_type: str, *, number: int) -> dict[str, str]:
-    """`number` counts the answers of a backend, so that the remaining-headers move."""
+    """Return the headers of a backend's answer with this number, on which the remaining-limit headers depend."""
     return {
         "content-type": content_type,
         "x-request-id": secrets.token_hex(16),
@@ -35,7 +35,7 @@ def headers(content_type: str, *, number: int) -> dict[str, str]:
 
 
 def with_own(found: dict[str, str], behaviour: Behaviour) -> dict[str, str]:
-    """A behaviour's own headers replace or, with None, remove."""
+    """Apply a behaviour's headers, which replace others or, if None, remove them."""
     if behaviour.close:
         found = {**found, "connection": "close"}
     for name, value in behaviour.headers.items():

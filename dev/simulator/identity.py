@@ -1,4 +1,4 @@
-"""The identity endpoint of App Service, and the tokens it gave out.
+"""The identity endpoint of App Service, and the tokens it issued.
 
 Protocol: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference. Its
 words for a wrong header are unverified.
@@ -31,13 +31,13 @@ class IdentityBehaviour(Part, frozen=True):
     never_answer: bool = False
     status: int | None = None
     body: str | dict[str, Any] | None = None
-    """What a refusal says; with status 200, what is said instead of a token."""
+    """The body of an error response; with status 200, the body instead of a token."""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     expires_in: float = TOKEN_SECONDS
     reset: bool = False
-    """The connection is reset instead of an answer."""
+    """Reset the connection instead of answering."""
     times: int | None = None
-    """Holds for so many requests; None until it is changed."""
+    """Number of requests it applies to; None: until changed."""
 
 
 def identity_behaviour(value: Any) -> IdentityBehaviour:
@@ -70,7 +70,7 @@ class Identity:
         self._left = behaviour.times
 
     def revoke(self) -> None:
-        """Every token given out so far is refused from now on."""
+        """Reject every token issued so far."""
         self._tokens.clear()
 
     def token(self, text: str) -> Token | None:
@@ -131,7 +131,7 @@ class Identity:
 
 
 def _token_text(audience: str, expires_at: float, client_id: str) -> str:
-    """Shaped and sized like a real one, so that headers are as long as they will be."""
+    """Return a token of realistic form and length, so that headers have a realistic size."""
 
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Which deployments there are, and how they are listed."""
+"""The deployments, and their listing."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ CREATED = 1_763_600_000
 @dataclass(frozen=True, slots=True)
 class Deployments:
     names: tuple[str, ...] | None = None
-    """None: any name that does not start with `missing`."""
+    """None: every name is accepted unless it starts with `missing`."""
 
     def has(self, name: str) -> bool:
         return bool(name) and (name in self.names if self.names is not None else not name.startswith("missing"))

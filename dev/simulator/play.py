@@ -1,4 +1,4 @@
-"""Plays a script to a client: keeps the time, groups frames into writes, ends the connection early if it is told to."""
+"""Playback of a script: timing, grouping of frames into writes, and early ends of the connection."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ CONNECTION_ENDS = ("eof", "reset", "cut", "stall")
 
 
 class Player:
-    """Takes step after step. `take` says whether the answer goes on; `finish` ends an answer that ran to its end."""
+    """A player of one script. `take` plays a step and returns whether the answer continues; `finish` ends a complete answer."""
 
     def __init__(self, body: Body, behaviour: Behaviour) -> None:
         self._body = body
@@ -43,7 +43,7 @@ class Player:
             if step.tokens:
                 self._body.exchange.record.sent_tokens(step.tokens)
             self._breath += 1
-            if self._breath >= BREATH_FRAMES and not step.closing:  # a stream without pauses must not starve the others
+            if self._breath >= BREATH_FRAMES and not step.closing:  # a stream without pauses must not starve others
                 self._breath = 0
                 await asyncio.sleep(0)
             return True
@@ -65,7 +65,7 @@ class Player:
     async def _pause(self, seconds: float) -> None:
         self._breath = 0
         now = self._clock()
-        # Drift-free while in time; a stream that was blocked does not hurry to catch up.
+        # Drift-free while on time; a stream that was blocked does not catch up.
         self._due = max(self._due, now - LATE_SECONDS) + seconds
         if seconds == float("inf"):
             await self._flush()
@@ -85,7 +85,7 @@ class Player:
                 parts.append(comment)
         data = b"".join(parts)
         if self._behaviour.line_end != "\n":
-            data = data.replace(b"\n", self._behaviour.line_end.encode())  # JSON holds no raw line feed
+            data = data.replace(b"\n", self._behaviour.line_end.encode())  # JSON contains no raw line feeds
         tokens = sum(frame.tokens for frame in self._held)
         self._held.clear()
         await self._body.write(data)
@@ -98,7 +98,7 @@ async def forever() -> None:
 
 
 async def end(body: Body, how: str) -> None:
-    """Ends an unfinished answer: cleanly for HTTP (`eof`), with a FIN, with a RST, or never."""
+    """End an incomplete answer: cleanly for HTTP (`eof`), with a FIN, with a RST, or never."""
     await body.send_head()
     if how == "eof":
         body.exchange.record.end("cut_by_us")

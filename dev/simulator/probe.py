@@ -1,4 +1,4 @@
-"""A bare HTTP client for tests that care about bytes: one request, one connection, and all that came back."""
+"""A minimal HTTP client for byte-exact tests: one request, one connection, and everything received."""
 
 import json
 import socket
@@ -13,12 +13,12 @@ READ_BYTES = 65536
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An answer, taken apart no further than HTTP itself."""
+    """A response, parsed only as HTTP."""
 
     status: int
     headers: dict[str, str]
     chunks: tuple[bytes, ...]
-    """The chunks of a chunked body as the other side cut them; a sized body is one chunk."""
+    """The chunks of a chunked body as sent; a body with a length is one chunk."""
     ending: Literal["complete", "cut", "reset"]
 
     @property
@@ -31,18 +31,18 @@ class Seen:
 
     @property
     def data(self) -> list[str]:
-        """The `data:` lines of an event stream."""
+        """Return the `data:` lines of an event stream."""
         lines = self.body.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return [line.removeprefix("data: ") for line in lines if line.startswith("data:")]
 
     @property
     def events(self) -> list[Any]:
-        """The JSON values of an event stream, without `[DONE]`."""
+        """Return the JSON values of an event stream, without `[DONE]`."""
         return [json.loads(data) for data in self.data if data != "[DONE]"]
 
 
 class Probe:
-    """An open connection with one request on it. Reads nothing until it is told to; closing it is leaving."""
+    """An open connection with one request on it. It reads only on demand; closing it simulates a client that disconnects."""
 
     def __init__(
         self,
@@ -68,17 +68,17 @@ class Probe:
         self._received = b""
 
     def send(self, data: bytes) -> None:
-        """More bytes on the same connection."""
+        """Send more bytes on the same connection."""
         self._socket.sendall(data)
 
     def read(self, size: int = READ_BYTES) -> bytes:
-        """What is there next; nothing when the other side has ended."""
+        """Return the next bytes, or none when the peer has closed."""
         data = self._socket.recv(size)
         self._received += data
         return data
 
     def read_until(self, mark: bytes) -> bytes:
-        """Everything received so far, which has `mark` in it."""
+        """Read until `mark` has been received, and return everything received so far."""
         while mark not in self._received:
             if not self.read():
                 raise AssertionError(f"ended before {mark!r}: {self._received!r}")

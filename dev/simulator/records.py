@@ -1,4 +1,4 @@
-"""What happened to every request: the simulator's memory, which tests ask instead of guessing from outside."""
+"""Records of all requests, for tests to query."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ MOST_BODY_BYTES = 1024 * 1024
 
 
 class Record(msgspec.Struct):
-    """One request and how its answer went. It is written while the answer goes out, and read by the control API."""
+    """One request and the course of its answer. Updated while the answer is sent, and read by the control API."""
 
     backend: str
     method: str
@@ -24,30 +24,30 @@ class Record(msgspec.Struct):
     query: str
     headers: dict[str, str]
     body: str
-    """As text, and no more of it than a megabyte."""
+    """The body as text, up to one megabyte."""
     connection: int
-    """Numbers the TCP connections of the process: two requests with one number shared a connection."""
+    """Number of the TCP connection: requests with the same number shared a connection."""
     index: int = -1
     received_at: float = msgspec.field(default_factory=time.time)
     status: int | None = None
-    """The status sent; None as long as no head went out."""
+    """The status sent; None before the head."""
     behaviour: str | None = None
-    """Where the behaviour came from: control, header, prompt, or None."""
+    """Source of the behaviour: control, header, prompt, or None."""
     audience: str | None = None
-    """The resource of the token the caller showed; None for keys and open doors."""
+    """The resource of the caller's token; None for keys and without authentication."""
     first_byte_sent_at: float | None = None
     tokens_sent: int = 0
     bytes_sent: int = 0
-    """Bytes given to the socket, head and framing included (while open, up to 32 KiB of them may still wait here)."""
+    """Bytes passed to the socket, including head and framing (while open, up to 32 KiB of them may still be buffered)."""
     blocked_seconds: float = 0.0
-    """How long the answer waited for a reader that did not read."""
+    """Seconds spent waiting for a client that did not read."""
     blocked_since: float | None = None
     ended: Ended = "open"
     ended_at: float | None = None
     phase: Phase = "before_headers"
-    """How far the answer came: the phase in which it ended."""
+    """The phase in which the answer ended."""
     gone_after: float | None = None
-    """Seconds from the request's arrival until its client left."""
+    """Seconds from the request's arrival to the client's disconnect."""
     on_end: Callable[[], None] | None = None
 
     def sent(self, size: int) -> None:
@@ -69,7 +69,7 @@ class Record(msgspec.Struct):
             self.blocked_since = None
 
     def end(self, how: Ended) -> None:
-        """The first end counts; later ones (the socket closing behind a finished answer) are not news."""
+        """Record the end. Only the first one counts; later ones (the socket closing after a complete answer) are ignored."""
         if self.ended != "open":
             return
         self.unblocked()
@@ -88,7 +88,7 @@ class Record(msgspec.Struct):
 
 
 class Log:
-    """The newest records, and a bell that rings whenever one is added or ends."""
+    """The newest records, with a notification whenever one is added or ends."""
 
     def __init__(self) -> None:
         self._records: deque[Record] = deque(maxlen=MOST_RECORDS)
@@ -107,7 +107,7 @@ class Log:
         self._next = 0
 
     def find(self, query: dict[str, str]) -> Iterator[Record]:
-        """Records that match `contains` (in the body), `backend`, `ended`, `method`, `path` (in the path)."""
+        """Return the records that match `contains` (in the body), `backend`, `ended`, `method`, `path` (in the path)."""
         for record in self._records:
             if (
                 query.get("contains", "") in record.body
@@ -119,7 +119,7 @@ class Log:
                 yield record
 
     async def wait(self, query: dict[str, str], *, count: int = 1, timeout: float = 5.0) -> Record | None:
-        """The newest of at least `count` matching records, as soon as there are so many; None when time is up."""
+        """Wait for at least `count` matching records, and return the newest; None on timeout."""
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
             found = list(self.find(query))
@@ -131,7 +131,7 @@ class Log:
             bell = asyncio.get_running_loop().create_future()
             self._waiting.add(bell)
             try:
-                # A record can also change without a ring (bytes_sent); nothing here filters on that.
+                # A record can also change without a notification (bytes_sent); no filter depends on that.
                 await asyncio.wait([bell], timeout=left)
             finally:
                 self._waiting.discard(bell)

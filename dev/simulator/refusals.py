@@ -1,4 +1,4 @@
-"""Refusals: errors as Azure OpenAI words them, and as the plain OpenAI surface does.
+"""Error responses with the texts of Azure OpenAI and of the plain OpenAI surface.
 
 Texts collected from public reports of the service; a client may rely on status and code, never on the words.
 """
@@ -76,7 +76,7 @@ class Refusal(Exception):
 
 
 def simulated(behaviour: Behaviour) -> Refusal:
-    """The refusal a behaviour asks for by `status` and `error`."""
+    """Return the error response that a behaviour specifies by `status` and `error`."""
     status = behaviour.status or 500
     headers = dict(RETRY_AFTER) if status == 429 else {}
     error = behaviour.error
@@ -93,7 +93,7 @@ def simulated(behaviour: Behaviour) -> Refusal:
 
 
 def in_stream(behaviour: Behaviour) -> Refusal:
-    """The same failure as an in-stream error, for an answer that is no stream."""
+    """Return an in-stream error as an error response, for an answer that is not streamed."""
     error = behaviour.in_stream_error
     assert error is not None
     limited = "rate" in (error.code or "") or "too_many" in (error.type or "")

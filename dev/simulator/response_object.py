@@ -1,4 +1,4 @@
-"""The response object of the Responses API, as it grows from queued to its end."""
+"""The response object of the Responses API, from queued to its end."""
 
 import secrets
 import time
@@ -44,12 +44,12 @@ class ResponseObject:
         return self._answer.finish_reason in INCOMPLETE
 
     def end(self, status: str | None = None) -> None:
-        """Settles it; without a status, the answer's finish reason decides."""
+        """Set the final status; by default, derived from the answer's finish reason."""
         self.status = status or ("incomplete" if self.incomplete else "completed")
         self.ended_at = time.time()
 
     def view(self) -> Json:
-        """As it stands now."""
+        """Return the current state."""
         body, behaviour = self._call.body, self._call.behaviour
         echoed = {name: body[name] if body.get(name) is not None else default for name, default in ECHOED.items()}
         reason = INCOMPLETE.get(self._answer.finish_reason) if self.status == "incomplete" else None

@@ -1,4 +1,4 @@
-"""The Responses API: every event of a stream, numbered, and the response object that grows with it.
+"""The Responses API: the numbered events of a stream, and the response object that they update.
 
 Events: https://platform.openai.com/docs/api-reference/responses-streaming. There is no `[DONE]`;
 `keepalive` is undocumented.
@@ -92,7 +92,7 @@ class Responses:
             failed = {"response": {**self.object.view(), "error": reason}}
             yield self._event(kind, told if kind == "error" else failed)
 
-    # In one piece.
+    # Non-streaming.
 
     def size(self) -> int:
         return self._answer.size
@@ -169,7 +169,7 @@ class Responses:
             yield self._event("response.refusal.delta", {**self._at(), "delta": piece}, tokens=1)
 
     def _text(self, pieces: tuple[str, ...]) -> Iterator[Frame]:
-        """All but the text, its padding and its number is the same for each delta, so it is encoded once."""
+        """Encode once what is the same for each delta: everything but the text, its padding and its number."""
         kind = "response.output_text.delta"
         before, _, _ = encode({"type": kind, **self._extra, **self._at(), "delta": "\0"}).partition(encode("\0"))
         head = b"event: %b\ndata: %b" % (kind.encode(), before)
@@ -180,7 +180,7 @@ class Responses:
             data = b'%b%b,"logprobs":%b%b,"sequence_number":%d}\n\n'
             yield Frame(data % (head, encode(piece), logprobs, padding, self._sequence), 1, sequence=self._sequence)
 
-    # Shapes.
+    # Objects.
 
     def _at(self) -> Json:
         output_index = max(len(self.object.output) - 1, 0)

@@ -1,4 +1,4 @@
-"""Asking for a stored response again: whole, as a resumed stream, its input; cancelling and deleting it."""
+"""Retrieval of a stored response: as an object, as a resumed stream, its input items; cancellation and deletion."""
 
 from dev.simulator.delivery import Delivery
 from dev.simulator.refusals import invalid, unknown_response

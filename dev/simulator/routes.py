@@ -1,4 +1,4 @@
-"""Which path means what: the current Azure surface, the older one with deployments, and the plain OpenAI one."""
+"""Routes: of the current Azure surface, of the older one with deployments, and of the plain OpenAI surface."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ STORED_METHODS: dict[tuple[str, str | None], StoredVerb] = {
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question that wants an answer from a model."""
+    """A request for a model's answer."""
 
     surface: Surface
     operation: Operation

@@ -1,4 +1,4 @@
-"""A value that fits a JSON Schema: the simple generator behind structured outputs and tool arguments.
+"""A generator of values that match a JSON Schema, for structured outputs and tool arguments.
 
 Covers what strict structured outputs allow (objects, arrays, enums, anyOf, $defs, bounds); `pattern` is not read.
 """

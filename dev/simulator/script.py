@@ -1,4 +1,4 @@
-"""The script of a stream: frames, pauses and ends in order, faults of content included. Pure: no clock, no socket.
+"""The script of a stream: frames, pauses and ends in order, including faults in the content. Pure: no clock, no socket.
 
 A dialect (chat, responses, completions) knows the shapes; the script knows the dramaturgy, the same for all of them.
 """
@@ -18,11 +18,11 @@ LONE_SURROGATE = b'"lone \\ud83d surrogate"'
 class Frame(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     tokens: int = 0
-    """Content pieces in it (deltas of text, reasoning, refusal or arguments)."""
+    """Number of content pieces (deltas of text, reasoning, refusal or arguments)."""
     closing: bool = False
-    """Part of the stream's own ending: a connection that ends early ends before it."""
+    """Whether it is part of the stream's ending; a connection that ends early ends before it."""
     sequence: int = -1
-    """Responses: the event's sequence number."""
+    """Responses API: the event's sequence number."""
 
 
 class Pause(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +30,7 @@ class Pause(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False):
-    """The body ends here, in the way HTTP ends a body, whatever is missing."""
+    """End the body as required by HTTP, even if the answer is incomplete."""
 
     how: Literal["eof"] = "eof"
 
@@ -46,27 +46,27 @@ class Dialect(Protocol):
     def closing(self) -> Iterator[Frame]: ...
 
     def empty(self) -> Frame:
-        """A frame without content, as services send before the first token."""
+        """Return a frame without content, as services send before the first token."""
 
     def says(self, literal: bytes) -> Frame:
-        """One content frame; `literal` is a JSON string, quotes included."""
+        """Return one content frame; `literal` is a JSON string with its quotes."""
 
     def odd(self, kind: Oddity) -> Frame | None:
-        """A strange frame that a client has to survive; None where the dialect has none of the kind."""
+        """Return an unusual frame that a client has to tolerate; None if the dialect has none of the kind."""
 
     def keepalive(self) -> Frame | None: ...
 
     def error(self, error: InStreamError) -> Iterator[Frame]: ...
 
     def size(self) -> int:
-        """How many pieces the content has."""
+        """Return the number of pieces of the content."""
 
     def whole(self) -> dict[str, object]:
-        """The answer as one JSON body."""
+        """Return the answer as one JSON body."""
 
 
 def sse(data: bytes, event: str | None = None) -> bytes:
-    """One event of https://html.spec.whatwg.org/multipage/server-sent-events.html, with line feeds."""
+    """Encode one event of https://html.spec.whatwg.org/multipage/server-sent-events.html, with line feeds."""
     if event is None:
         return b"data: %b\n\n" % data
     return b"event: %b\ndata: %b\n\n" % (event.encode(), data)
@@ -104,7 +104,7 @@ def script(dialect: Dialect, behaviour: Behaviour, interval: float) -> Iterator[
                         yield odd
             sent += 1
         yield frame
-        # A keepalive uses up a sequence number, so it has to come before the next frame is made.
+        # A keepalive takes a sequence number, so it has to be created before the next frame.
         if frame.tokens and behaviour.keepalive is not None and sent < dialect.size():
             yield from silence(dialect, behaviour, interval)
     if error is not None:
@@ -117,7 +117,7 @@ def script(dialect: Dialect, behaviour: Behaviour, interval: float) -> Iterator[
 
 
 def silence(dialect: Dialect, behaviour: Behaviour, seconds: float | None) -> Iterator[Step]:
-    """Waits; None waits for ever."""
+    """Wait; None: indefinitely."""
     every = behaviour.keepalive
     while every is not None and (seconds is None or seconds > every):
         yield Pause(every)

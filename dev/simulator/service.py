@@ -1,4 +1,4 @@
-"""One backend's service: takes a request, and gives the answer that the behaviour at hand asks for."""
+"""One backend's service: it takes a request and gives the answer that the applicable behaviour specifies."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ from dev.simulator.wire import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Who may come in, what there is, and how fast it talks."""
+    """Settings of the service: authentication, deployments and speed."""
 
     open: bool = False
     key: str | None = None
@@ -88,7 +88,7 @@ class Service:
 
     async def _ask(self, exchange: Exchange, ask: Ask) -> None:
         body: Any = None
-        with contextlib.suppress(ValueError):  # a refusal below, unless the behaviour has other plans
+        with contextlib.suppress(ValueError):  # rejected below, unless the behaviour decides otherwise
             body = json.loads(exchange.body)
         behaviour = self._behaviour(exchange, body, on="answer")
         delivery = Delivery(exchange, behaviour, number=next(self._numbers))
@@ -121,7 +121,7 @@ class Service:
             await delivery.refuse(refusal)
 
     def _behaviour(self, exchange: Exchange, body: Any, *, on: str) -> Behaviour:
-        """Control comes before the header, and the header before the prompt."""
+        """Return the applicable behaviour: control takes precedence over the header, the header over the prompt."""
         record = exchange.record
         queued = next((one for one in self.queue if one.on == on), None)
         if queued is not None:
@@ -175,7 +175,7 @@ class Service:
             try:
                 await self._deliver(exchange, call, responses, delivery)
             finally:
-                if responses.object.ended_at is None:  # closing the connection cancels a response in the foreground
+                if responses.object.ended_at is None:  # closing the connection cancels a foreground response
                     responses.object.end("cancelled")
             return
         await self._deliver(exchange, call, Chat(call) if call.operation == "chat" else Completions(call), delivery)

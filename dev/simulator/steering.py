@@ -1,4 +1,4 @@
-"""The control API: sets behaviours, tells what was seen, and starts over. It answers in JSON and never misbehaves."""
+"""The control API: set behaviours, read records, reset. It answers in JSON and is not subject to behaviours."""
 
 import json
 from collections import deque
@@ -21,11 +21,11 @@ USUAL_TIMEOUT_SECONDS = 5.0
 
 
 class SteeringError(ValueError):
-    """The control request is wrong; says why."""
+    """The control request is invalid; the message gives the reason."""
 
 
 class NotYetError(Exception):
-    """What was waited for did not happen in time."""
+    """The awaited records did not arrive in time."""
 
 
 class Steering:
@@ -73,7 +73,7 @@ class Steering:
     # Behaviours.
 
     async def _set_behaviours(self, exchange: Exchange) -> Any:
-        """Replaces the queue of each backend named; `*` names all. Checked as a whole before anything changes."""
+        """Replace the queue of each named backend; `*` means all. Everything is validated before anything changes."""
         wanted = _json(exchange)
         if not isinstance(wanted, dict):
             raise SteeringError('expected {"<backend>": [behaviour, …]}')
@@ -123,7 +123,7 @@ class Steering:
         return (await _wait(self._identity.log, exchange.query)).public()
 
     async def _reset(self, _: Exchange) -> Any:
-        """Forgets behaviours, records and stored responses; tokens stay valid, as clients keep them."""
+        """Reset behaviours, records and stored responses. Tokens stay valid, because clients cache them."""
         for service, backend in self._services.values():
             service.queue.clear()
             await service.store.clear()
@@ -153,5 +153,5 @@ def _json(exchange: Exchange) -> Any:
 
 
 def _seconds(value: float) -> float | None:
-    """`true` is for ever."""
+    """Parse a duration in seconds; `true` means indefinitely."""
     return None if value is True else value

@@ -1,4 +1,4 @@
-"""Stored responses: those that can be asked for again, and background ones that go on while nobody watches.
+"""Stored responses: retrievable ones, and background ones that continue without a client.
 
 https://learn.microsoft.com/azure/foundry/openai/how-to/responses#background-tasks. How a stream ends whose response is
 cancelled is not documented; here it ends without a terminal event.
@@ -21,7 +21,7 @@ MOST_RESPONSES = 1_000
 
 
 class Stored:
-    """One response, its events so far, and, if it runs in the background, the task that speaks."""
+    """One response, its events so far, and the generating task if it runs in the background."""
 
     def __init__(self, call: Call, dialect: Responses) -> None:
         self.call = call
@@ -35,7 +35,7 @@ class Stored:
 
     async def _run(self) -> None:
         try:
-            # How the connection ends is the watcher's business: the response itself goes on.
+            # The end of the connection concerns only its client: the response continues.
             behaviour = self.call.behaviour
             if behaviour.end in CONNECTION_ENDS:
                 behaviour = msgspec.structs.replace(behaviour, end="done")
@@ -52,7 +52,7 @@ class Stored:
             self._ring()
 
     async def watch(self, *, after: int = -1) -> AsyncIterator[Frame]:
-        """The events with higher sequence numbers, those to come included."""
+        """Yield the events with higher sequence numbers, including future ones."""
         next_frame = 0
         while True:
             while next_frame < len(self.frames):
@@ -66,19 +66,19 @@ class Stored:
             await changed.wait()
 
     async def cancel(self) -> None:
-        """Idempotent: what has ended stays as it ended."""
+        """End the response. Idempotent: the first end counts."""
         task = self._task
         if task is not None:
             self.dialect.object.end("cancelled")
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            self._task = None  # a task that never began has not done this itself
+            self._task = None  # a task that never started has not done this
             self._ring()
 
     @property
     def missing(self) -> bool:
-        """Whether a retrieval is still too early (a just-finished response can be a 404 for a while)."""
+        """Return whether a retrieval is too early (a just-finished response can be a 404 for a while)."""
         ended = self.dialect.object.ended_at
         return ended is not None and time.time() - ended < self.call.behaviour.missing_for
 
@@ -101,7 +101,7 @@ class Stored:
 
 
 class Store:
-    """The responses of one backend, newest ones kept."""
+    """The responses of one backend; the newest are kept."""
 
     def __init__(self) -> None:
         self._responses: dict[str, Stored] = {}

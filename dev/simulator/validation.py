@@ -1,4 +1,4 @@
-"""What the service refuses before it thinks: missing, mistyped and unknown parameters, each named in `param`."""
+"""Validation of requests: missing, mistyped and unknown parameters, each named in `param`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over TCP, down to the byte: reads requests, writes what it is told, and sees at once when the client leaves.
+"""HTTP/1.1 over TCP with control of every byte: it reads requests, writes given bytes, and detects disconnects at once.
 
 It knows nothing of OpenAI. A ready-made server would hide what matters here: where a write ends, whether a connection
 closes cleanly or with a reset, and the moment the other side is gone (RFC 9112; RFC 9293 section 3.10.7.4 for resets).
@@ -28,7 +28,7 @@ _connection_numbers = itertools.count(1)
 
 
 class Exchange:
-    """One request and the raw means to answer it. The application's coroutine is cancelled when the client leaves."""
+    """One request, and low-level methods to answer it. The application's coroutine is cancelled when the client disconnects."""
 
     def __init__(self, connection: "Connection", record: Record, body: bytes, *, keep_alive: bool) -> None:
         self.record = record
@@ -41,7 +41,7 @@ class Exchange:
         self._connection = connection
 
     async def send(self, data: bytes) -> None:
-        """Writes one piece in one write, and waits while the client does not read."""
+        """Write one piece in one write, and wait while the client does not read."""
         for start in range(0, len(data), SLICE_BYTES):
             piece = data[start : start + SLICE_BYTES] if len(data) > SLICE_BYTES else data
             self._connection.transport.write(piece)
@@ -50,11 +50,11 @@ class Exchange:
                 await self._connection.writable(self.record)
 
     async def flushed(self) -> None:
-        """Returns when the kernel has every byte: at once, without a pause, if it has them already.
+        """Return when the kernel has every byte; at once, without suspending, if it already has.
 
         A pause here would be one in which a client that has read its whole answer and left counts as gone.
         """
-        while self._connection.transport.get_write_buffer_size():  # noqa: ASYNC110 - the loop tells no one when it is 0
+        while self._connection.transport.get_write_buffer_size():  # noqa: ASYNC110 - the loop has no notification for it
             await asyncio.sleep(FLUSH_POLL_SECONDS)
 
     async def complete(self) -> None:
@@ -62,14 +62,14 @@ class Exchange:
         self.record.end("complete")
 
     async def close(self) -> None:
-        """Ends the connection with a FIN, whether or not the answer was whole."""
+        """End the connection with a FIN, even if the answer is incomplete."""
         await self.flushed()
         self.record.end("cut_by_us")
         self.keep_alive = False
         self._connection.transport.close()
 
     async def reset(self) -> None:
-        """Ends the connection with a RST (SO_LINGER with zero seconds, socket(7))."""
+        """End the connection with a RST (SO_LINGER with zero seconds, socket(7))."""
         await self.flushed()
         self.record.end("cut_by_us")
         self.keep_alive = False
@@ -84,7 +84,7 @@ Application = Callable[[Exchange], Awaitable[None]]
 
 
 class Connection(asyncio.Protocol):
-    """One TCP connection: requests are answered one after the other, in the order of their arrival."""
+    """One TCP connection. Requests are answered one at a time, in order of arrival."""
 
     transport: asyncio.Transport
 
@@ -99,10 +99,10 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self.paused: asyncio.Future[None] | None = None
 
-    # The transport's side.
+    # Transport callbacks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's own class, of the same interface
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's class has the same interface
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self._connections.add(self)
 
@@ -115,11 +115,11 @@ class Connection(asyncio.Protocol):
             self._refuse()
 
     def eof_received(self) -> None:
-        """A client that stopped sending is gone: no HTTP client half-closes and reads on."""
+        """Treat a half-closed connection as a disconnect: no HTTP client half-closes and continues to read."""
         self._gone()
         self.transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why is no news
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
         self._connections.discard(self)
         self._gone()
 
@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
         else:
             self._exchange.keep_alive = False
 
-    # The parser's side.
+    # Parser callbacks.
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._exchange = exchange = Exchange(self, record, body, keep_alive=keep_alive)
             try:
                 await self._application(exchange)
-            except Exception:  # a bug here must be seen, and must not take the process down
+            except Exception:  # a bug must be reported, and must not end the process
                 traceback.print_exc(file=sys.stderr)
                 exchange.keep_alive = False
             record.end("complete")

@@ -1,4 +1,4 @@
-"""What the simulated model says: pleasant, varied, and the same for the same prompt."""
+"""The simulated model's texts: varied, and deterministic for a given prompt."""
 
 import hashlib
 import itertools
@@ -63,7 +63,7 @@ REASONING = (
 
 
 def dice(*parts: str) -> random.Random:
-    """Randomness that only depends on `parts`, in this process and every other."""
+    """Return a random generator that depends only on `parts`, in every process."""
     return random.Random(hashlib.sha256("\0".join(parts).encode(errors="replace")).digest())
 
 
@@ -82,12 +82,12 @@ def answer(prompt: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """Cuts a text about where a tokenizer would; joined, the pieces are the text."""
+    """Split a text roughly like a tokenizer; the pieces, joined, are the text."""
     return PIECE.findall(text)
 
 
 def some_pieces(prompt: str, count: int) -> list[str]:
-    """Exactly `count` pieces."""
+    """Split a text into exactly `count` pieces."""
     return list(itertools.islice(_endless(prompt), count))
 
 
