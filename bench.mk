@@ -4,7 +4,7 @@ BENCH ?=
 SUBJECT ?= relay
 
 .PHONY: bench
-bench: $(RUN_READY) ## Measure the speed next to the alternatives, and renew docs/performance.md (BENCH="--quick", PROFILE=1 SUBJECT=relay)
+bench: $(RUN_READY) ## Benchmark against the alternatives and update docs/performance.md (BENCH="--quick", PROFILE=1 SUBJECT=relay)
 ifdef PROFILE
 	@$(PYTHON) -m bench.profile $(SUBJECT) $(BENCH)
 else
@@ -12,7 +12,7 @@ else
 endif
 
 .PHONY: bench-peers
-bench-peers: $(RUN_READY) $(PEERS)/.ready ## The same, with LiteLLM's proxy (installed into a venv of its own)
+bench-peers: $(RUN_READY) $(PEERS)/.ready ## The same, including LiteLLM's proxy (installed in a separate venv)
 	@$(PYTHON) -m bench --peers $(BENCH)
 
 $(PEERS)/.ready: bench/requirements-peers.txt

@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, prints the tables, and after a whole run renews docs/performance.md and its plots."""
+"""`python -m bench`: measure, print the tables, and after a complete run update docs/performance.md and its plots."""
 
 import argparse
 import asyncio
@@ -29,7 +29,7 @@ BUSY_LOAD = 0.5
 
 
 def main() -> int:
-    """The exit status."""
+    """Run the benchmark and return the exit status."""
     parser = _parser()
     arguments = parser.parse_args()
     names = _names(parser, arguments)
@@ -50,24 +50,24 @@ def _run(arguments: argparse.Namespace, names: list[str], sections: list[str], s
     run = Run(names, scale)
     is_complete = uvloop.run(_measure(run, sections))
     results = run.results
-    told = about(_command(arguments), load=load, minutes=(time.monotonic() - began) / 60)
-    written = blocks(results, names, told)
+    context = about(_command(arguments), load=load, minutes=(time.monotonic() - began) / 60)
+    written = blocks(results, names, context)
     for name, text in written.items():
         print(f"\n## {name}\n\n{text}")
     is_buffered = is_complete and not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
     page = arguments.page or (PAGE if is_buffered else None)
     if page is None:
-        note("\nNot a whole run: docs/performance.md is left as it is.")
+        note("\nNot a complete run: docs/performance.md is unchanged.")
         return 0
     page.write_text(with_blocks(page.read_text(encoding="utf-8"), written), encoding="utf-8")
     for kind, drawing in drawings(results, names).items():
         page.with_name(f"{page.stem}-{kind}.svg").write_text(drawing, encoding="utf-8")
-    note(f"\nRenewed {page} and its plots.")
+    note(f"\nUpdated {page} and its plots.")
     return 0
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """How to do the same again."""
+    """Return the command that repeats the run."""
     options = ["--quick"] if arguments.quick else []
     for name in ("rounds", "subjects", "only"):
         value = getattr(arguments, name)
@@ -77,7 +77,7 @@ def _command(arguments: argparse.Namespace) -> str:
 
 
 async def _measure(run: Run, sections: list[str]) -> bool:
-    """False where Ctrl-C or SIGTERM ended it early; what was measured by then is still told."""
+    """Measure. Return False if Ctrl-C or SIGTERM ended it early; the results so far are still reported."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -85,24 +85,24 @@ async def _measure(run: Run, sections: list[str]) -> bool:
     try:
         await run.measure(sections)
     except asyncio.CancelledError:
-        note("\nInterrupted: what follows is what was measured until then.")
-        run.results.failures.append("the run: it was interrupted, and what was not measured by then is missing")
+        note("\nInterrupted. The results so far:")
+        run.results.failures.append("the run: it was interrupted and is incomplete")
         return False
     return True
 
 
 def _names(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:
-    """The subjects, in the order of the tables; those that the others are compared with are always among them."""
+    """Return the subjects in the order of the tables, always including those needed for comparison."""
     if arguments.subjects:
         asked = _listed(parser, arguments.subjects, tuple(SUBJECTS))
         asked += [name for name in (DIRECT, EMPTY) if name not in asked]
     else:
         asked = [name for name in SUBJECTS if name not in PEERS or arguments.peers]
     if NGINX in asked and nginx_path() is None:
-        note("nginx is not installed: there is no floor in this run (Debian: apt-get install nginx-light).")
+        note("nginx is not installed, so this run has no baseline (Debian: apt-get install nginx-light).")
         asked.remove(NGINX)
     if "litellm" in asked and not LITELLM.exists():
-        note("LiteLLM is not installed: make bench-peers does it.")
+        note("LiteLLM is not installed: run make bench-peers.")
         asked.remove("litellm")
     return [name for name in SUBJECTS if name in asked]
 
@@ -118,12 +118,12 @@ def _listed(parser: argparse.ArgumentParser, text: str | None, known: tuple[str,
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny numbers: does everything work?")
-    parser.add_argument("--rounds", type=int, help="of every section")
+    parser.add_argument("--quick", action="store_true", help="tiny numbers, to test the benchmark itself")
+    parser.add_argument("--rounds", type=int, help="number of rounds of every section")
     parser.add_argument("--subjects", metavar="A,B", help=f"some of {', '.join(SUBJECTS)}")
     parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(SECTIONS)}")
-    parser.add_argument("--peers", action="store_true", help="LiteLLM's proxy too")
-    parser.add_argument("--page", type=Path, help="the page to renew, with its plots beside it")
+    parser.add_argument("--peers", action="store_true", help="include LiteLLM's proxy")
+    parser.add_argument("--page", type=Path, help="the page to update, with its plots in the same folder")
     return parser
 
 

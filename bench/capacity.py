@@ -1,4 +1,4 @@
-"""How many streams at 50 tokens a second one process holds: more are opened until chunks come late."""
+"""The number of streams at 50 tokens per second that one process holds: streams are added until chunks are late."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from bench.subject import Subject
 
 MOST_DELAY_SECONDS = 0.05
 LEAST_ARRIVED = 0.97
-"""Of the chunks that were due in the window; fewer mean that the rest is stuck somewhere."""
+"""Minimum share of the chunks due in the window that must arrive."""
 RAMP_SECONDS = 0.005
-"""Between two openings, so that the cost of the requests does not count as delay of the chunks."""
+"""Pause between two openings, so that the cost of requests does not count as delay of chunks."""
 LEAVING_SECONDS = 20.0
-"""How long a subject may take to notice that its clients have left."""
+"""Time for a subject to notice that its clients have disconnected."""
 LOOKS = 3
-"""How often a level is looked at before it counts as too much: something else may have run just then."""
+"""Attempts at a level before it counts as too high, in case another process interfered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What was seen with so many streams open."""
+    """The measurement with a number of open streams."""
 
     streams: int
     delay_p99: float
@@ -36,7 +36,7 @@ class Level:
 async def climb(
     subject: Subject, service: ServiceProcess, scale: Scale, *, start: int, left_behind: set[str]
 ) -> list[Level]:
-    """The levels up to the first that is not held, or the last there is.
+    """Measure the levels up to the first that is not held, or to the last one.
 
     Begins at the highest that is not above `start`; where not even that is held, once more from further down. Puts the
     subject's name into `left_behind` where it does not close the model's streams after its clients have left.

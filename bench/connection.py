@@ -1,4 +1,4 @@
-"""The load client's connection: one response at a time, counted by its marks and hardly looked at otherwise."""
+"""The load client's connection: one response at a time, of which only the marks are parsed."""
 
 import asyncio
 import time
@@ -9,16 +9,16 @@ from bench.frames import MARK, MARK_BYTES, delays_micros, now_micros
 
 LAST_CHUNK = b"0\r\n\r\n"
 MOST_IDLE_SECONDS = 2.0
-"""Well below the keep-alive of every subject, so that no request meets a connection that is being closed."""
+"""Well below the keep-alive of every subject, so that no request uses a connection that is being closed."""
 
 
 class BadAnswer(Exception):
-    """A subject did not answer as it should: what it would be measured at means nothing."""
+    """A subject gave an invalid answer, so that its measurement would be meaningless."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Delays of chunks, in microseconds, while it is on."""
+    """Delays of chunks in microseconds, recorded while enabled."""
 
     is_on: bool = False
     delays: list[int] = field(default_factory=list)
@@ -26,11 +26,11 @@ class Recorder:
 
 @dataclass(slots=True)
 class Outcome:
-    """One answer."""
+    """The state of one answer."""
 
     began_at: float
     first_at: float = 0.0
-    """When the first mark came, on the monotonic clock."""
+    """Time of the first mark, on the monotonic clock."""
     status: int = 0
     marks: int = 0
     received_bytes: int = 0
@@ -38,7 +38,7 @@ class Outcome:
 
 
 class Connection(asyncio.Protocol):
-    """Kept alive between answers, as the host's are."""
+    """A keep-alive connection, like the host's."""
 
     def __init__(self, idle: list["Connection"]) -> None:
         self._idle = idle
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def start(self, message: bytes, recorder: Recorder | None = None) -> tuple[Outcome, asyncio.Future[None]]:
-        """Sends a request. The future is done when the answer is complete, or its connection has gone."""
+        """Send a request. The future is done when the answer is complete or the connection is lost."""
         self._outcome = Outcome(time.monotonic())
         self._recorder = recorder
         self._done = asyncio.get_running_loop().create_future()
@@ -66,12 +66,12 @@ class Connection(asyncio.Protocol):
         return self._outcome, self._done
 
     def abort(self) -> None:
-        """The client leaves."""
+        """Disconnect."""
         self._transport.abort()
 
     @property
     def is_closing(self) -> bool:
-        """Not to be used again."""
+        """Mark the connection as unusable."""
         return self._transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
@@ -131,14 +131,14 @@ class Connection(asyncio.Protocol):
 
 
 class Connections:
-    """Idle ones, the last used first."""
+    """A pool of idle connections, most recently used first."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._idle: list[Connection] = []
 
     async def take(self) -> Connection:
-        """An idle one, else a new one."""
+        """Return an idle connection, or a new one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_closing:
@@ -152,6 +152,6 @@ class Connections:
         return made
 
     def close(self) -> None:
-        """All idle ones."""
+        """Close all idle connections."""
         for connection in tuple(self._idle):
             connection.abort()

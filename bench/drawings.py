@@ -9,12 +9,12 @@ from bench.roster import RELAY, SUBJECTS, make_subject
 
 
 def drawings(results: Results, names: Sequence[str]) -> Mapping[str, str]:
-    """By the end of the file's name; those that have something to show."""
+    """Return the plots that have data, by the suffix of the file name."""
     titles = {name: make_subject(name).title.replace("`", "") for name in SUBJECTS if name in names}
     drawn = {}
     for kind, title, quantity, unit, scale in (
-        ("chunk", "CPU per relayed chunk, paced (µs; less is better)", "paced", "µs", MICROS),
-        ("cold", "From process start to the first token (s; less is better)", "cold", "s", 1.0),
+        ("chunk", "CPU per relayed chunk, paced (µs; lower is better)", "paced", "µs", MICROS),
+        ("cold", "From process start to the first token (s; lower is better)", "cold", "s", 1.0),
     ):
         shown = {
             title_of: (figure.median * scale, is_ours(name))
@@ -29,11 +29,11 @@ def drawings(results: Results, names: Sequence[str]) -> Mapping[str, str]:
         if name in titles and make_subject(name).has_worker
     }
     if delays:
-        title = "Delay of a chunk while so many streams are open (ms, p99)"
-        drawn["streams"] = lines(title, "open streams at 50 tokens a second", 50, delays)
+        title = "Delay of a chunk by number of open streams (ms, p99)"
+        drawn["streams"] = lines(title, "open streams at 50 tokens per second", 50, delays)
     return drawn
 
 
 def is_ours(name: str) -> bool:
-    """Whether it is this app."""
+    """Return whether the subject is this app."""
     return name == RELAY or name.startswith("chat-")

@@ -1,4 +1,4 @@
-"""Time to the first token: of one request at a time, and of the first request of a process that was not there."""
+"""Time to the first token: of one request at a time, and of the first request of a new process."""
 
 import time
 
@@ -9,7 +9,7 @@ from bench.subject import Subject
 
 
 async def first_tokens(subject: Subject, service: ServiceProcess, *, count: int) -> list[float]:
-    """Seconds from the request to the first token, one request after the other."""
+    """Return seconds from request to first token, for sequential requests."""
     await service.play(SHORT)
     found = []
     for _ in range(count):
@@ -19,7 +19,7 @@ async def first_tokens(subject: Subject, service: ServiceProcess, *, count: int)
 
 
 async def cold_start(subject: Subject, service: ServiceProcess) -> tuple[float, float]:
-    """Seconds from the start of the process to the first token of its first answer, and CPU seconds used by then.
+    """Return seconds from the process's start to the first token of its first answer, and the CPU seconds used.
 
     The subject is not to run; it runs afterwards.
     """

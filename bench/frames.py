@@ -1,4 +1,4 @@
-"""The wire of the bench's answers: chat completion chunks of the size that Azure sends, each with its time of sending.
+"""The wire format of the benchmark's answers: chat completion chunks of Azure's size, each with its time of sending.
 
 A chunk's text is a mark, `@` and eight hexadecimal digits: the microseconds of the machine's monotonic clock, which every
 process shares. Whatever a subject makes of a chunk, the mark survives, so the load client can count chunks and tell how late
@@ -27,17 +27,17 @@ _ENVELOPE = {
 
 
 def now_micros() -> int:
-    """The time as it stands in a mark."""
+    """Return the time as encoded in a mark."""
     return (time.monotonic_ns() // 1000) & MASK
 
 
 def delays_micros(data: bytes, now: int) -> list[int]:
-    """How old each whole mark in `data` is."""
+    """Return the age of each complete mark in `data`."""
     return [(now - int(one, 16)) & MASK for one in _MARKS.findall(data)]
 
 
 def http_chunk(data: bytes) -> bytes:
-    """One chunk of a body without a size."""
+    """Encode one chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -46,7 +46,7 @@ def _frame(**fields: object) -> bytes:
 
 
 def _choice(delta: dict[str, str], finish_reason: str | None = None) -> list[dict[str, object]]:
-    # The filters' verdicts come with some chunks only; `obfuscation` pads as the service does.
+    # Only some chunks have content filter results; `obfuscation` pads like the service.
     return [{"index": 0, "delta": delta, "finish_reason": finish_reason, "content_filter_results": {}}]
 
 
@@ -75,5 +75,5 @@ CHUNK_BEFORE += MARK
 
 
 def content_chunk() -> bytes:
-    """One chunk of text, marked with the present."""
+    """Return one chunk of text, marked with the current time."""
     return b"%b%08x%b" % (CHUNK_BEFORE, now_micros(), CHUNK_AFTER)

@@ -1,4 +1,4 @@
-"""The goals, each judged by the figures of one run."""
+"""The targets, compared with the figures of one run."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ CHAT = "chat-sse"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is to be at most (or at least) so much."""
+    """An upper (or lower) limit on a figure."""
 
     text: str
     subject: str
     figure: Callable[[Results, str], Figure | None]
     limit: float
     unit: str
-    is_least: bool = False
+    is_minimum: bool = False
     scale: float = 1.0
 
     def row(self, results: Results) -> tuple[str, ...]:
-        """What is wanted, what was measured, and whether it is met."""
+        """Return text, target, measured value, and whether it is met."""
         figure = self.figure(results, self.subject)
-        wanted = f"{'at least' if self.is_least else 'at most'} {self.limit:g}{self.unit}"
+        wanted = f"{'at least' if self.is_minimum else 'at most'} {self.limit:g}{self.unit}"
         return self.text, wanted, median(figure, scale=self.scale, unit=self.unit), self._verdict(figure)
 
     def _verdict(self, figure: Figure | None) -> str:
         if figure is None:
             return NOTHING
         value = figure.median * self.scale
-        return "yes" if (value >= self.limit if self.is_least else value <= self.limit) else "**no**"
+        return "yes" if (value >= self.limit if self.is_minimum else value <= self.limit) else "**no**"
 
 
 def _times(quantity: str, base: str) -> Callable[[Results, str], Figure | None]:
@@ -54,25 +54,25 @@ def _below_sample(results: Results, subject: str) -> Figure | None:
 def _both(
     text: str, figure: Callable[[Results, str], Figure | None], limit: float, unit: str, **more: float
 ) -> list[Goal]:
-    scale, is_least = more.get("scale", 1.0), bool(more.get("is_least", False))
+    scale, is_minimum = more.get("scale", 1.0), bool(more.get("is_minimum", False))
     return [
-        Goal(text.format(api), subject, figure, limit, unit, scale=scale, is_least=is_least)
+        Goal(text.format(api), subject, figure, limit, unit, scale=scale, is_minimum=is_minimum)
         for api, subject in (("`/v1`", RELAY), ("`/chat` sse", CHAT))
     ]
 
 
 GOALS = (
-    Goal("CPU per paced chunk, `/v1`, times nginx", RELAY, _times("paced", NGINX), 3, "×"),
-    Goal("CPU per paced chunk, `/chat` sse, times nginx", CHAT, _times("paced", NGINX), 3.5, "×"),
-    *_both("CPU per paced chunk, {}, times less than the sample's way", _below_sample, 6, "×", is_least=True),
-    *_both("CPU per request, {}, beyond an empty function", _beyond_empty, 2, " ms", scale=MILLIS),
-    *_both("streams at 50 tokens a second, {}, on one core", _plain("capacity"), 300, "", is_least=True),
+    Goal("CPU per paced chunk, `/v1`, relative to nginx", RELAY, _times("paced", NGINX), 3, "×"),
+    Goal("CPU per paced chunk, `/chat` sse, relative to nginx", CHAT, _times("paced", NGINX), 3.5, "×"),
+    *_both("CPU per paced chunk, {}, factor below the official sample", _below_sample, 6, "×", is_minimum=True),
+    *_both("CPU per request, {}, minus an empty function", _beyond_empty, 2, " ms", scale=MILLIS),
+    *_both("streams at 50 tokens per second, {}, on one core", _plain("capacity"), 300, "", is_minimum=True),
     *_both("memory per open stream, {}", _plain("memory_open"), 40, " KB", scale=1 / 1024),
-    *_both("cold start, {}, times the sample's", _times("cold", SAMPLE), 0.8, "×"),
+    *_both("cold start, {}, relative to the official sample", _times("cold", SAMPLE), 0.8, "×"),
 )
 
 
 def goals_table(results: Results) -> str:
-    """All of them."""
+    """Return the table of all targets."""
     rows: Iterable[tuple[str, ...]] = (goal.row(results) for goal in GOALS)
-    return table(("goal", "wanted", "measured", "met"), list(rows))
+    return table(("goal", "target", "measured", "met"), list(rows))

@@ -1,4 +1,4 @@
-"""The loads: how CPU per chunk and per request are measured on a subject that runs."""
+"""The loads: measurement of CPU per chunk and per request on a running subject."""
 
 import asyncio
 import os
@@ -16,12 +16,12 @@ from bench.subject import Subject
 SETTLE_SECONDS = 0.4
 
 type Watch = AbstractAsyncContextManager[None]
-"""Entered for the time that is measured: a profiler."""
+"""A context manager entered for the measured time, such as a profiler."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How busy everything was meanwhile, as parts of one core."""
+    """CPU shares during the measurement, as fractions of one core."""
 
     subject: float
     client: float
@@ -29,7 +29,7 @@ class Share:
 
 
 class Meter:
-    """CPU time of all that takes part, between its making and `stop`."""
+    """CPU time of all processes involved, from creation to `stop`."""
 
     def __init__(self, subject: Subject, service: ServiceProcess) -> None:
         self._pids = subject.pids, [os.getpid()], [service.pid]
@@ -49,7 +49,7 @@ class Meter:
 async def paced(
     subject: Subject, service: ServiceProcess, *, streams: int, seconds: float, watch: Watch | None = None
 ) -> tuple[float, Share, float]:
-    """CPU seconds per chunk in the middle of `streams` answers that send a chunk every 20 ms: no request in the window.
+    """Measure CPU seconds per chunk of `streams` answers with a chunk every 20 ms, in a window without requests.
 
     And the 99th percentile of the chunks' delay: late ones would share a read with the next, and look cheaper.
     """
@@ -74,7 +74,7 @@ async def paced(
 
 
 async def unpaced(subject: Subject, service: ServiceProcess, *, streams: int, chunks: int) -> tuple[float, Share]:
-    """CPU seconds per chunk of `streams` answers that come as fast as they are taken, their requests included."""
+    """Measure CPU seconds per chunk of `streams` answers sent as fast as they are read, including their requests."""
     await service.play(Plan(0.0, chunks))
     meter = Meter(subject, service)
     await asyncio.gather(*(subject.answer(marks=chunks) for _ in range(streams)))
@@ -83,7 +83,7 @@ async def unpaced(subject: Subject, service: ServiceProcess, *, streams: int, ch
 
 
 async def requests(subject: Subject, service: ServiceProcess, *, count: int, at_once: int) -> tuple[float, Share]:
-    """CPU seconds per answer of one chunk, `at_once` under way at any time."""
+    """Measure CPU seconds per answer of one chunk, with `at_once` concurrent requests."""
     await service.play(SHORT)
     left = iter(range(count))
 

@@ -1,4 +1,4 @@
-"""Where and when a run took place, for the page: machine, versions, date, command."""
+"""The context of a run, for the page: machine, versions, date, command."""
 
 import datetime as dt
 import os
@@ -15,7 +15,7 @@ PACKAGES = ("azure-functions-runtime", "uvloop", "uvicorn", "httptools", "fastap
 
 
 def about(command: str, *, load: float, minutes: float) -> str:
-    """A few lines."""
+    """Return a Markdown list."""
     cores = len(os.sched_getaffinity(0)) if MEASURED_CORE is None else os.cpu_count()
     pinned = "the measured process on one core, everything else on another" if MEASURED_CORE is not None else "one core"
     system = f"Linux {platform.release().partition('-')[0]}"
@@ -47,8 +47,8 @@ def _nginx() -> str:
     path = nginx_path()
     if path is None:
         return ""
-    told = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r"nginx/(\S+)", told)
+    output = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r"nginx/(\S+)", output)
     return f", nginx {found[1]}" if found else ""
 
 

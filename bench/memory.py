@@ -1,4 +1,4 @@
-"""Memory of a fresh process: at rest, per open stream, and what every finished one leaves behind."""
+"""Memory of a new process: at rest, per open stream, and retained per finished stream."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from bench.service import ServiceProcess
 from bench.subject import Subject
 
 SLOW_SECONDS = 0.2
-"""Between chunks: slow enough for every subject to keep up with all streams."""
+"""Seconds between chunks, slow enough for every subject to keep up with all streams."""
 OPENING_SECONDS = 0.004
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of resident memory."""
+    """Resident memory in bytes."""
 
     at_rest: float
     per_open: float | None
-    """None for a subject that has no streams."""
+    """None for a subject without streams."""
     per_finished: float
 
 
 async def measure(subject: Subject, service: ServiceProcess, scale: Scale) -> Memory:
-    """The subject is to be fresh. Slopes between two sizes, so that what is made only once does not count."""
+    """Measure a newly started subject: slopes between two sizes, so that one-time allocations do not count."""
     at_once = scale.requests_at_once
     await requests(subject, service, count=4 * at_once, at_once=at_once)
     at_rest = resident_bytes(subject.pids)

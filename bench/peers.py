@@ -1,4 +1,4 @@
-"""Subjects that are no function apps: nginx as the floor, LiteLLM's proxy as what many would put there instead."""
+"""Subjects that are not function apps: nginx as the baseline, LiteLLM's proxy as a common alternative."""
 
 import asyncio
 import secrets
@@ -61,12 +61,12 @@ _KEY = "sk-" + secrets.token_hex(32)
 
 
 def nginx_path() -> str | None:
-    """Where it is installed, if it is."""
+    """Return the path of the program, or None."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
 class _Peer(Subject):
-    """A server of its own, in a folder of its own."""
+    """A server process with its own folder."""
 
     _start_seconds = NGINX_START_SECONDS
     _headers: Mapping[str, str] = MappingProxyType({})
@@ -119,7 +119,7 @@ class _Peer(Subject):
 
 
 class Nginx(_Peer):
-    """The floor: one nginx worker that passes the answer on without buffering it."""
+    """The baseline: one nginx worker that forwards the answer without buffering."""
 
     def __init__(self) -> None:
         super().__init__("nginx", "nginx, `proxy_buffering off`", path="/openai/v1/chat/completions")

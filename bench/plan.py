@@ -1,4 +1,4 @@
-"""What the upstream plays to every request until it is told otherwise."""
+"""The answer that the upstream gives to every request until changed."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,16 +8,16 @@ ENDLESS = 0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds` between chunks of one stream (0 never pauses), and how many chunks it has (0 never ends)."""
+    """Seconds between chunks of one stream (0: no pauses), and number of chunks (0: endless)."""
 
     seconds: float = 0.0
     chunks: int = 1
 
     def to_json(self) -> bytes:
-        """For the way to the upstream."""
+        """Encode for the upstream."""
         return json.dumps(asdict(self)).encode()
 
 
 PACED_SECONDS = 0.02
 SHORT = Plan()
-"""An answer of one chunk, sent whole at once."""
+"""An answer of one chunk, sent in one piece."""

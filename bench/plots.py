@@ -1,4 +1,4 @@
-"""Two kinds of drawing as SVG, readable on light and dark pages: bars, and lines over a count."""
+"""Two types of SVG plot for light and dark pages: bars, and lines over a count."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -17,7 +17,7 @@ _STYLE = (
 
 
 def bars(title: str, unit: str, values: Mapping[str, tuple[float, bool]]) -> str:
-    """One bar per name, in the order given; `True` marks our own."""
+    """Draw one bar per name, in the given order; `True` highlights it."""
     top = max((value for value, _ in values.values()), default=1.0) or 1.0
     height = TOP + len(values) * (BAR + GAP) + GAP
     parts = [_text(16, 28, title, "t")]
@@ -34,17 +34,17 @@ def bars(title: str, unit: str, values: Mapping[str, tuple[float, bool]]) -> str
 
 
 def lines(title: str, across: str, limit: float, series: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Values over a count; a dashed line at `limit`; what is above twice the limit is drawn at the edge."""
+    """Draw values over a count, with a dashed line at `limit`; values above twice the limit are clipped to the edge."""
     width, height = WIDTH - PLOT_LEFT - 190, HEIGHT - TOP - BOTTOM
-    most = max((x for points in series.values() for x, _ in points), default=1.0)
+    maximum = max((x for points in series.values() for x, _ in points), default=1.0)
     top = 2 * limit
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return PLOT_LEFT + width * x / most, TOP + height * (1 - min(y, top) / top)
+        return PLOT_LEFT + width * x / maximum, TOP + height * (1 - min(y, top) / top)
 
     parts = [_text(16, 28, title, "t"), _text(PLOT_LEFT + width / 2, HEIGHT - 14, across, "s", anchor="middle")]
     for part in range(5):
-        x, y = most * part / 4, top * part / 4
+        x, y = maximum * part / 4, top * part / 4
         at_x, at_y = place(x, y)
         parts += [
             f'<line class="g" x1="{PLOT_LEFT}" x2="{PLOT_LEFT + width}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>',

@@ -1,4 +1,4 @@
-"""What is known of a process from outside: the CPU time that it used, its memory, the core that it may run on."""
+"""Observation of processes: CPU time, memory, and core affinity."""
 
 import contextlib
 import fcntl
@@ -13,12 +13,12 @@ LOCK = "streaming-endpoint-bench.lock"
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU time used so far, all threads, user and system, to the nanosecond (the clock of clock_getcpuclockid)."""
+    """Return CPU seconds used by all threads, user and system (clock_getcpuclockid, nanosecond resolution)."""
     return sum(time.clock_gettime((~pid << 3) | _CPU_CLOCK_OF_PROCESS) for pid in pids)
 
 
 def resident_bytes(pids: Iterable[int]) -> int:
-    """Resident memory."""
+    """Return resident memory in bytes."""
     total = 0
     for pid in pids:
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
@@ -28,12 +28,12 @@ def resident_bytes(pids: Iterable[int]) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Its children."""
+    """Return the child processes."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
 def cores() -> tuple[int | None, int | None]:
-    """The core for what is measured and the core for the rest; None for both where there is only one."""
+    """Return the core for the measured process and the core for the rest; None for both if there is only one."""
     usable = sorted(os.sched_getaffinity(0))
     return (usable[1], usable[0]) if len(usable) > 1 else (None, None)
 
@@ -42,14 +42,14 @@ MEASURED_CORE, OTHER_CORE = cores()
 
 
 def keep_off_the_measured_core() -> None:
-    """For the bench's own processes."""
+    """Pin the benchmark's own processes."""
     if OTHER_CORE is not None:
         os.sched_setaffinity(0, {OTHER_CORE})
 
 
 @contextlib.contextmanager
 def alone(say: Callable[[str], None]) -> Iterator[None]:
-    """Waits until no other bench runs on this machine: two would measure each other."""
+    """Wait until no other benchmark runs on this machine: two would distort each other."""
     with (Path(tempfile.gettempdir()) / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,7 +61,7 @@ def alone(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def on_the_measured_core() -> Iterator[None]:
-    """What is started inside inherits the core."""
+    """Pin child processes started inside the block."""
     if MEASURED_CORE is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""Which functions a subject's time goes to: `python -m bench.profile SUBJECT [paced|unpaced|requests …]`.
+"""Profile of a subject by function: `python -m bench.profile SUBJECT [paced|unpaced|requests …]`.
 
 With py-spy (a sampling profiler that hardly disturbs what it watches) where it is installed, else with cProfile inside the
 worker, which counts exactly but makes calls look dearer than they are. Not a measurement: it says where to look.
@@ -40,7 +40,7 @@ def spy_path() -> str | None:
 async def put_under(
     subject: Subject, service: ServiceProcess, kind: str, seconds: float, watch: load.Watch | None = None
 ) -> float:
-    """The load, for about that long; microseconds of CPU per chunk or request."""
+    """Apply a load for about that long. Return microseconds of CPU per chunk or request."""
     if kind == "paced":
         cost, _, _ = await load.paced(subject, service, streams=30, seconds=seconds, watch=watch)
         return cost * 1e6
@@ -54,7 +54,7 @@ async def put_under(
 
 @asynccontextmanager
 async def spying(spy: str, pid: int, out: Path) -> AsyncIterator[None]:
-    """Samples of who holds the interpreter, C functions included, while the block runs."""
+    """Sample which functions hold the interpreter, including C functions, while the block runs."""
     command = [spy, "record", "--full-filenames", "--gil", "--native", "--rate", str(SAMPLES_PER_SECOND)]
     command += ["--pid", str(pid), "--duration", "86400", "--format", "raw", "--output", str(out)]
     quiet = subprocess.DEVNULL
@@ -68,7 +68,7 @@ async def spying(spy: str, pid: int, out: Path) -> AsyncIterator[None]:
 
 
 async def spied(spy: str, subject: Subject, service: ServiceProcess, kind: str, seconds: float, top: int) -> None:
-    """Prints what py-spy saw of one load."""
+    """Print py-spy's samples of one load."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "stacks"
         cost = await put_under(subject, service, kind, seconds, spying(spy, subject.pids[0], out))
@@ -77,7 +77,7 @@ async def spied(spy: str, subject: Subject, service: ServiceProcess, kind: str, 
 
 
 def print_stacks(stacks: list[str], title: str, cost: float, top: int) -> None:
-    """Three tables: by innermost function of any language, by innermost Python function, and by all that called it."""
+    """Print three tables: by innermost function of any language, by innermost Python function, and by all callers."""
     own: Counter[str] = Counter()
     python: Counter[str] = Counter()
     within: Counter[str] = Counter()
@@ -90,7 +90,7 @@ def print_stacks(stacks: list[str], title: str, cost: float, top: int) -> None:
         for frame in set(ours):
             within[frame] += int(count)
     total = max(1, own.total())
-    print(f"\n== {title}: {cost:.1f} us each while watched, {total} samples of who holds the interpreter")
+    print(f"\n== {title}: {cost:.1f} us each while profiled, {total} samples of the interpreter")
     headings = {"own time, C included": own, "own time, C counted as its caller": python, "with callees": within}
     for heading, counted_ones in headings.items():
         print(f"-- {heading}")
@@ -99,7 +99,7 @@ def print_stacks(stacks: list[str], title: str, cost: float, top: int) -> None:
 
 
 def short(frame: str) -> str:
-    """The function and its file, without what all paths share and without the line."""
+    """Return the function and its file, without the common path prefix and the line."""
     name, _, place = frame.partition(" (")
     library = "/lib/python3.13/"
     for before in (f"{sys.prefix}{library}site-packages/", f"{sys.base_prefix}{library}", f"{ROOT}/"):
@@ -109,7 +109,7 @@ def short(frame: str) -> str:
 
 @asynccontextmanager
 async def counting(subject: FunctionApp, profiled: Profiled) -> AsyncIterator[None]:
-    """cProfile is on in the worker while the block runs."""
+    """Enable cProfile in the worker while the block runs."""
     subject.worker.signal(profiled.BEGIN)
     try:
         yield
@@ -118,24 +118,24 @@ async def counting(subject: FunctionApp, profiled: Profiled) -> AsyncIterator[No
 
 
 async def counted(subject: FunctionApp, service: ServiceProcess, kind: str, seconds: float, top: int) -> None:
-    """Prints what cProfile counted of one load."""
+    """Print cProfile's statistics of one load."""
     with tempfile.TemporaryDirectory() as folder:
         profiled = Profiled(Path(folder))
         cost = await put_under(subject, service, kind, seconds, counting(subject, profiled))
         stats = await profiled.stats(subject.worker.pid)
-    print(f"\n== {subject.title}, {kind}: {cost:.1f} us each while counted")
+    print(f"\n== {subject.title}, {kind}: {cost:.1f} us each while profiled")
     for order in ("tottime", "cumulative"):
         stats.strip_dirs().sort_stats(order).print_stats(top)
 
 
 async def profile(name: str, kinds: list[str], seconds: float, top: int, spy: str | None) -> int:
-    """Runs the subject under each load."""
+    """Run the subject under each load."""
     keep_off_the_measured_core()
     service, subject = ServiceProcess(), make_subject(name)
     try:
         if spy is None:
             if not isinstance(subject, FunctionApp):
-                print(f"{name} is no function app: it can be watched with py-spy only", file=sys.stderr)
+                print(f"{name} is not a function app: only py-spy can profile it", file=sys.stderr)
                 return 2
             subject.script = SCRIPT
         await subject.start(service)
@@ -161,7 +161,7 @@ def main() -> int:
     parser.add_argument("loads", nargs="*", metavar="load", help=f"of {', '.join(LOADS)}; default: paced requests")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--top", type=int, default=30, help="lines per table")
-    parser.add_argument("--cprofile", action="store_true", help="even where py-spy is installed")
+    parser.add_argument("--cprofile", action="store_true", help="even if py-spy is installed")
     arguments = parser.parse_args()
     spy = None if arguments.cprofile else spy_path()
     kinds = arguments.loads or ["paced", "requests"]

@@ -1,4 +1,4 @@
-"""The blocks of docs/performance.md that a run writes: one table or paragraph each."""
+"""The generated blocks of docs/performance.md: one table or paragraph each."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,16 +11,16 @@ from bench.service import ROOT
 from bench.text import NOTHING, median, number, spread, table
 
 PARTS_OF_A_CORE = 6
-"""A third: the worker's own, as much for the host that forwards the same bytes beside it, and a reserve; and half of that for a
-slower core."""
+"""A third of the core is for the worker; the host, which forwards the same bytes, and a reserve take the rest. Halved for slow
+cores."""
 STEP = 25
 _BICEP_DEFAULT = re.compile(r"^param httpPerInstanceConcurrency int = (\d+)", re.MULTILINE)
-CPU_HEADER = ("", "paced chunk, µs", "× nginx", "unpaced chunk, µs", "request, ms", "beyond an empty function, ms")
+CPU_HEADER = ("", "paced chunk, µs", "× nginx", "unpaced chunk, µs", "request, ms", "minus an empty function, ms")
 KB, MB = 1 / 1024, 1 / 1024**2
 
 
 def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, str]:
-    """Every block, by its name in the document."""
+    """Return every block, by its name in the document."""
     titles = {name: make_subject(name).title for name in SUBJECTS if name in names}
     return {
         "about": about + left_out(results, names),
@@ -29,7 +29,7 @@ def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, s
         "cpu": _rows(titles, results, "request", CPU_HEADER, _cpu) + fewer_streams(titles, results),
         "first-token": first_token_table(titles, results),
         "streams": _rows(
-            titles, results, "capacity", ("", "streams held", "share of the core at that", "CPU per stream"), _streams
+            titles, results, "capacity", ("", "streams held", "CPU share at that number", "CPU per stream"), _streams
         )
         + left_behind(titles, results),
         "concurrency": concurrency(results),
@@ -37,37 +37,41 @@ def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, s
             titles,
             results,
             "memory_rest",
-            ("", "per open stream, KB", "left by a finished one, bytes", "at rest, MB"),
+            ("", "per open stream, KB", "per finished stream, bytes", "at rest, MB"),
             _memory,
         ),
-        "cold": _rows(titles, results, "cold", ("", "to the first token, s", "× sample's way", "CPU used, s"), _cold),
+        "cold": _rows(
+            titles, results, "cold", ("", "to the first token, s", "× official sample", "CPU used, s"), _cold
+        ),
         "checks": checks(results),
     }
 
 
 def left_out(results: Results, names: Sequence[str]) -> str:
-    """Who should be there and is not, said plainly."""
+    """Return a note on the subjects that were not measured, and on failures."""
     missing = [make_subject(name).title for name in SUBJECTS if name not in names]
     text = f"\n\nNot measured in this run: {', '.join(missing)}." if missing else ""
-    return text + "".join(f"\n\nGave up: {failure}." for failure in results.failures)
+    return text + "".join(f"\n\nFailed: {failure}." for failure in results.failures)
 
 
 def fewer_streams(titles: Mapping[str, str], results: Results) -> str:
-    """Whose paced chunks were measured in easier circumstances."""
-    told = [f"{titles[name]}: {count}" for name, count in results.fewer_streams.items()]
-    return f"\n\nPaced with fewer streams, since all were more than it holds: {', '.join(told)}." if told else ""
+    """Return a note on the subjects whose paced chunks were measured with fewer streams."""
+    listed = [f"{titles[name]}: {count}" for name, count in results.fewer_streams.items()]
+    return (
+        f"\n\nPaced with fewer streams, because the usual number was too high: {', '.join(listed)}." if listed else ""
+    )
 
 
 def left_behind(titles: Mapping[str, str], results: Results) -> str:
-    """Who goes on paying for readers who left."""
-    told = [titles[name] for name in titles if name in results.left_behind]
-    if not told:
+    """Return a note on the subjects that leave the model's streams open after a disconnect."""
+    listed = [titles[name] for name in titles if name in results.left_behind]
+    if not listed:
         return ""
-    return f"\n\nLeft the model's streams open after its clients had gone, and the bench had to cut them: {', '.join(told)}."
+    return f"\n\nDid not close the model's streams after its clients disconnected: {', '.join(listed)}."
 
 
 def short(results: Results) -> str:
-    """The page in a few lines."""
+    """Return the summary of the page."""
     relay, chat = (median(results.figure("paced", name), scale=MICROS) for name in (RELAY, CHAT))
     floor = " and ".join(median(results.ratio("paced", name, NGINX)) for name in (RELAY, CHAT))
     sample = " and ".join(median(results.ratio("paced", SAMPLE, name)) for name in (RELAY, CHAT))
@@ -76,11 +80,11 @@ def short(results: Results) -> str:
     held = median(results.figure("capacity", CHAT))
     memory = median(results.figure("memory_open", CHAT), scale=KB)
     return (
-        f"- A relayed chunk costs **{relay} µs** of CPU on `/v1` and **{chat} µs** on `/chat`: {floor} times what nginx "
-        f"takes, and {sample} times less than the official sample's way.\n"
-        f"- A request costs **{request} ms** of CPU beyond an empty function, and its first token comes **{added} ms** "
-        f"later than straight from the model.\n"
-        f"- One core holds **{held} streams** of `/chat` at 50 tokens a second, with {memory} KB of memory for each."
+        f"- A relayed chunk costs **{relay} µs** of CPU on `/v1` and **{chat} µs** on `/chat`: {floor} times the cost "
+        f"of nginx, and {sample} times less than the official sample.\n"
+        f"- A request costs **{request} ms** of CPU more than an empty function, and its first token arrives "
+        f"**{added} ms** later than directly from the model.\n"
+        f"- One core holds **{held} streams** of `/chat` at 50 tokens per second, with {memory} KB of memory each."
     )
 
 
@@ -96,14 +100,14 @@ def _cpu(results: Results, name: str) -> Sequence[str]:
 
 
 def first_token_table(titles: Mapping[str, str], results: Results) -> str:
-    """Added to a direct call; the direct call's own row is absolute."""
+    """Return the time added to a direct call; the row of the direct call is absolute."""
     rows = []
     for name, title in titles.items():
         if results.figure("ttft_p50", name) is None:
             continue
         if name == DIRECT:
             figures = [spread(results.figure(one, name), scale=MILLIS) for one in ("ttft_p50", "ttft_p99")]
-            rows.append((f"{title} (all of it)", *figures))
+            rows.append((f"{title} (absolute)", *figures))
         else:
             figures = [spread(results.difference(one, name, DIRECT), scale=MILLIS) for one in ("ttft_p50", "ttft_p99")]
             rows.append((title, *figures))
@@ -121,7 +125,7 @@ def _streams(results: Results, name: str) -> Sequence[str]:
 
 
 def concurrency(results: Results) -> str:
-    """What to set, by the slower of the two APIs."""
+    """Return the recommended concurrency, from the slower of the two APIs."""
     figures = [figure for name in (RELAY, CHAT) if (figure := results.figure("capacity", name)) is not None]
     if not figures:
         return NOTHING
@@ -132,10 +136,10 @@ def concurrency(results: Results) -> str:
     found = _BICEP_DEFAULT.search(bicep.read_text(encoding="utf-8")) if bicep.exists() else None
     default = f" The templates' default is **{found[1]}**." if found else ""
     memory = results.figure("memory_open", CHAT)
-    taken = f" At that number, the open streams take about {number(advised * memory.median * MB)} MB." if memory else ""
+    used = f" At that number, the open streams use about {number(advised * memory.median * MB)} MB." if memory else ""
     return (
         f"This run: {number(held)} streams held on one core, so at most **{advised}** for an instance with one core."
-        f"{default}{taken}"
+        f"{default}{used}"
     )
 
 
@@ -156,18 +160,18 @@ def _cold(results: Results, name: str) -> Sequence[str]:
 
 
 def checks(results: Results) -> str:
-    """What says that the harness was not what was measured."""
+    """Return the figures that show that the harness was not the bottleneck."""
     direct, busy = results.figure("capacity", DIRECT), results.busiest
     delays = results.delays.get(DIRECT, {})
-    most = max((streams for streams, seen in delays.items() if min(seen) < 0.05), default=0)
+    highest = max((streams for streams, seen in delays.items() if min(seen) < 0.05), default=0)
     late = max((figure.median for one in SUBJECTS if (figure := results.figure("paced_delay", one))), default=0.0)
     rows = [
-        ("the harness's share of its core, paced chunks", f"{busy.get('paced', 0):.0%}"),
-        ("delay of the chunks in those rows, p99, the slowest subject's median", f"{late * 1e3:.1f} ms"),
-        ("the harness's share of its core, at the most streams that a subject held", f"{busy.get('capacity', 0):.0%}"),
-        ("streams that the harness holds by itself", median(direct)),
-        ("delay of a chunk with nothing between, p99, at that", f"{min(delays.get(most, [0])) * 1e3:.1f} ms"),
-        ("turns of the model service's timer that came over 5 ms late", str(results.late_turns)),
+        ("CPU share of the harness on its core, paced chunks", f"{busy.get('paced', 0):.0%}"),
+        ("delay of those chunks, p99, median of the slowest subject", f"{late * 1e3:.1f} ms"),
+        ("CPU share of the harness on its core, at the highest number of streams", f"{busy.get('capacity', 0):.0%}"),
+        ("streams that the harness holds without a server", median(direct)),
+        ("delay of a chunk without a server, p99, at that number", f"{min(delays.get(highest, [0])) * 1e3:.1f} ms"),
+        ("ticks of the model service's timer more than 5 ms late", str(results.late_turns)),
     ]
     return table(("", "this run"), rows)
 

@@ -1,4 +1,4 @@
-"""What was measured: per quantity and subject one value a round, and what is made of them."""
+"""Measured values: one per quantity, subject and round; and the figures derived from them."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -8,61 +8,61 @@ MICROS, MILLIS = 1e6, 1e3
 
 
 def quantile(values: Sequence[float], part: float) -> float:
-    """The value that `part` of all are not above."""
+    """Return the quantile: the value that a fraction `part` of all values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The median of the rounds, and the least and the most of them."""
+    """The median of the rounds, with their minimum and maximum."""
 
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Figure":
-        """At least one value."""
+        """Compute the figure of at least one value."""
         return cls(statistics.median(values), min(values), max(values))
 
 
 @dataclass
 class Results:
-    """Filled by the measurements."""
+    """The results, filled by the measurements."""
 
     values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
-    """Quantity, subject, round."""
+    """By quantity, subject and round."""
     delays: dict[str, dict[int, list[float]]] = field(default_factory=dict)
-    """Subject, number of streams: seconds of delay (p99), one a round."""
+    """By subject and number of streams: delays in seconds (p99), one per round."""
     fewer_streams: dict[str, int] = field(default_factory=dict)
-    """With how many streams paced chunks were measured where the usual number was too much."""
+    """By subject: the number of streams for paced chunks, where the usual number was too high."""
     failures: list[str] = field(default_factory=list)
     busiest: dict[str, float] = field(default_factory=dict)
-    """The highest share of a core that the harness's own processes had while CPU or time was measured."""
+    """The highest CPU share of the harness's processes while CPU or time was measured."""
     left_behind: set[str] = field(default_factory=set)
-    """Who leaves the model's streams open after its own clients have gone."""
+    """Subjects that leave the model's streams open after their clients have disconnected."""
     late_turns: int = 0
 
     def add(self, quantity: str, subject: str, number: int, value: float) -> None:
-        """One value."""
+        """Add one value."""
         self.values.setdefault(quantity, {}).setdefault(subject, {})[number] = value
 
     def busy(self, name: str, share: float) -> None:
-        """How busy one of the harness's own processes was."""
+        """Record the CPU share of one of the harness's processes."""
         self.busiest[name] = max(self.busiest.get(name, 0.0), share)
 
     def figure(self, quantity: str, subject: str) -> Figure | None:
-        """Over the rounds; None where it was not measured."""
+        """Return the figure over the rounds, or None if it was not measured."""
         values = self.values.get(quantity, {}).get(subject)
         return Figure.of(list(values.values())) if values else None
 
     def ratio(self, quantity: str, subject: str, base: str) -> Figure | None:
-        """Of the subject to the base, each round by itself."""
+        """Return the ratio of the subject to the base, computed within each round."""
         return self._paired(quantity, subject, base, lambda a, b: a / b if b else float("inf"))
 
     def difference(self, quantity: str, subject: str, base: str) -> Figure | None:
-        """Of the subject to the base, each round by itself."""
+        """Return the difference of the subject and the base, computed within each round."""
         return self._paired(quantity, subject, base, lambda a, b: a - b)
 
     def _paired(self, quantity: str, subject: str, base: str, of: Callable[[float, float], float]) -> Figure | None:

@@ -1,4 +1,4 @@
-"""Who is measured: one line per subject."""
+"""The subjects of the benchmark."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def _chat(wire: str) -> Callable[[], Subject]:
 
 def _sample() -> Subject:
     return FunctionApp(
-        SAMPLE, "official sample's way", app=APPS / "sample", path="/stream", body={"messages": CHAT_BODY["messages"]}
+        SAMPLE, "official sample", app=APPS / "sample", path="/stream", body={"messages": CHAT_BODY["messages"]}
     )
 
 
@@ -59,5 +59,5 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
 
 
 def make_subject(name: str) -> Subject:
-    """One of `SUBJECTS`, not yet started."""
+    """Create one of `SUBJECTS`, without starting it."""
     return SUBJECTS[name]()

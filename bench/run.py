@@ -1,4 +1,4 @@
-"""One run: every section, subject by subject and round by round, so that a noisy minute meets them all alike."""
+"""One run: every section, by subject and round, so that noise affects all subjects alike."""
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,19 +16,19 @@ from bench.subject import Subject
 SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
 DIRECT = "direct"
 SATURATED = 0.85
-"""Of a core: who uses as much is behind."""
+"""CPU share of a core above which a subject counts as saturated."""
 FIRST_LEVEL = 300
 FIRST_GUESS = 0.5
-"""The search for the number of streams begins at this part of what the CPU per chunk suggests."""
+"""The search for the number of streams starts at this fraction of the number derived from CPU per chunk."""
 
 
 def note(text: str) -> None:
-    """A line of progress."""
+    """Print a line of progress."""
     print(text, file=sys.stderr, flush=True)
 
 
 class Run:
-    """Measures what it is told to, into `results`."""
+    """Measurement of the selected sections into `results`."""
 
     def __init__(self, names: Sequence[str], scale: Scale) -> None:
         self._names = names
@@ -37,7 +37,7 @@ class Run:
         self.results = Results()
 
     async def measure(self, sections: Sequence[str]) -> Results:
-        """The sections, in their own order."""
+        """Measure the sections, in their fixed order."""
         keep_off_the_measured_core()
         self._service = ServiceProcess()
         try:
@@ -85,14 +85,14 @@ class Run:
         left = list(subjects)
         for number in range(rounds):
             note(f"{name}: round {number + 1} of {rounds}")
-            # Another one begins each round, so that none always follows the same.
+            # Each round starts with another subject, so that none always follows the same one.
             turn = number % max(1, len(left))
             for subject in left[turn:] + left[:turn]:
                 if not await self._try(name, subject, section(subject, number)):
                     left.remove(subject)
 
     async def _try(self, name: str, subject: Subject, measurement: Awaitable[None]) -> bool:
-        """A subject that fails is left out of the rest of the section, and that is said."""
+        """Exclude a subject that fails from the rest of the section, and report it."""
         try:
             await measurement
         except (BadAnswer, OSError, TimeoutError) as failure:
@@ -107,7 +107,7 @@ class Run:
     async def _cpu(self, subject: Subject, number: int) -> None:
         scale, service, name = self._scale, self._service, subject.name
         if name == DIRECT:
-            return  # nothing serves there but the harness itself
+            return  # direct, no server, only the harness
         if subject.streams:
             cost, share, late = await self._paced(subject)
             if not subject.is_buffered:
@@ -121,11 +121,11 @@ class Run:
         self._store("request", name, number, cost, share)
         note(
             f"  {name}: "
-            + ", ".join(self._told(quantity, name, number) for quantity in ("paced", "unpaced", "request"))
+            + ", ".join(self._progress(quantity, name, number) for quantity in ("paced", "unpaced", "request"))
         )
 
     async def _paced(self, subject: Subject) -> tuple[float, load.Share, float]:
-        """With fewer streams where a subject cannot hold them all: late chunks share reads, and would look cheap."""
+        """Measure paced chunks. Use fewer streams if a subject cannot hold them all: late chunks share reads and look cheap."""
         fewer, seconds = self.results.fewer_streams, self._scale.paced_seconds
         while True:
             streams = fewer.get(subject.name, self._scale.streams)
@@ -134,7 +134,7 @@ class Run:
                 return found
             fewer[subject.name] = max(1, streams // 3)
 
-    def _told(self, quantity: str, name: str, number: int) -> str:
+    def _progress(self, quantity: str, name: str, number: int) -> str:
         value = self.results.values.get(quantity, {}).get(name, {}).get(number)
         return f"{quantity} {value * MICROS:.1f} us" if value is not None else f"{quantity} -"
 

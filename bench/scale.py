@@ -1,11 +1,11 @@
-"""How much is measured: every number that says how long or how many."""
+"""The size of a run: durations and counts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """One size of run."""
+    """The durations and counts of one run."""
 
     rounds: int = 5
     streams: int = 30
@@ -49,4 +49,4 @@ QUICK = Scale(
     many_finished=30,
     cold_rounds=1,
 )
-"""For a look at whether everything works; its numbers mean nothing."""
+"""To test the benchmark itself; the results are meaningless."""

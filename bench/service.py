@@ -1,4 +1,4 @@
-"""The bench's own model service as a process that can be told its plan and asked for its counters."""
+"""The benchmark's model service as a process, with control of its plan and access to its counters."""
 
 import asyncio
 import json
@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class ServiceProcess:
-    """Runs until it is stopped, or this process ends."""
+    """A service that runs until it is stopped or this process ends."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "bench.upstream"]
-        # Its own session: what is sent to this process's group, Ctrl-C for example, is not for it.
+        # A new session, so that signals to this process's group, such as Ctrl-C, do not reach it.
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -28,31 +28,31 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """For its share of the other core."""
+        """The process ID, to measure its CPU share."""
         return self._process.pid
 
     @property
     def has_ended(self) -> bool:
-        """It should not, before `stop`."""
+        """Return whether the process has ended, which it should not before `stop`."""
         return self._process.poll() is not None
 
     async def play(self, plan: Plan) -> None:
-        """Every request from now on."""
+        """Set the plan of all following requests."""
         await self._ask(b"PUT /plan", plan.to_json())
 
     async def stats(self) -> dict[str, float]:
-        """Counters since the start: requests, chunks, late_turns, open, cpu_seconds."""
+        """Return the counters since the start: requests, chunks, late_turns, open, cpu_seconds."""
         counters: dict[str, float] = await self._ask(b"GET /stats", b"")
         return counters
 
     async def until_idle(self, seconds: float = 10.0) -> None:
-        """Until no stream is open: whoever left has been noticed."""
+        """Wait until no stream is open, that is, until all disconnects have been noticed."""
         async with asyncio.timeout(seconds):
             while (await self.stats())["open"]:  # noqa: ASYNC110 - another process counts
                 await asyncio.sleep(0.02)
 
     async def cut_streams(self) -> None:
-        """All that are open: whoever should have closed them has left them behind."""
+        """Close all open streams, which the subject should have closed."""
         await self._ask(b"DELETE /streams", b"")
 
     def stop(self) -> None:

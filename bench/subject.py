@@ -1,4 +1,4 @@
-"""Something that is measured: a server that stands between the load client and the model service, and how it is asked."""
+"""A subject: a server between the load client and the model service, and its request format."""
 
 import asyncio
 import json
@@ -32,19 +32,19 @@ _HEADERS = {
 
 
 class Subject(ABC):
-    """Started once, then asked as often as wanted."""
+    """A subject: started once, then sent any number of requests."""
 
     streams = True
-    """It relays the model service's chunks."""
+    """Whether it relays the model service's chunks."""
     has_worker = False
-    """It runs on the Functions worker."""
+    """Whether it runs on the Functions worker."""
 
     def __init__(self, name: str, title: str, *, path: str, body: Mapping[str, object]) -> None:
         self.name = name
         self.title = title
         self.path = path
         self.is_buffered = False
-        """Its answer comes in one piece, so it has no delays per chunk."""
+        """Whether its answer comes in one piece, without delays per chunk."""
         self._body = json.dumps(body).encode()
         self._connections = Connections(0)
         self._head = b""
@@ -52,41 +52,41 @@ class Subject(ABC):
     @property
     @abstractmethod
     def pids(self) -> Sequence[int]:
-        """The measured processes."""
+        """The IDs of the measured processes."""
 
     @abstractmethod
     async def start(self, service: ServiceProcess) -> None:
-        """Returns when it can be asked."""
+        """Start the server and wait until it accepts requests."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Ends what `start` has started."""
+        """Stop what `start` started."""
 
     def message(self) -> bytes:
-        """The next request, as bytes."""
+        """Return the next request, as bytes."""
         return self._head + b"\r\n" + self._body
 
     async def ask(self, recorder: Recorder | None = None) -> tuple[Connection, Outcome, asyncio.Future[None]]:
-        """Sends a request and returns at once."""
+        """Send a request without waiting for the answer."""
         connection = await self._connections.take()
         outcome, done = connection.start(self.message(), recorder)
         return connection, outcome, done
 
     async def answer(self, *, marks: int = 1) -> Outcome:
-        """One whole answer; raises `BadAnswer` unless every chunk of it arrived."""
+        """Get one complete answer. Raise `BadAnswer` unless every chunk arrived."""
         _, outcome, done = await self.ask()
         await done
         self.check(outcome, marks=marks)
         return outcome
 
     def check(self, outcome: Outcome, *, marks: int) -> None:
-        """Raises `BadAnswer` unless the answer is whole."""
+        """Raise `BadAnswer` unless the answer is complete."""
         if outcome.status != 200 or outcome.marks != marks or not outcome.is_complete:
             raise BadAnswer(f"{self.name}: expected {marks} chunks, got {outcome}\n{self.log}")
 
     @property
     def log(self) -> str:
-        """What it complained about."""
+        """Return its error output."""
         return ""
 
     def _reach(self, port: int, **headers: str) -> None:
@@ -97,10 +97,10 @@ class Subject(ABC):
 
 
 class Direct(Subject):
-    """Nothing between: the harness's own row."""
+    """No server: the row of the harness itself."""
 
     def __init__(self) -> None:
-        super().__init__("direct", "no server between", path="/openai/v1/chat/completions", body=OPENAI_BODY)
+        super().__init__("direct", "direct, no server", path="/openai/v1/chat/completions", body=OPENAI_BODY)
         self._pid = 0
 
     @property
@@ -116,7 +116,7 @@ class Direct(Subject):
 
 
 class FunctionApp(Subject):
-    """A function app on the worker."""
+    """A function app on the Functions worker."""
 
     has_worker = True
 
@@ -156,7 +156,7 @@ class FunctionApp(Subject):
 
     async def start(self, service: ServiceProcess) -> None:
         self._worker = await Worker.start(self._app, self._settings(service), self.script)
-        # As the host does: the members of the request's JSON travel as trigger metadata too, and nobody reads them.
+        # Like the host: the members of the request's JSON are also sent as trigger metadata, which is not read.
         members = {name: {"json": json.dumps(value)} for name, value in json.loads(self._body).items()}
         own = {"Query": {"json": "{}"}, "Headers": {"json": json.dumps(_HEADERS)}}
         self._about = {"trigger_metadata": members | own, "trace_parent": "", "trace_state": ""}

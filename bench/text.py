@@ -1,4 +1,4 @@
-"""Numbers and tables as text."""
+"""Formatting of numbers and tables."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ NOTHING = "–"
 
 
 def number(value: float) -> str:
-    """Three digits at most, as many as say something."""
+    """Format with at most three significant digits."""
     if value == float("inf"):
         return "∞"
     size = abs(value)
@@ -18,20 +18,20 @@ def number(value: float) -> str:
 
 
 def spread(figure: Figure | None, *, scale: float = 1.0) -> str:
-    """The median, and in brackets the least and the most of the rounds."""
+    """Format the median, followed by minimum and maximum of the rounds in brackets."""
     if figure is None:
         return NOTHING
-    least, most = number(figure.least * scale), number(figure.most * scale)
+    minimum, maximum = number(figure.minimum * scale), number(figure.maximum * scale)
     median = number(figure.median * scale)
-    return median if least == most else f"{median} ({least} to {most})"
+    return median if minimum == maximum else f"{median} ({minimum} to {maximum})"
 
 
 def median(figure: Figure | None, *, scale: float = 1.0, unit: str = "") -> str:
-    """The median alone."""
+    """Format the median."""
     return NOTHING if figure is None else number(figure.median * scale) + unit
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column is text, the others are numbers."""
+    """Format a Markdown table. The first column is text, the others are numbers."""
     lines = [header, ["---", *(["---:"] * (len(header) - 1))], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,4 +1,4 @@
-"""The bench's own model service: `python -m bench.upstream` prints its port and plays one plan to every POST.
+"""The bench's own model service: `python -m bench.upstream` print its port and answer every POST by one plan.
 
 Fixed bytes and one timer, so that hundreds of streams cost it less than they cost any subject. Beside the chat completions it
 plays the identity endpoint of App Service (GET /identity), takes its plan (PUT /plan), tells its counters (GET /stats) and cuts
@@ -20,12 +20,12 @@ from bench.plan import Plan
 from bench.wheel import Wheel
 
 BATCH_CHUNKS = 32
-"""How many chunks an upstream that never pauses hands over in one write."""
+"""Number of chunks per write of an upstream without pauses."""
 TOKEN = "b" * 1500
 
 
 class Service:
-    """What all connections share."""
+    """The state shared by all connections."""
 
     def __init__(self) -> None:
         self.plan = Plan()
@@ -34,7 +34,7 @@ class Service:
         self._wheels: dict[float, Wheel] = {}
 
     def wheel(self, seconds: float) -> Wheel:
-        """The one for this interval."""
+        """Return the wheel for this interval."""
         if seconds not in self._wheels:
             self._wheels[seconds] = Wheel(seconds, self._late)
         return self._wheels[seconds]
@@ -43,7 +43,7 @@ class Service:
         self.late_turns += 1
 
     def stats(self) -> dict[str, float]:
-        """Counters since the start."""
+        """Return the counters since the start."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "requests": self.requests,
@@ -55,7 +55,7 @@ class Service:
 
 
 class Connection(asyncio.Protocol):
-    """One client; one request after another."""
+    """One client connection with sequential requests."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
             self._pour()
 
     def step(self) -> None:
-        """The next chunk of a paced stream."""
+        """Send the next chunk of a paced stream."""
         if self._left <= 0 and not self._endless:
             self._finish()
             return
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
         self._service.open.discard(self)
 
     def cut(self) -> None:
-        """The stream ends here."""
+        """End the stream."""
         self._transport.abort()
 
 
@@ -175,7 +175,7 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(service), sock=listener, backlog=2048)
     print(listener.getsockname()[1], flush=True)
-    # Ends with whoever started it: its standard input closes then.
+    # Ends with its parent process, which closes its standard input.
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -1,4 +1,4 @@
-"""One timer for all paced streams: they are spread evenly over the slots of their interval."""
+"""One timer for all paced streams, spread evenly over the slots of their interval."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,14 +9,14 @@ LATE_SECONDS = 0.005
 
 
 class Step(Protocol):
-    """A stream that sends its next chunk when told."""
+    """A stream that sends its next chunk on demand."""
 
     def step(self) -> None:
-        """Its turn."""
+        """Send the next chunk."""
 
 
 class Wheel:
-    """Turns once per interval while it has streams. A late turn catches up slot by slot, and is counted."""
+    """A wheel that turns once per interval while it has streams. A late turn catches up slot by slot, and is counted."""
 
     def __init__(self, seconds: float, on_late: Callable[[], None]) -> None:
         self._slots: list[set[Step]] = [set() for _ in range(max(1, round(seconds / TICK_SECONDS)))]
@@ -27,7 +27,7 @@ class Wheel:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, stream: Step) -> None:
-        """Into the emptiest slot."""
+        """Add the stream to the emptiest slot."""
         min(self._slots, key=len).add(stream)
         self._count += 1
         if self._timer is None:
@@ -35,7 +35,7 @@ class Wheel:
             self._turn()
 
     def remove(self, stream: Step) -> None:
-        """Its turns are over."""
+        """Remove the stream."""
         for slot in self._slots:
             if stream in slot:
                 slot.discard(stream)
@@ -51,5 +51,5 @@ class Wheel:
                 stream.step()
             self._next_slot = (self._next_slot + 1) % len(self._slots)
             self._due += TICK_SECONDS
-        # A whole tick at least: the loop rounds shorter times to none, and would spin.
+        # At least one tick: the loop rounds shorter times to zero and would spin.
         self._timer = loop.call_later(TICK_SECONDS, self._turn) if self._count else None

@@ -1,4 +1,4 @@
-"""One function app on the project's own worker driver, without a host between: this process sends the invocation messages
+"""One function app on the project's worker driver, without a host: this process sends the invocation messages
 itself and connects straight to the worker's HTTP server, so that nothing but the worker is in a measured way.
 """
 
@@ -25,11 +25,11 @@ CONNECT_PAUSE_SECONDS = 0.001
 START_SECONDS = 60.0
 CAPTURED_LINES = 3
 KEPT_VARIABLES = ("HOME", "LANG", "PATH", "TMPDIR")
-"""Of this process's environment; a subject knows nothing else of who measures it."""
+"""Environment variables passed on to a subject; it gets no others."""
 
 
 class Worker(asyncio.Protocol):
-    """Made by `start`; also the protocol of the channel."""
+    """A worker process, created by `start`; also the protocol of its channel."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -43,7 +43,7 @@ class Worker(asyncio.Protocol):
 
     @classmethod
     async def start(cls, app: Path, settings: Mapping[str, str], script: Path = WORKER_SCRIPT) -> "Worker":
-        """Returns when it has indexed the app and listens."""
+        """Start the worker, and wait until it has indexed the app and listens."""
         worker = cls()
         here, there = socket.socketpair()
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
@@ -71,11 +71,11 @@ class Worker(asyncio.Protocol):
 
     @property
     def pid(self) -> int:
-        """The measured process."""
+        """The ID of the measured process."""
         return self._process.pid if self._process else 0
 
     def invoke(self, method: str, path: str, about: Message) -> str:
-        """Announces a request to the worker, as the host does; the id goes into the request's x-ms-invocation-id."""
+        """Announce a request to the worker, like the host. Return the ID for the request's x-ms-invocation-id."""
         match = self._table.find(method, path)
         if match is None:
             raise BadAnswer(f"the app has no function for {method} {path}")
@@ -91,7 +91,7 @@ class Worker(asyncio.Protocol):
             self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -117,7 +117,7 @@ class Worker(asyncio.Protocol):
     def _send(self, message: dict[str, Any]) -> None:
         self._channel.write(encode(message))
 
-    # What the event loop calls.
+    # Callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._channel = cast(asyncio.WriteTransport, transport)

@@ -1,1 +1,1 @@
-"""A worker with a profiler inside. In a folder of its own: beside `bench/profile.py` the standard library would import that."""
+"""A worker with a profiler. In a separate folder, because next to `bench/profile.py` the standard library would import that."""

@@ -1,4 +1,4 @@
-"""The worker with cProfile inside, for `bench.profile`: SIGUSR1 begins, SIGUSR2 ends and writes the statistics.
+"""The worker with cProfile, for `bench.profile`: SIGUSR1 starts it, SIGUSR2 stops it and writes the statistics.
 
 As a script it takes the worker's own arguments; as a module it is the other side of that agreement.
 """
@@ -20,12 +20,12 @@ STATS_SECONDS = 10.0
 
 
 def stats_path(pid: int) -> Path:
-    """Where the worker of this process id leaves its statistics."""
+    """Return the path of the statistics written by the worker with this process ID."""
     return Path(tempfile.gettempdir()) / f"bench-profile-{pid}"
 
 
 class Profiled:
-    """Asks a profiled worker."""
+    """Control of a profiled worker."""
 
     BEGIN = signal.SIGUSR1
     END = signal.SIGUSR2
@@ -34,7 +34,7 @@ class Profiled:
         self._folder = folder
 
     async def stats(self, pid: int) -> pstats.Stats:
-        """What it counted between the two signals."""
+        """Return the statistics between the two signals."""
         async with asyncio.timeout(STATS_SECONDS):
             while not stats_path(pid).exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.05)
@@ -60,7 +60,7 @@ def _install() -> None:
 
 if __name__ == "__main__":
     _install()
-    # The worker must find the path as it would without this file.
+    # The worker must find the same path as without this file.
     sys.path[0] = str(WORKER_SCRIPT.parent)
     sys.argv[0] = str(WORKER_SCRIPT)
     runpy.run_path(str(WORKER_SCRIPT), run_name="__main__")

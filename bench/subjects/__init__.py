@@ -1,1 +1,1 @@
-"""The function apps that this one is measured beside: what somebody would write instead."""
+"""The function apps that this one is compared with."""
