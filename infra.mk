@@ -1,13 +1,13 @@
-# Verbs of infra/, a part of the Makefile. checkov has an environment of its own, since it pins a great deal.
+# Targets of infra/, included by the Makefile. checkov has a separate environment, because it pins many packages.
 INFRA_READY := .venv-infra/.ready
 
 .PHONY: check-infra
-check-infra: $(RUN_READY) ## Check infra/: types, schemas, policy, settings, the two trees against each other, checkov
+check-infra: $(RUN_READY) ## Check infra/: types, schemas, policy, settings, parity of the two trees, checkov
 	@$(MAKE) -s $(INFRA_READY) || true
 	@$(PYTHON) -m dev.infra_check
 
 .PHONY: smoke
-smoke: $(RUN_READY) ## Try a deployment: health, one timed stream, one disconnect, one bad key (URL=https://..., KEY=...)
+smoke: $(RUN_READY) ## Test a deployment: health, one timed stream, one disconnect, one invalid key (URL=https://..., KEY=...)
 	@KEY="$(KEY)" $(PYTHON) -m dev.smoke "$(URL)"
 
 $(INFRA_READY): infra/requirements-check.txt
