@@ -1,4 +1,4 @@
-"""Every file of docs/recipes.md, run as it stands there against the app on the real worker (Chat.tsx: tests/node)."""
+"""Every file of docs/recipes.md, run unchanged against the app on the real worker (Chat.tsx: tests/node)."""
 
 import os
 import re
@@ -20,13 +20,13 @@ LOCAL = "http://127.0.0.1:7071"
 WORDS = "Grüße, Welt 😀"
 ANSWER = {"tokens": ["Grüße", ", ", "Welt 😀"]}
 BROKEN = {"tokens": ["Grüße", ", ", "Welt"], "end": "cut", "after": 2}
-RUNNABLE = ["stream.sh", "words.sh", "whole.sh", "lines.py", "events.py", "answer.mjs", "protocol.mjs", "events.mjs"]
+RUNNABLE = ["stream.sh", "words.sh", "json.sh", "lines.py", "events.py", "answer.mjs", "protocol.mjs", "events.mjs"]
 RUN_ELSEWHERE = ["ask.mjs", "Chat.tsx"]
 """One is imported by answer.mjs, the other is used in tests/node/react.test.mjs."""
 
 
 def command(name: str) -> list[str]:
-    """What runs a file of this kind. Skips the test where it is not on this machine."""
+    """Return the command for this type of file. Skip the test if it is not installed."""
     if name.endswith(".py"):
         return [sys.executable]
     if name.endswith(".mjs"):
@@ -74,9 +74,7 @@ def test_a_recipe_shows_the_answer(name: str, app: App, simulator: Simulator, tm
 
 
 @pytest.mark.parametrize("name", kinds([name for name in RUNNABLE if name != "stream.sh"]))
-def test_a_recipe_takes_an_answer_that_breaks_off_for_a_failure(
-    name: str, app: App, simulator: Simulator, tmp_path: Path
-) -> None:
+def test_a_recipe_fails_on_an_answer_that_is_cut_off(name: str, app: App, simulator: Simulator, tmp_path: Path) -> None:
     simulator.behave(BROKEN)
     done = run(name, app, tmp_path)
     assert done.returncode != 0
@@ -85,8 +83,8 @@ def test_a_recipe_takes_an_answer_that_breaks_off_for_a_failure(
 
 
 @pytest.mark.parametrize("name", kinds([name for name in RUNNABLE if not name.endswith(("stream.sh", "words.sh"))]))
-def test_a_recipe_takes_a_refusal_for_a_failure(name: str, app: App, simulator: Simulator, tmp_path: Path) -> None:
+def test_a_recipe_fails_on_an_error_response(name: str, app: App, simulator: Simulator, tmp_path: Path) -> None:
     simulator.behave({"status": 400, "error": "content_filter"})
     done = run(name, app, tmp_path)
-    assert done.returncode == (22 if name == "whole.sh" else 1)
+    assert done.returncode == (22 if name == "json.sh" else 1)
     assert "content management policy" in done.stderr + done.stdout or "content_filter" in done.stderr + done.stdout
