@@ -38,8 +38,8 @@ async def climb(
 ) -> list[Level]:
     """Measure the levels up to the first that is not held, or to the last one.
 
-    Begins at the highest that is not above `start`; where not even that is held, once more from further down. Puts the
-    subject's name into `left_behind` where it does not close the model's streams after its clients have left.
+    Start at the highest level not above `start`; if that is not held, start again at a lower one. Add the subject's name to
+    `left_behind` if it does not close the model's streams after its clients have disconnected.
     """
     levels = _levels_from(scale.levels, start)
     seen = await _climb(subject, service, scale, levels, left_behind)

@@ -21,7 +21,7 @@ async def first_tokens(subject: Subject, service: ServiceProcess, *, count: int)
 async def cold_start(subject: Subject, service: ServiceProcess) -> tuple[float, float]:
     """Return seconds from the process's start to the first token of its first answer, and the CPU seconds used.
 
-    The subject is not to run; it runs afterwards.
+    The subject must not be running before; it is running afterwards.
     """
     await service.play(SHORT)
     began = time.monotonic()

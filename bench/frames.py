@@ -1,8 +1,8 @@
 """The wire format of the benchmark's answers: chat completion chunks of Azure's size, each with its time of sending.
 
 A chunk's text is a mark, `@` and eight hexadecimal digits: the microseconds of the machine's monotonic clock, which every
-process shares. Whatever a subject makes of a chunk, the mark survives, so the load client can count chunks and tell how late
-each is.
+process shares. The mark survives every transformation by a subject, so the load client can count chunks and measure the delay
+of each.
 """
 
 import json

@@ -39,7 +39,7 @@ class Meter:
         """Of the subject."""
 
     def stop(self) -> Share:
-        """Sets `seconds`."""
+        """Stop, and set `seconds`."""
         used = [cpu_seconds(pids) - began for pids, began in zip(self._pids, self._began, strict=True)]
         elapsed = time.monotonic() - self._began_at
         self.seconds = used[0]
@@ -51,7 +51,7 @@ async def paced(
 ) -> tuple[float, Share, float]:
     """Measure CPU seconds per chunk of `streams` answers with a chunk every 20 ms, in a window without requests.
 
-    And the 99th percentile of the chunks' delay: late ones would share a read with the next, and look cheaper.
+    Also return the 99th percentile of the chunks' delay: a late chunk shares a read with the next and looks cheaper.
     """
     margin = SETTLE_SECONDS + (2.0 if watch else 0.8)
     chunks = round((seconds + margin) / PACED_SECONDS)

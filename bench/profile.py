@@ -1,7 +1,7 @@
 """Profile of a subject by function: `python -m bench.profile SUBJECT [paced|unpaced|requests …]`.
 
-With py-spy (a sampling profiler that hardly disturbs what it watches) where it is installed, else with cProfile inside the
-worker, which counts exactly but makes calls look dearer than they are. Not a measurement: it says where to look.
+With py-spy (a sampling profiler with little overhead) if installed, else with cProfile inside the worker, which counts exactly
+but makes calls look more expensive than they are. Not a measurement: it shows where to look.
 """
 
 import argparse
@@ -155,7 +155,7 @@ async def profile(name: str, kinds: list[str], seconds: float, top: int, spy: st
 
 
 def main() -> int:
-    """The exit status."""
+    """Profile, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
     parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("loads", nargs="*", metavar="load", help=f"of {', '.join(LOADS)}; default: paced requests")

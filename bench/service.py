@@ -56,7 +56,7 @@ class ServiceProcess:
         await self._ask(b"DELETE /streams", b"")
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop the service."""
         self._process.terminate()
         self._process.wait()
 

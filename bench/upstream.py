@@ -1,8 +1,8 @@
-"""The bench's own model service: `python -m bench.upstream` print its port and answer every POST by one plan.
+"""The benchmark's model service. `python -m bench.upstream` prints its port and answers every POST by one plan.
 
-Fixed bytes and one timer, so that hundreds of streams cost it less than they cost any subject. Beside the chat completions it
-plays the identity endpoint of App Service (GET /identity), takes its plan (PUT /plan), tells its counters (GET /stats) and cuts
-the streams that are open (DELETE /streams).
+Fixed bytes and one timer, so that hundreds of streams cost it less than any subject. In addition to chat completions it serves
+the identity endpoint of App Service (GET /identity), accepts its plan (PUT /plan), returns its counters (GET /stats) and closes
+all open streams (DELETE /streams).
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 """One function app on the project's worker driver, without a host: this process sends the invocation messages
-itself and connects straight to the worker's HTTP server, so that nothing but the worker is in a measured way.
+itself and connects directly to the worker's HTTP server, so that only the worker is measured.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The worker with cProfile, for `bench.profile`: SIGUSR1 starts it, SIGUSR2 stops it and writes the statistics.
 
-As a script it takes the worker's own arguments; as a module it is the other side of that agreement.
+As a script it takes the worker's own arguments; as a module it is the other side of that protocol.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The identity endpoint of App Service, and the tokens it issued.
 
 Protocol: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference. Its
-words for a wrong header are unverified.
+texts for an invalid header are unverified.
 """
 
 import asyncio

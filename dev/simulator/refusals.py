@@ -1,6 +1,6 @@
 """Error responses with the texts of Azure OpenAI and of the plain OpenAI surface.
 
-Texts collected from public reports of the service; a client may rely on status and code, never on the words.
+Texts collected from public reports of the service; clients may rely on status and code, but not on the texts.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """A generator of values that match a JSON Schema, for structured outputs and tool arguments.
 
-Covers what strict structured outputs allow (objects, arrays, enums, anyOf, $defs, bounds); `pattern` is not read.
+Covers what strict structured outputs allow (objects, arrays, enums, anyOf, $defs, bounds); `pattern` is ignored.
 """
 
 from typing import Any

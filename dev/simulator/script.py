@@ -1,6 +1,6 @@
 """The script of a stream: frames, pauses and ends in order, including faults in the content. Pure: no clock, no socket.
 
-A dialect (chat, responses, completions) knows the shapes; the script knows the dramaturgy, the same for all of them.
+A dialect (chat, responses, completions) formats the frames; the script determines their order, the same for all dialects.
 """
 
 from collections.abc import Iterator

@@ -54,7 +54,10 @@ class Steering:
         status, found = 200, None
         try:
             if handler is None:
-                status, found = 404, {"error": f"no {exchange.method} {exchange.path} here; GET / tells what is"}
+                status, found = (
+                    404,
+                    {"error": f"no route {exchange.method} {exchange.path}; GET / lists them"},
+                )
             else:
                 found = await handler(exchange)
         except (SteeringError, BehaviourError) as error:

@@ -52,7 +52,7 @@ class Exchange:
     async def flushed(self) -> None:
         """Return when the kernel has every byte; at once, without suspending, if it already has.
 
-        A pause here would be one in which a client that has read its whole answer and left counts as gone.
+        If it suspended, a client that has read its complete answer and disconnected would be recorded as gone.
         """
         while self._connection.transport.get_write_buffer_size():  # noqa: ASYNC110 - the loop has no notification for it
             await asyncio.sleep(FLUSH_POLL_SECONDS)

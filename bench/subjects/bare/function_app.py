@@ -1,4 +1,4 @@
-"""The least a relay can be on this worker: aiohttp's bytes passed on as they come. No identity, errors, retries or receipts."""
+"""A minimal relay on this worker: forward aiohttp's bytes as they arrive. No identity, errors, retries or receipts."""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ _sessions: list[aiohttp.ClientSession] = []
 
 
 def session() -> aiohttp.ClientSession:
-    """One for all requests, made on the running loop."""
+    """Return the session of all requests, created on the running loop."""
     if not _sessions:
         _sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
     return _sessions[0]
 
 
 async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Whatever arrives."""
+    """Yield the bytes as they arrive."""
     async with response:
         async for piece in response.content.iter_any():
             yield piece
@@ -29,6 +29,6 @@ async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 @app.route(route="relay", methods=["POST"])
 async def relay(req: Request) -> StreamingResponse:
-    """The request's body goes up as it is, the answer comes down as it is."""
+    """Forward the request's body and the answer unchanged."""
     response = await session().post(ADDRESS, data=await req.body(), headers=HEADERS)
     return StreamingResponse(pieces(response), status_code=response.status, media_type="text/event-stream")

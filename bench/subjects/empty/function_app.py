@@ -1,4 +1,4 @@
-"""An empty function: what the worker itself costs per request."""
+"""An empty function: the cost of the worker itself per request."""
 
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import PlainTextResponse, Request, Response
@@ -8,6 +8,6 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 @app.route(route="empty", methods=["POST"])
 async def empty(req: Request) -> Response:
-    """Reads its request and says one mark, as the shortest answer does."""
+    """Read the request and return one mark, like the shortest answer."""
     await req.body()
     return PlainTextResponse("@00000000")

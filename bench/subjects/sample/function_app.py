@@ -1,4 +1,4 @@
-"""The way of Microsoft's sample for HTTP streams in Python: typed chunks of the openai client, their text passed on.
+"""Microsoft's sample for HTTP streams in Python: forward the text of the openai client's typed chunks.
 
 https://learn.microsoft.com/azure/azure-functions/functions-reference-python (HTTP streams), without the sample's pause per
 chunk and with its prompt taken from the request.
@@ -20,7 +20,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 async def deltas(chunks: AsyncStream[ChatCompletionChunk]) -> AsyncIterator[str]:
-    """The text of the answer, piece by piece."""
+    """Yield the text of the answer in pieces."""
     async for chunk in chunks:
         if chunk.choices and chunk.choices[0].delta.content:
             yield chunk.choices[0].delta.content
@@ -28,7 +28,7 @@ async def deltas(chunks: AsyncStream[ChatCompletionChunk]) -> AsyncIterator[str]
 
 @app.route(route="stream", methods=["POST"])
 async def stream(req: Request) -> StreamingResponse:
-    """The answer to the request's messages."""
+    """Answer the request's messages."""
     body = await req.json()
     chunks = await client.chat.completions.create(
         model=os.environ["AZURE_OPENAI_DEPLOYMENT"], messages=body["messages"], stream=True
