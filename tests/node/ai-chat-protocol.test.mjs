@@ -114,7 +114,7 @@ test("a browser's client, which names itself in another header, is known too", a
 
 /** The client's view of a golden file of the encoder. */
 async function golden(name) {
-  const body = await readFile(new URL(`../encoders/golden/${name}`, import.meta.url));
+  const body = await readFile(new URL(`../chat/encoders/golden/${name}`, import.meta.url));
   const server = createServer((_request, response) => response.end(body));
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
   try {

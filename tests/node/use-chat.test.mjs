@@ -157,7 +157,7 @@ test("the text transport reads plain text from the same request", async () => {
 
 /** A chat that is answered with the bytes of a golden file of the encoder. */
 async function golden(name) {
-  const body = await readFile(new URL(`../encoders/golden/${name}`, import.meta.url));
+  const body = await readFile(new URL(`../chat/encoders/golden/${name}`, import.meta.url));
   const answer = () => new Response(body, { headers: { "content-type": "text/event-stream" } });
   const made = newChat({ fetch: async () => answer() });
   await made.chat.sendMessage({ text: "hello" });
