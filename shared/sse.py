@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from shared.errors import UpstreamFrameTooLarge
 
+DONE = b"[DONE]"
+"""The data of OpenAI's last frame, https://platform.openai.com/docs/api-reference/chat-streaming; it is not JSON."""
+
 # Atomic groups: without them `\r\n` would be taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -32,10 +35,9 @@ class FrameSplitter:
 
         Where they are not: None, and then they are to be fed.
         """
-        if self._held or self._at_start or not data.startswith(b"data: ") or b"\r" in data:
+        if self._held or self._at_start or len(data) > self._max:
             return None
-        is_one_line = data.find(b"\n") == len(data) - 2 and data.endswith(b"\n") and len(data) <= self._max
-        return data[6:-2] if is_one_line else None
+        return _single_data(data)
 
     def feed(self, data: bytes) -> Iterable[bytes]:
         """Takes the next bytes and gives the frames that are whole now, each with its blank line."""
@@ -88,10 +90,17 @@ def _cut_any(data: bytes) -> list[bytes]:
     return frames
 
 
+def _single_data(frame: bytes) -> bytes | None:
+    """Return the data of a frame that is one `data: ` line and its blank line, both ended by LF; None for any other."""
+    is_single = frame.startswith(b"data: ") and frame.endswith(b"\n\n") and frame.find(b"\n") == len(frame) - 2
+    return frame[6:-2] if is_single and b"\r" not in frame else None
+
+
 def frame_data(frame: bytes) -> bytes | None:
     """The frame's data: its `data` lines joined by LF, or None where it has none (a comment, a lone `event:`)."""
-    if frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2 and b"\r" not in frame:
-        return frame[6:-2]
+    single = _single_data(frame)
+    if single is not None:
+        return single
     data: list[bytes] = []
     for line in _LINE_END.split(frame):
         if line.startswith(b"data:"):

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.errors import ErrorObject
 from shared.events import Usage
+from shared.sse import DONE
 from shared.upstream.errors import read_error
 from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
 
@@ -77,7 +78,7 @@ class ChunkInspector:
 
     def classify(self, data: bytes) -> FrameKind:
         """See `FrameInspector`."""
-        if data == b"[DONE]":
+        if data == DONE:
             return FrameKind.TERMINAL
         if self._has_content:
             later = decode_frame(_LATER_CHUNK, data)

@@ -11,11 +11,11 @@ import msgspec
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.config.backends import Backend
 from shared.events import Delta, Event, Finished, Reasoning, Started
+from shared.sse import DONE
 from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.wire import CompletionUsage, decode_frame, finish_reason_of, text_of
 
 PATH = "chat/completions"
-DONE = b"[DONE]"
 
 
 class _Delta(msgspec.Struct):

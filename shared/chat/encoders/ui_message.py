@@ -12,12 +12,12 @@ from typing import Any
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
 from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
-from shared.sse import HEARTBEAT, write_frame
+from shared.sse import DONE, HEARTBEAT, write_frame
 
 Part = dict[str, Any]
 
 _FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
-_DONE = write_frame(b"[DONE]")
+_DONE = write_frame(DONE)
 
 
 class UiMessageEncoder:
