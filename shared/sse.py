@@ -6,6 +6,7 @@ The bytes of a frame are kept as they came, so that a relay can pass them on unc
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 
 from shared.errors import UpstreamFrameTooLarge
@@ -13,63 +14,86 @@ from shared.errors import UpstreamFrameTooLarge
 DONE = b"[DONE]"
 """The data of OpenAI's last frame, https://platform.openai.com/docs/api-reference/chat-streaming; it is not JSON."""
 
+HEARTBEAT = b": heartbeat\n"
+"""A comment with one line end and no blank line: the one form that OpenAI's Python client survives at any place."""
+
 # Atomic groups: without them `\r\n` would be taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_BOM = b"\xef\xbb\xbf"
 
 
 class FrameSplitter:
-    """Cuts a stream of bytes into whole frames, however the network cut it.
+    """Cut a stream of bytes into complete frames, however the network cut it.
 
-    At most `max_frame_bytes` are ever held; a longer frame raises `UpstreamFrameTooLarge`, after those before it.
+    At most `max_frame_bytes` and one read are held; a longer frame raises `UpstreamFrameTooLarge`, after those before it.
+    The work grows with the bytes, not with the number of reads that a frame comes in.
     """
 
     def __init__(self, max_frame_bytes: int) -> None:
+        """Begin at the start of a stream."""
         self._max = max_frame_bytes
-        self._held = b""
+        self._held = bytearray()
         self._at_start = True
 
     def single_event_data(self, data: bytes) -> bytes | None:
-        """The data of these bytes where they are exactly one frame of one `data: ` line, which nearly every read is.
+        """Return the data where these bytes are exactly one frame of one `data: ` line, as nearly every read is.
 
-        Where they are not: None, and then they are to be fed.
+        Return None where they are not; then they are to be fed.
         """
         if self._held or self._at_start or len(data) > self._max:
             return None
         return _single_data(data)
 
     def feed(self, data: bytes) -> Iterable[bytes]:
-        """Takes the next bytes and gives the frames that are whole now, each with its blank line."""
+        """Take the next bytes; return the frames that are complete now, each with its blank line.
+
+        The iteration raises `UpstreamFrameTooLarge`.
+        """
         if self._held:
-            data = self._held + data
-        if self._at_start:
-            if len(data) < len(_BOM) and _BOM.startswith(data):
-                self._held = data
+            is_within = len(self._held) + len(data) <= self._max and not self._at_start
+            # A blank line is a line end right after another one, so of what is held only the last byte matters.
+            if is_within and not self._ends_frame(self._held[-1:] + data):
+                self._held += data
                 return []
-            data = data.removeprefix(_BOM)
+            data = bytes(self._held) + data
+        if self._at_start:
+            if len(data) < len(BOM_UTF8) and BOM_UTF8.startswith(data):
+                self._held[:] = data
+                return []
+            data = data.removeprefix(BOM_UTF8)
             self._at_start = False
-        frames = _cut_lf(data) if b"\r" not in data else _cut_any(data)
-        self._held = frames.pop()
-        if len(data) > self._max and max(map(len, (self._held, *frames))) > self._max:
+        frames = self._cut(data)
+        rest = frames.pop()
+        if rest or self._held:
+            self._held[:] = rest
+        if len(data) > self._max and max(map(len, (rest, *frames))) > self._max:
             return self._up_to_the_bound(frames)
         return frames
 
-    def _up_to_the_bound(self, frames: list[bytes]) -> Iterator[bytes]:
-        for frame in (*frames, self._held):
-            if len(frame) > self._max:
-                raise UpstreamFrameTooLarge("The upstream sent an event that is larger than this service accepts.")
-            if frame is not self._held:
-                yield frame
-
     def flush(self) -> bytes:
-        """What is left when the stream ends: the start of a frame whose blank line never came."""
-        left, self._held = self._held, b""
+        """Return what is left when the stream ends: the start of a frame whose blank line never came."""
+        left = bytes(self._held)
+        self._held.clear()
         return left
+
+    @classmethod
+    def _ends_frame(cls, data: bytearray) -> bool:
+        return b"\n\n" in data if b"\r" not in data else _BLANK_LINE.search(data) is not None
+
+    @classmethod
+    def _cut(cls, data: bytes) -> list[bytes]:
+        """Return the frames and, as the last element, the unfinished rest."""
+        return _cut_lf(data) if b"\r" not in data else _cut_any(data)
+
+    def _up_to_the_bound(self, frames: list[bytes]) -> Iterator[bytes]:
+        for frame in frames:
+            if len(frame) > self._max:
+                break
+            yield frame
+        raise UpstreamFrameTooLarge("The upstream sent an event that is larger than this service accepts.")
 
 
 def _cut_lf(data: bytes) -> list[bytes]:
-    """The usual case, LF only. The last element is the unfinished rest."""
     parts = data.split(b"\n\n")
     rest = parts.pop()
     frames = [part + b"\n\n" for part in parts]
@@ -78,11 +102,10 @@ def _cut_lf(data: bytes) -> list[bytes]:
 
 
 def _cut_any(data: bytes) -> list[bytes]:
-    """Any mixture of line ends. The last element is the unfinished rest."""
     frames: list[bytes] = []
     start = 0
     for match in _BLANK_LINE.finditer(data):
-        # NOTE: a frame that the network cut inside its last `\r\n` is whole already; the `\n` opens the next one, where
+        # NOTE: a frame that the network cut inside its last `\r\n` is complete already; the `\n` opens the next one, where
         # an empty line means nothing.
         frames.append(data[start : match.end()])
         start = match.end()
@@ -97,7 +120,7 @@ def _single_data(frame: bytes) -> bytes | None:
 
 
 def frame_data(frame: bytes) -> bytes | None:
-    """The frame's data: its `data` lines joined by LF, or None where it has none (a comment, a lone `event:`)."""
+    """Return the frame's `data` lines joined by LF, or None where it has none (a comment, an `event:` alone)."""
     single = _single_data(frame)
     if single is not None:
         return single
@@ -112,11 +135,7 @@ def frame_data(frame: bytes) -> bytes | None:
 
 
 def write_frame(data: bytes, *, event: bytes = b"") -> bytes:
-    """One frame of one line of data (JSON has no raw line ends), with its event name where one is given."""
+    """Return one frame of one line of data (JSON has no raw line ends), with its event name where one is given."""
     if event:
         return b"event: " + event + b"\ndata: " + data + b"\n\n"
     return b"data: " + data + b"\n\n"
-
-
-HEARTBEAT = b": heartbeat\n"
-"""A comment with one line end and no blank line: the one form that OpenAI's Python client survives at any place."""

@@ -1,9 +1,10 @@
 """The splitter and the frame writer; examples of https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
+import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import UpstreamFrameTooLarge
@@ -73,6 +74,93 @@ def test_the_frames_before_one_beyond_the_bound_are_not_lost() -> None:
 
 def test_many_small_frames_in_one_read_may_exceed_the_bound_together() -> None:
     assert len(list(FrameSplitter(64).feed(b"data: 1\n\n" * 100))) == 100
+
+
+class CountingSplitter(FrameSplitter):
+    """Counts the bytes that are searched for a blank line, at the two places that search."""
+
+    searched = 0
+
+    @classmethod
+    def _ends_frame(cls, data: bytearray) -> bool:
+        CountingSplitter.searched += len(data)
+        return super()._ends_frame(data)
+
+    @classmethod
+    def _cut(cls, data: bytes) -> list[bytes]:
+        CountingSplitter.searched += len(data)
+        return super()._cut(data)
+
+
+def searched_bytes(size: int, piece: int, end: bytes) -> int:
+    """How many bytes are searched for a frame of that size which arrives in such pieces."""
+    stream = b"data: " + b"x" * size + end + end
+    splitter = CountingSplitter(1 << 20)
+    splitter.feed(b"data: 1\n\n")
+    CountingSplitter.searched = 0
+    frames = [frame for start in range(0, len(stream), piece) for frame in splitter.feed(stream[start : start + piece])]
+    assert b"".join([*frames, splitter.flush()]) == stream
+    assert len(frames) == 1
+    return CountingSplitter.searched
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_the_work_for_a_frame_grows_with_its_size_and_not_with_its_reads(end: bytes, piece: int) -> None:
+    once, twice = searched_bytes(20_000, piece, end), searched_bytes(40_000, piece, end)
+    assert twice < 2.1 * once
+    assert once < 6 * 20_000  # each byte where it arrives, before the next, and with its frame
+
+
+@pytest.mark.parametrize("before", [b"", b"data: 1\n\n"])
+def test_one_frame_of_one_line_is_read_at_once(before: bytes) -> None:
+    splitter = FrameSplitter(100)
+    splitter.feed(before)
+    expected = b"2" if before else None  # the first read may begin with a byte order mark
+    assert splitter.single_event_data(b"data: 2\n\n") == expected
+    for other in (b"data: 2\n", b"data: 2\r\n\r\n", b"data: 1\n\ndata: 2\n\n", b"data: 1\ndata: 2\n\n", b": 2\n\n",
+                  b"data: 1\r\n\n", b"data: " + b"x" * 100 + b"\n\n"):  # fmt: skip
+        assert splitter.single_event_data(other) is None
+
+
+def test_while_a_frame_is_held_no_read_is_a_frame_of_its_own() -> None:
+    splitter = FrameSplitter(100)
+    splitter.feed(b"data: 1\n\ndata: ")
+    assert splitter.single_event_data(b"data: 2\n\n") is None
+
+
+def test_a_byte_order_mark_alone_is_held_until_more_comes() -> None:
+    splitter = FrameSplitter(100)
+    assert splitter.feed(b"\xef\xbb") == []
+    assert splitter.feed(b"\xbfdata") == []
+    assert splitter.flush() == b"data"
+
+
+_PIECES = [b"\r", b"\n", b"\r\n", b"\n\n", b"data: a", b"x", b": c", b"\xef\xbb\xbf"]
+
+
+def frames_by_the_book(reads: list[bytes]) -> list[bytes]:
+    """What the splitter gives, written for reading: all that is held is searched again at every read."""
+    held, at_start, out = b"", True, list[bytes]()
+    for read in reads:
+        held += read
+        if at_start and len(held) < 3 and b"\xef\xbb\xbf".startswith(held):
+            continue
+        held, at_start = held.removeprefix(b"\xef\xbb\xbf") if at_start else held, False
+        while found := re.search(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)", held):
+            out.append(held[: found.end()])
+            held = held[found.end() :]
+    return [*out, held]
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map(b"".join), st.data())
+def test_what_is_held_in_pieces_is_cut_as_if_it_were_searched_anew(stream: bytes, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    reads = [stream[start:end] for start, end in pairwise([0, *cuts, len(stream)])]
+    splitter = FrameSplitter(1000)
+    frames = [frame for read in reads for frame in splitter.feed(read)]
+    assert [*frames, splitter.flush()] == frames_by_the_book(reads)
 
 
 _LINE = st.sampled_from([b'data: {"a": 1}', b"data:x", b"data", b": c", b"event: e", b"id: 1", "data: é😀".encode()])
