@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
 from shared.errors import AnswerError
-from shared.events import Usage
 from shared.openai_api.inspector import FrameInspector, FrameKind
 from shared.progress import Phase, Progress
 from shared.sse import HEARTBEAT, write_frame
 from shared.translation import ErrorEnding, SseTranslation
 from shared.upstream.errors import error_from_event
-from shared.upstream.wire import CompletionUsage, ResponseUsage, decode_frame
+from shared.upstream.wire import read_body
 
 MAX_INSPECTED_BYTES = 1024 * 1024
 """A non-streaming answer up to this size is inspected for its usage; a larger one only passes."""
@@ -96,14 +94,6 @@ class BufferedRelay(StreamRelay):
         return b"".join(self._held) if self.progress.phase is Phase.ENDED else b""
 
 
-class _WholeUsage(msgspec.Struct):
-    id: str | None = None
-    usage: dict[str, Any] | None = None
-
-
-_WHOLE = msgspec.json.Decoder(_WholeUsage)
-
-
 class BodyRelay:
     """A non-streaming answer, passed on as it comes. It has no error ending: a failure cuts the connection.
 
@@ -133,24 +123,10 @@ class BodyRelay:
             self.progress.end()
         self.progress.end_of_body()
         if 0 < len(self._seen) <= MAX_INSPECTED_BYTES:
-            self._inspect()
+            body = read_body(bytes(self._seen))
+            self.progress.answer_id, self.progress.usage = body.id or "", body.event()
         return b""
 
     def fail(self, error: AnswerError) -> ErrorEnding:  # noqa: ARG002 - the interface has it
         """Return a mere cut: there is no place for an error in half a JSON object."""
         return ErrorEnding(b"", is_cut=True)
-
-    def _inspect(self) -> None:
-        try:
-            answer = decode_frame(_WHOLE, bytes(self._seen))
-            self.progress.answer_id = answer.id or ""
-            if answer.usage is not None:
-                self.progress.usage = _usage_event(answer.usage)
-        except (AnswerError, msgspec.ValidationError):
-            pass  # not an object that reports its usage; it passes all the same
-
-
-def _usage_event(usage: dict[str, Any]) -> Usage:
-    if "input_tokens" in usage:
-        return msgspec.convert(usage, ResponseUsage).event()
-    return msgspec.convert(usage, CompletionUsage).event()

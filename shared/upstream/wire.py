@@ -113,3 +113,32 @@ class ResponseUsage(msgspec.Struct):
             (self.input_tokens_details and self.input_tokens_details.cached_tokens) or 0,
             (self.output_tokens_details and self.output_tokens_details.reasoning_tokens) or 0,
         )
+
+
+class Body(msgspec.Struct):
+    """As much of a complete, non-streaming answer as is looked at."""
+
+    id: str | None = None
+    usage: Any = None
+
+    def event(self) -> Usage | None:
+        """Return the usage as an event; None where there is none that can be read."""
+        if not isinstance(self.usage, dict):
+            return None
+        try:
+            if "input_tokens" in self.usage:
+                return msgspec.convert(self.usage, ResponseUsage).event()
+            return msgspec.convert(self.usage, CompletionUsage).event()
+        except msgspec.ValidationError:
+            return None
+
+
+_BODY = msgspec.json.Decoder(Body)
+
+
+def read_body(data: bytes) -> Body:
+    """Return what is looked at of a complete answer; an empty `Body` where it is not a JSON object."""
+    try:
+        return decode_frame(_BODY, data)
+    except UpstreamMalformed:
+        return Body()
