@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.chat.dialects import DIALECTS
-from shared.chat.encoders import ENCODERS
+from shared.chat.encoders.sse import SseEncoder
 from shared.chat.translation import ChatTranslation
 from shared.config.backends import Backend
 from shared.config.settings import Settings
@@ -127,7 +127,7 @@ def new_translation(api: str) -> Translation:
         return StreamRelay(ResponseInspector(), hides_usage=True, max_event_bytes=10_000)
     if api == "relay":
         return StreamRelay(ChunkInspector(), hides_usage=True, max_event_bytes=10_000)
-    return ChatTranslation(DIALECTS["chat"].new_decoder(), ENCODERS["sse"](), max_event_bytes=10_000)
+    return ChatTranslation(DIALECTS["chat"].new_decoder(), SseEncoder(), max_event_bytes=10_000)
 
 
 CALL = UpstreamCall(path="p", model="m")
