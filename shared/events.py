@@ -1,6 +1,7 @@
 """What can happen in an answer of the chat API: one frozen type per event, and the end is an event.
 
-The JSON of an event is its wire form in every format of the chat API that carries events (see `encoders`).
+The JSON of an event, with its tag as `type`, is its wire form in every format of the chat API that carries events (see
+`encoders`). A new event is a class here and a member of `AnswerEvent`; then mypy names every encoder that leaves it out.
 """
 
 import msgspec
@@ -9,7 +10,7 @@ from shared.errors import ErrorObject
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="type"):
-    """The base of all events; never made itself."""
+    """Base of all events; never instantiated. `AnswerEvent` is the type to annotate with."""
 
 
 class Started(Event, frozen=True, tag="started"):
@@ -32,14 +33,14 @@ class Reasoning(Event, frozen=True, tag="reasoning"):
 
 
 class Step(Event, frozen=True, tag="step"):
-    """Something the model does besides writing, such as a search: its name and where it stands."""
+    """Something the model does other than writing, such as a search: its name and its status."""
 
     name: str
     status: str
 
 
 class Usage(Event, frozen=True, tag="usage"):
-    """What the answer cost, in tokens."""
+    """What the answer cost, in tokens. `cached_tokens` are part of the input, `reasoning_tokens` of the output."""
 
     input_tokens: int
     output_tokens: int
@@ -48,7 +49,7 @@ class Usage(Event, frozen=True, tag="usage"):
 
 
 class Finished(Event, frozen=True, tag="finished"):
-    """The model ended the answer, for the reason that the upstream gave."""
+    """The model ended the answer, for one of `FINISH_REASONS`."""
 
     finish_reason: str
 
@@ -59,5 +60,8 @@ class Failed(Event, frozen=True, tag="failed"):
     error: ErrorObject
 
 
+type AnswerEvent = Started | Delta | Reasoning | Step | Usage | Finished | Failed
+"""Every event there is. A `match` over it ends in `assert_never`."""
+
 FINISH_REASONS = frozenset({"stop", "length", "content_filter", "tool_calls"})
-"""What `Finished.finish_reason` can be; the legacy `function_call` counts as `tool_calls`."""
+"""The values of `Finished.finish_reason`; the legacy `function_call` counts as `tool_calls`."""

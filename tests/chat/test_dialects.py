@@ -9,15 +9,15 @@ from shared.chat.dialects import DIALECTS
 from shared.chat.request import parse_chat_request
 from shared.config.backends import single_backend
 from shared.errors import BadRequest, UpstreamErrorResponse, UpstreamMalformed
-from shared.events import Delta, Event, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
 
 AZURE = single_backend("E", "https://a.openai.azure.com", scope="s", is_azure=True)
 OTHER = single_backend("E", "http://localhost:11434/v1", scope="s", is_azure=False)
 
 
-def events_of(dialect: str, *frames: Any) -> list[Event]:
+def events_of(dialect: str, *frames: Any) -> list[AnswerEvent]:
     decoder = DIALECTS[dialect].new_decoder()
-    out: list[Event] = []
+    out: list[AnswerEvent] = []
     for frame in frames:
         out += decoder.decode(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
     return out + decoder.end()
@@ -49,7 +49,7 @@ HELLO: dict[str, list[Any]] = {
                   response("output_text.delta", delta=" you"), response("output_text.done", text="Hello you"),
                   response("completed", response={"id": "c1", "usage": RESPONSE_USAGE})],
 }  # fmt: skip
-SAID: list[Event] = [Started("c1", "m"), Delta("Hello"), Delta(" you"), Usage(9, 12, 4, 3), Finished("stop")]
+SAID: list[AnswerEvent] = [Started("c1", "m"), Delta("Hello"), Delta(" you"), Usage(9, 12, 4, 3), Finished("stop")]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

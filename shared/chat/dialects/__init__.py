@@ -7,7 +7,7 @@ from typing import Protocol
 from shared.chat.dialects import chat, completions, responses
 from shared.chat.request import ChatRequest
 from shared.config.backends import Backend
-from shared.events import Event
+from shared.events import AnswerEvent
 
 
 class Decoder(Protocol):
@@ -18,10 +18,10 @@ class Decoder(Protocol):
     may_have_failed: bool
     """The answer has failed, and what explains it may come with the next frame."""
 
-    def decode(self, data: bytes) -> list[Event]:
+    def decode(self, data: bytes) -> list[AnswerEvent]:
         """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[AnswerEvent]:
         """The stream ended cleanly: what that means, if anything. Raises `UpstreamErrorResponse`."""
 
 

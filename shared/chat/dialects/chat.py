@@ -10,7 +10,7 @@ import msgspec
 
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.config.backends import Backend
-from shared.events import Delta, Event, Finished, Reasoning, Started
+from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started
 from shared.sse import DONE
 from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.wire import CompletionUsage, decode_frame, finish_reason_of, text_of
@@ -85,14 +85,14 @@ class Decoder:
         self._is_started = False
         self._finish_reason: str | None = None
 
-    def decode(self, data: bytes) -> list[Event]:
+    def decode(self, data: bytes) -> list[AnswerEvent]:
         """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
         if data == DONE:
             return self._end()
         chunk = decode_frame(_DECODER, data)
         if chunk.error is not None:
             raise error_from_event(read_error(chunk.error, fallback="The model's service ended the answer."))
-        events: list[Event] = []
+        events: list[AnswerEvent] = []
         for choice in chunk.choices or ():
             if not choice.index:
                 self._read_choice(chunk, choice, events)
@@ -100,17 +100,17 @@ class Decoder:
             events.append(chunk.usage.event())
         return events
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[AnswerEvent]:
         """The stream ended cleanly. It is an ending only if the model had finished: some servers send no [DONE]."""
         return [] if self.is_ended else self._end()
 
-    def _end(self) -> list[Event]:
+    def _end(self) -> list[AnswerEvent]:
         if self._finish_reason is None:
             return []
         self.is_ended = True
         return [Finished(self._finish_reason)]
 
-    def _read_choice(self, chunk: Chunk, choice: _Choice, events: list[Event]) -> None:
+    def _read_choice(self, chunk: Chunk, choice: _Choice, events: list[AnswerEvent]) -> None:
         delta = choice.delta
         if not self._is_started and (delta is not None or choice.text is not None or choice.finish_reason):
             self._is_started = True

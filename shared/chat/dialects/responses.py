@@ -11,7 +11,7 @@ import msgspec
 from shared.chat.request import ChatRequest, Message, TextPart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
-from shared.events import Delta, Event, Finished, Reasoning, Started, Step
+from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step
 from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.wire import ResponseUsage, decode_frame, text_of
 
@@ -91,7 +91,7 @@ class Decoder:
         self._failure: Any = None
         self._has_calls = False
 
-    def decode(self, data: bytes) -> list[Event]:
+    def decode(self, data: bytes) -> list[AnswerEvent]:
         """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
         event = decode_frame(_DECODER, data)
         kind = event.type
@@ -106,7 +106,7 @@ class Decoder:
             raise self._refusal()
         return self._lifecycle(kind, event)
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[AnswerEvent]:
         """The stream ended cleanly. Raises `UpstreamErrorResponse` if the answer had failed."""
         if self.may_have_failed:
             raise self._refusal()
@@ -115,7 +115,7 @@ class Decoder:
     def _refusal(self) -> Exception:
         return error_from_event(read_error(self._failure or {}, fallback=_NO_EXPLANATION))
 
-    def _lifecycle(self, kind: str, event: ResponseEvent) -> list[Event]:
+    def _lifecycle(self, kind: str, event: ResponseEvent) -> list[AnswerEvent]:
         response = event.response or _Response()
         if kind == "response.created":
             return [Started(response.id or "", response.model or "")]
@@ -133,16 +133,16 @@ class Decoder:
             return [Step(tool, status)]
         return []
 
-    def _finish(self, kind: str, response: _Response) -> list[Event]:
+    def _finish(self, kind: str, response: _Response) -> list[AnswerEvent]:
         self.is_ended = True
         reason = "tool_calls" if self._has_calls else "stop"
         if kind == "response.incomplete":
             details = response.incomplete_details
             reason = "content_filter" if details and details.reason == "content_filter" else "length"
-        events: list[Event] = [response.usage.event()] if response.usage else []
+        events: list[AnswerEvent] = [response.usage.event()] if response.usage else []
         return [*events, Finished(reason)]
 
 
-def _some(kind: type[Delta] | type[Reasoning], value: Any) -> list[Event]:
+def _some(kind: type[Delta] | type[Reasoning], value: Any) -> list[AnswerEvent]:
     text = text_of(value)
     return [kind(text)] if text else []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.chat.encoders.buffered import Buffered
-from shared.chat.encoders.chat_protocol import ChatProtocolEncoder, ChatProtocolWholeEncoder
+from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
 from shared.chat.encoders.encoder import Encoder
 from shared.chat.encoders.json import JsonEncoder
 from shared.chat.encoders.ndjson import NdjsonEncoder
@@ -27,7 +27,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 
 ECHOING_ENCODERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
     "chat-protocol": ChatProtocolEncoder,
-    "chat-protocol-json": ChatProtocolWholeEncoder,
+    "chat-protocol-json": BufferedChatProtocolEncoder,
 }
 """The formats whose answer shows something of the request again."""
 

@@ -6,38 +6,40 @@ steps, usage, the reason of the end) stands in the `context` that a message, or 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, assert_never
 
+from shared.chat.encoders.encoder import NO_HEADERS
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
-from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ChatProtocolEncoder:
-    """The address that streams. Its client passes over empty lines, so one of them is the heartbeat."""
+    """The form of the address that streams. Its client skips empty lines, so one of them is the heartbeat."""
 
     media_type = "application/jsonl"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers = NO_HEADERS
     heartbeat = b"\n"
     is_buffered = False
     cuts_after_error = False
     """The protocol's client throws at the `error` line and reads no further."""
 
-    def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
-        self._carried = carried
+    def __init__(self, echoed: Mapping[str, Any] = _NOTHING) -> None:
+        """Begin an answer that shows these fields of the request again."""
+        self._echoed = echoed
         self._has_begun = False
 
-    def encode(self, events: list[Event]) -> bytes:
-        """One line per event, after a first one that tells the role."""
+    def encode(self, events: list[AnswerEvent]) -> bytes:
+        """Return one line per event, after a first one with the role and the echoed fields."""
         return b"".join([self._lines(event) for event in events])
 
     def fail(self, error: ErrorObject) -> bytes:
-        """An `error` line, which the protocol's client throws."""
+        """Return an `error` line, which the protocol's client throws."""
         return self.encode([Failed(error)])
 
-    def _lines(self, event: Event) -> bytes:
+    def _lines(self, event: AnswerEvent) -> bytes:
         if isinstance(event, Failed):
             # The protocol's error has a code, always.
             error = {"code": event.error.code or event.error.type, "message": event.error.message}
@@ -45,50 +47,54 @@ class ChatProtocolEncoder:
         first = b""
         if not self._has_begun:
             self._has_begun = True
-            first = _line({"delta": {"role": "assistant"}, **self._carried})
+            first = _line({"delta": {"role": "assistant"}, **self._echoed})
         delta = _delta(event)
         return first + _line({"delta": delta}) if delta else first
 
 
-class ChatProtocolWholeEncoder:
-    """The address that doesn't stream: collects, and speaks once."""
+class BufferedChatProtocolEncoder:
+    """The form of the address that does not stream: collect the events, and write once."""
 
     media_type = "application/json"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers = NO_HEADERS
     heartbeat = b""
     is_buffered = True
     cuts_after_error = True
 
-    def __init__(self, carried: Mapping[str, Any] = _NOTHING) -> None:
-        self._carried = carried
+    def __init__(self, echoed: Mapping[str, Any] = _NOTHING) -> None:
+        """Begin an answer that shows these fields of the request again."""
+        self._echoed = echoed
         self._content: list[str] = []
         self._context: dict[str, Any] = {}
 
-    def encode(self, events: list[Event]) -> bytes:
-        """Nothing until the answer is finished, then all of it."""
+    def encode(self, events: list[AnswerEvent]) -> bytes:
+        """Return b'' until the answer is finished, then all of it."""
         for event in events:
             delta = _delta(event)
             self._content.append(delta.get("content", ""))
             for name, value in delta.get("context", _NOTHING).items():
                 self._note(name, value)
             if isinstance(event, Finished):
+                if "reasoning" in self._context:
+                    self._context["reasoning"] = "".join(self._context["reasoning"])
                 message = {"role": "assistant", "content": "".join(self._content), "context": self._context}
-                return event_json({"message": message, **self._carried})
+                return event_json({"message": message, **self._echoed})
         return b""
 
     def fail(self, error: ErrorObject) -> None:
-        """None: nothing has been sent when an answer fails."""
+        """Return None: nothing has been sent when an answer fails."""
 
     def _note(self, name: str, value: Any) -> None:
         if name == "reasoning":
-            value = self._context.get(name, "") + value
+            self._context.setdefault("reasoning", []).append(value)
         elif name == "step":
-            name, value = "steps", [*self._context.get("steps", ()), value]
-        self._context[name] = value
+            self._context.setdefault("steps", []).append(value)
+        else:
+            self._context[name] = value
 
 
-def _delta(event: Event) -> dict[str, Any]:
-    """The event as a part of a message; empty where it says nothing beside the role."""
+def _delta(event: AnswerEvent) -> dict[str, Any]:
+    """Return the event as a part of a message; {} where it has no place in one."""
     match event:
         case Delta(text):
             return {"content": text}
@@ -103,7 +109,8 @@ def _delta(event: Event) -> dict[str, Any]:
             return {"context": {"usage": usage}}
         case Finished(reason):
             return {"context": {"finish_reason": reason}}
-    raise TypeError(f"{type(event).__name__} has no form in the AI Chat Protocol")
+        case _:
+            assert_never(event)
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event_json(event: object) -> bytes:
-    """The bytes, without a line end."""
+    """Return the JSON without a line end."""
     data = _encode(event)
     if b"\xe2\x80" in data or b"\xc2\x85" in data:
         data = (

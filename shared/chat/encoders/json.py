@@ -1,12 +1,12 @@
-"""One JSON object: the whole answer at once, when the model has ended it."""
+"""One JSON object: the complete answer, when the model has ended it."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from typing import assert_never
 
 import msgspec
 
+from shared.chat.encoders.encoder import NO_HEADERS
 from shared.errors import ErrorObject
-from shared.events import Delta, Event, Finished, Reasoning, Started, Usage
+from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
 
 
 class _UsageTotals(msgspec.Struct):
@@ -16,7 +16,7 @@ class _UsageTotals(msgspec.Struct):
     reasoning_tokens: int
 
 
-class WholeAnswer(msgspec.Struct, omit_defaults=True):
+class Answer(msgspec.Struct, omit_defaults=True):
     """The object. `reasoning` and `usage` are left out where the upstream gave none."""
 
     id: str
@@ -28,22 +28,23 @@ class WholeAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class JsonEncoder:
-    """Collects, and speaks once."""
+    """Collect the events, and write once."""
 
     media_type = "application/json"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers = NO_HEADERS
     heartbeat = b""
     is_buffered = True
     cuts_after_error = True
 
     def __init__(self) -> None:
+        """Begin an answer of which nothing is known."""
         self._started = Started("", "")
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._usage: _UsageTotals | None = None
 
-    def encode(self, events: list[Event]) -> bytes:
-        """Nothing until the answer is finished, then all of it."""
+    def encode(self, events: list[AnswerEvent]) -> bytes:
+        """Return b'' until the answer is finished, then all of it. Steps have no place in the object."""
         for event in events:
             match event:
                 case Delta(text):
@@ -58,13 +59,17 @@ class JsonEncoder:
                     )
                 case Finished(reason):
                     return msgspec.json.encode(self._answer(reason))
+                case Step() | Failed():
+                    pass
+                case _:
+                    assert_never(event)
         return b""
 
     def fail(self, error: ErrorObject) -> None:
-        """None: nothing has been sent when an answer fails."""
+        """Return None: nothing has been sent when an answer fails."""
 
-    def _answer(self, reason: str) -> WholeAnswer:
-        return WholeAnswer(
+    def _answer(self, reason: str) -> Answer:
+        return Answer(
             self._started.id,
             self._started.model,
             "".join(self._text),

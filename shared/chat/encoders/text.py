@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import assert_never
 
 from shared.errors import ErrorObject
-from shared.events import Delta, Event
+from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
 
 
 class TextEncoder:
@@ -17,9 +18,19 @@ class TextEncoder:
     cuts_after_error = True
     """Only an end without the closing chunk tells a reader of plain text that words are missing."""
 
-    def encode(self, events: list[Event]) -> bytes:
-        """The words."""
-        return "".join([event.text for event in events if isinstance(event, Delta)]).encode()
+    def encode(self, events: list[AnswerEvent]) -> bytes:
+        """Return the text of the deltas; no other event has a place in plain text."""
+        return "".join([_text(event) for event in events]).encode()
 
     def fail(self, error: ErrorObject) -> None:
-        """None: whatever is written would be read as the model's words."""
+        """Return None: whatever is written would be read as the model's words."""
+
+
+def _text(event: AnswerEvent) -> str:
+    match event:
+        case Delta():
+            return event.text
+        case Reasoning() | Started() | Step() | Usage() | Finished() | Failed():
+            return ""
+        case _:
+            assert_never(event)

@@ -1,17 +1,17 @@
 """The Vercel AI SDK's UI message stream, version 1: what `useChat` reads.
 
-https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol#ui-message-stream-protocol. Its client refuses parts that it doesn't know, so
-what is ours alone goes out as `data-*`. It takes every end without an `error` part for a good one, and passes over `abort` and
-`[DONE]`: so a failed answer ends with `error` and nothing after it, its open text left open.
+https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol#ui-message-stream-protocol. Its client rejects parts that it does not know, so
+what the stream has no part for goes out as `data-*`. It takes every end without an `error` part for a good one, and ignores
+`abort` and `[DONE]`: so a failed answer ends with `error` and nothing after it, its open text left open.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, assert_never
 
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
-from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
 from shared.sse import DONE, HEARTBEAT, write_frame
 
 Part = dict[str, Any]
@@ -31,14 +31,15 @@ class UiMessageEncoder:
     """`useChat` ends at the `error` part either way; `readUIMessageStream` would report a second error, "terminated"."""
 
     def __init__(self) -> None:
+        """Begin a message of which nothing is known."""
         self._has_started = False
         self._open = ""
         """The kind of the part that is being written: text, reasoning, or none."""
         self._number = 0
         self._usage: Usage | None = None
 
-    def encode(self, events: list[Event]) -> bytes:
-        """One frame per part."""
+    def encode(self, events: list[AnswerEvent]) -> bytes:
+        """Return one frame per part."""
         out = bytearray()
         for event in events:
             for part in self._parts(event):
@@ -48,10 +49,10 @@ class UiMessageEncoder:
         return bytes(out)
 
     def fail(self, error: ErrorObject) -> bytes:
-        """An `error` part."""
+        """Return an `error` part."""
         return self.encode([Failed(error)])
 
-    def _parts(self, event: Event) -> list[Part]:
+    def _parts(self, event: AnswerEvent) -> list[Part]:
         match event:
             case Delta(text):
                 return self._say("text", text)
@@ -63,13 +64,14 @@ class UiMessageEncoder:
                 step = {"type": "data-step", "id": name, "data": {"name": name, "status": status}}
                 return [*self._begin(), *self._close(), step]
             case Usage():
-                self._usage = event  # told with the end
+                self._usage = event  # written with the end
                 return []
             case Finished(reason):
                 return self._finish(reason)
             case Failed(error):
                 return [{"type": "error", "errorText": error.message}]
-        raise TypeError(f"{type(event).__name__} has no form in the UI message stream")
+            case _:
+                assert_never(event)
 
     def _start(self, event: Started) -> list[Part]:
         self._has_started = True
@@ -111,7 +113,7 @@ class UiMessageEncoder:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    """As the SDK's `LanguageModelUsage` has it."""
+    """Return the usage in the form of the SDK's `LanguageModelUsage`."""
     return {
         "inputTokens": usage.input_tokens,
         "inputTokenDetails": {"cacheReadTokens": usage.cached_tokens},

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from shared.chat.encoders import ECHOING_ENCODERS, encoder_factory
-from shared.chat.encoders.chat_protocol import ChatProtocolEncoder, ChatProtocolWholeEncoder
+from shared.chat.encoders import encoder_factory
+from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
 from shared.errors import ErrorObject
-from shared.events import Delta, Event, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
 
 GOLDEN = Path(__file__).parent / "golden"
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
 CARRIED = {"context": {"overrides": {"top": 3}}, "sessionState": None}
-ANSWER: list[Event] = [
+ANSWER: list[AnswerEvent] = [
     STARTED,
     Step("web_search", "searching"),
     Reasoning("Let me "),
@@ -62,7 +62,9 @@ def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> N
 
 @pytest.mark.parametrize(("code", "told"), [("upstream_cut", "upstream_cut"), (None, "upstream_error")])
 @pytest.mark.parametrize("said", [[], ANSWER[:5]])
-def test_a_failed_answer_ends_with_an_error_that_has_a_code(said: list[Event], code: str | None, told: str) -> None:
+def test_a_failed_answer_ends_with_an_error_that_has_a_code(
+    said: list[AnswerEvent], code: str | None, told: str
+) -> None:
     encoder = ChatProtocolEncoder(CARRIED)
     encoder.encode(said)
     ending = encoder.fail(ErrorObject("It broke off.", "upstream_error", code))
@@ -74,7 +76,7 @@ def test_the_heartbeat_is_a_line_that_says_nothing() -> None:
 
 
 def test_the_whole_answer_is_one_object() -> None:
-    encoder = ChatProtocolWholeEncoder(CARRIED)
+    encoder = BufferedChatProtocolEncoder(CARRIED)
     out = b"".join([encoder.encode([event]) for event in ANSWER])
     assert out == (GOLDEN / "chat-protocol-json.finished").read_bytes()
     assert json.loads(out)["message"]["content"] == "Grüße, Welt"
@@ -82,19 +84,9 @@ def test_the_whole_answer_is_one_object() -> None:
 
 
 def test_a_whole_answer_that_fails_has_said_nothing() -> None:
-    encoder = ChatProtocolWholeEncoder()
+    encoder = BufferedChatProtocolEncoder()
     assert encoder.encode(ANSWER[:-1]) == b""
     encoder.fail(ERROR)  # None: the HTTP status tells it
-
-
-def test_every_event_has_a_form() -> None:
-    samples: list[Event] = [*ANSWER, Failed(ERROR)]
-    assert {type(sample) for sample in samples} == set(Event.__subclasses__())
-    for new_encoder in ECHOING_ENCODERS.values():
-        for sample in samples:
-            new_encoder({}).encode([sample])
-        with pytest.raises(TypeError):
-            new_encoder({}).encode([Event()])
 
 
 @pytest.mark.parametrize("name", ["ui-message", "chat-protocol"])
