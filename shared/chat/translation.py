@@ -3,13 +3,13 @@
 from shared.chat.dialects import Decoder
 from shared.chat.encoders import Encoder
 from shared.errors import AnswerError, UpstreamFailure
-from shared.events import Delta, Event, Reasoning, Started, Usage
+from shared.events import AnswerEvent, Delta, Reasoning, Started, Usage
 from shared.translation import ErrorEnding, SseTranslation
 
 _UNEXPLAINED = UpstreamFailure("The model's service ended the answer without an explanation.")
 
 
-class ChatTranslation(SseTranslation[Event]):
+class ChatTranslation(SseTranslation[AnswerEvent]):
     """See `translation.Translation`."""
 
     def __init__(self, decoder: Decoder, encoder: Encoder, *, max_event_bytes: int) -> None:
@@ -24,7 +24,7 @@ class ChatTranslation(SseTranslation[Event]):
         """Return the format's own error ending."""
         return ErrorEnding(self._encoder.fail(error.error_object()) or b"", self._encoder.cuts_after_error)
 
-    def _on_event(self, frame: bytes, data: bytes, pieces: list[Event]) -> None:  # noqa: ARG002 - only its data matters
+    def _on_event(self, frame: bytes, data: bytes, pieces: list[AnswerEvent]) -> None:  # noqa: ARG002 - only its data matters
         decoder = self._decoder
         pieces += decoder.decode(data)
         if decoder.is_ended:
@@ -32,7 +32,7 @@ class ChatTranslation(SseTranslation[Event]):
         elif decoder.may_have_failed:
             self.progress.announce_failure(_UNEXPLAINED)
 
-    def _on_end(self, pieces: list[Event]) -> None:
+    def _on_end(self, pieces: list[AnswerEvent]) -> None:
         pieces += self._decoder.end()
         if self._decoder.is_ended:
             self.progress.end()
@@ -40,7 +40,7 @@ class ChatTranslation(SseTranslation[Event]):
     def _on_error(self, error: AnswerError) -> None:
         self.progress.fail(error, is_explanation=True)  # the decoder keeps what was announced
 
-    def _block(self, pieces: list[Event]) -> bytes:
+    def _block(self, pieces: list[AnswerEvent]) -> bytes:
         progress = self.progress
         for event in pieces:
             if isinstance(event, Usage):
