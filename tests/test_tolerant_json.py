@@ -1,0 +1,46 @@
+"""Lone surrogates and huge numbers: what is found in JSON text, and at what cost."""
+
+import json
+from itertools import product
+
+import pytest
+
+from shared.tolerant_json import loads, mark_lone_surrogates
+
+PIECES = ["\\\\", "\\ud83d", "\\uDE00", "\\ude00", "ud800", "\\u0041", '\\"']
+
+
+def test_every_mixture_of_escapes_is_read_as_json_reads_it() -> None:
+    for count in range(1, 5):
+        for pieces in product(PIECES, repeat=count):
+            text = '"' + "".join(pieces) + '"'
+            expected = json.loads(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            assert loads(text.encode()) == expected
+
+
+def test_a_mark_put_back_gives_the_text_that_came() -> None:
+    for count in range(1, 5):
+        for pieces in product(PIECES, repeat=count):
+            text = ('"' + "".join(pieces) + '"').encode()
+            marked = mark_lone_surrogates(text, b"MARK")
+            json.loads(marked).encode()  # no lone surrogate is left
+            assert marked.replace(b"MARK", b"\\") == text
+
+
+def test_a_surrogate_encoded_as_a_character_is_replaced_too() -> None:
+    assert loads(b'"a\xed\xa0\x80b"') == "a\ufffdb"
+
+
+def test_numbers_beyond_all_range_are_infinite() -> None:
+    assert loads(b"[1e400, -" + b"9" * 5000 + b"]") == [float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("bad", [b"", b"{", b"\xff", b'"\\ud8"', b'"\\ud800', b"\0"])
+def test_what_is_not_json_is_a_value_error(bad: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of json or of the decoding, with a text of theirs
+        loads(bad)
+
+
+def test_text_without_a_surrogate_s_escape_is_not_copied() -> None:
+    text = b'"' + b"\\\\" * 1000 + b'\\u0041"'
+    assert mark_lone_surrogates(text, b"MARK") is text
