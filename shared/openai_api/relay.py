@@ -11,7 +11,7 @@ from shared.progress import Phase, Progress
 from shared.sse import HEARTBEAT, write_frame
 from shared.translation import ErrorEnding, SseTranslation
 from shared.upstream.errors import error_from_event
-from shared.upstream.wire import read_body
+from shared.upstream.wire.body import read_body
 
 MAX_INSPECTED_BYTES = 1024 * 1024
 """A non-streaming answer up to this size is inspected for its usage; a larger one only passes."""
@@ -41,7 +41,7 @@ class StreamRelay(SseTranslation[bytes]):
         Before the first content it has not: what was held is dropped with its attempt.
         """
         if self._has_forwarded_error and self.progress.has_content and error is self.progress.failure:
-            return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_failed_by_itself)
+            return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_own_ending)
         name, value = self._inspector.error_frame(error.error_object())
         return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
 

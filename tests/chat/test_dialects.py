@@ -191,6 +191,18 @@ def test_an_error_event_tells_its_status_by_its_code(error: Any, order: str) -> 
     assert (caught.value.status, caught.value.code) == (429, "rate_limit_exceeded")
 
 
+def test_only_a_failure_without_an_explanation_waits_for_the_next_event() -> None:
+    explained = response("failed", response={"error": {"code": "server_error", "message": "oops"}})
+    decoder = DIALECTS["responses"].new_decoder()
+    assert decoder.decode(json.dumps(FAILED).encode()) == []
+    assert decoder.may_have_failed
+    with pytest.raises(UpstreamErrorResponse, match="without an explanation"):
+        decoder.decode(json.dumps(CREATED).encode())
+    for frame in (explained, NESTED, FLAT):
+        with pytest.raises(UpstreamErrorResponse, match=r"oops|slow down"):
+            DIALECTS["responses"].new_decoder().decode(json.dumps(frame).encode())
+
+
 def test_a_failure_that_stays_unexplained_is_a_failure() -> None:
     with pytest.raises(UpstreamErrorResponse) as caught:
         events_of("responses", CREATED, FAILED)

@@ -1,4 +1,4 @@
-"""The dialects that the chat API can speak upstream, by the word of AZURE_OPENAI_API."""
+"""The dialects that the chat API can use upstream, by the value of AZURE_OPENAI_API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,27 +13,31 @@ from shared.events import AnswerEvent
 class Decoder(Protocol):
     """The data of one frame after another -> events; one decoder per answer."""
 
-    is_ended: bool
-    """The model has ended the answer."""
-    may_have_failed: bool
-    """The answer has failed, and what explains it may come with the next frame."""
+    @property
+    def is_ended(self) -> bool:
+        """Whether the model has ended the answer."""
+
+    @property
+    def may_have_failed(self) -> bool:
+        """Whether the answer has failed, and what explains it may come with the next frame."""
 
     def decode(self, data: bytes) -> list[AnswerEvent]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
+        """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
 
     def end(self) -> list[AnswerEvent]:
-        """The stream ended cleanly: what that means, if anything. Raises `UpstreamErrorResponse`."""
+        """Return what a clean end of the stream means, if anything. Raise `UpstreamErrorResponse`."""
 
 
 class RequestBody(Protocol):
-    """Makes the upstream's request. Raises `BadRequest` for what the dialect can't carry."""
+    """A function that writes the upstream's request."""
 
-    def __call__(self, request: ChatRequest, deployment: str, *, backend: Backend) -> bytes: ...
+    def __call__(self, request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:
+        """Return the JSON of the upstream's request. Raise `BadRequest` for what the dialect cannot carry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a module of this package offers. `path` is relative to a backend's base URL."""
+    """What a module of this package has to offer. `path` is relative to a backend's base URL."""
 
     path: str
     request_body: RequestBody

@@ -12,41 +12,15 @@ from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.config.backends import Backend
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started
 from shared.sse import DONE
-from shared.upstream.errors import error_from_event, read_error
-from shared.upstream.wire import CompletionUsage, decode_frame, finish_reason_of, text_of
+from shared.upstream.errors import error_from_event
+from shared.upstream.wire.chat_completions import Choice, Chunk, decode_chunk, failure_of, finish_reason_of
+from shared.upstream.wire.frames import text_of
 
 PATH = "chat/completions"
 
 
-class _Delta(msgspec.Struct):
-    content: Any = None
-    refusal: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-
-
-class _Choice(msgspec.Struct):
-    index: int | None = None
-    delta: _Delta | None = None
-    text: Any = None
-    finish_reason: str | None = None
-
-
-class Chunk(msgspec.Struct):
-    """A chunk of chat completions or, with `text`, of legacy completions."""
-
-    id: str | None = None
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: CompletionUsage | None = None
-    error: Any = None
-
-
-_DECODER = msgspec.json.Decoder(Chunk)
-
-
 def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:
-    """The upstream's request."""
+    """Return the JSON of the upstream's request."""
     body: dict[str, Any] = {
         "model": deployment,
         "messages": [_message(message) for message in request.messages],
@@ -79,19 +53,22 @@ def _part(part: TextPart | ImagePart) -> dict[str, Any]:
 class Decoder:
     """The data of one frame after another -> events. One per answer; reads choice 0 only."""
 
+    may_have_failed = False
+    """An error comes in one chunk, with its explanation."""
+
     def __init__(self) -> None:
+        """Begin at the answer's first frame."""
         self.is_ended = False
-        self.may_have_failed = False
         self._is_started = False
         self._finish_reason: str | None = None
 
     def decode(self, data: bytes) -> list[AnswerEvent]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
+        """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` for an error chunk."""
         if data == DONE:
             return self._end()
-        chunk = decode_frame(_DECODER, data)
+        chunk = decode_chunk(data)
         if chunk.error is not None:
-            raise error_from_event(read_error(chunk.error, fallback="The model's service ended the answer."))
+            raise error_from_event(failure_of(chunk))
         events: list[AnswerEvent] = []
         for choice in chunk.choices or ():
             if not choice.index:
@@ -101,7 +78,7 @@ class Decoder:
         return events
 
     def end(self) -> list[AnswerEvent]:
-        """The stream ended cleanly. It is an ending only if the model had finished: some servers send no [DONE]."""
+        """Return what a clean end of the stream means: an ending if the model had finished, for some send no [DONE]."""
         return [] if self.is_ended else self._end()
 
     def _end(self) -> list[AnswerEvent]:
@@ -110,15 +87,16 @@ class Decoder:
         self.is_ended = True
         return [Finished(self._finish_reason)]
 
-    def _read_choice(self, chunk: Chunk, choice: _Choice, events: list[AnswerEvent]) -> None:
+    def _read_choice(self, chunk: Chunk, choice: Choice, events: list[AnswerEvent]) -> None:
         delta = choice.delta
         if not self._is_started and (delta is not None or choice.text is not None or choice.finish_reason):
             self._is_started = True
             events.append(Started(chunk.id or "", chunk.model or ""))
         if delta is not None:
-            if reasoning := text_of(delta.reasoning_content or delta.reasoning):
-                events.append(Reasoning(reasoning))
-            if text := text_of(delta.content) or text_of(delta.refusal):
+            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+            if reasoning and (text := text_of(reasoning)):
+                events.append(Reasoning(text))
+            if text := text_of(delta.get("content")) or text_of(delta.get("refusal")):
                 events.append(Delta(text))
         elif text := text_of(choice.text):
             events.append(Delta(text))

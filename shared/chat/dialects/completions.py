@@ -18,13 +18,16 @@ PATH = "completions"
 _SPEAKERS = {"system": "System", "developer": "System", "user": "User", "assistant": "Assistant"}
 
 
-def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - one shape for all
-    """The upstream's request. Raises `BadRequest` for what a prompt of text can't carry."""
+def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - a `RequestBody`
+    """Return the JSON of the upstream's request. Raise `BadRequest` for what a prompt of text cannot carry."""
     if any(isinstance(part, ImagePart) for message in request.messages for part in message.parts):
-        raise BadRequest("Images are not supported by this deployment's completions model.", param="messages")
+        raise BadRequest(
+            "Images are not supported by this deployment, which uses the legacy completions API.", param="messages"
+        )
     if request.reasoning_effort is not None:
         raise BadRequest(
-            "'reasoning_effort' is not supported by this deployment's completions model.", param="reasoning_effort"
+            "'reasoning_effort' is not supported by this deployment, which uses the legacy completions API.",
+            param="reasoning_effort",
         )
     body: dict[str, Any] = {
         "model": deployment,
@@ -41,7 +44,7 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
 
 
 def _prompt(request: ChatRequest) -> str:
-    """A lone text goes up as it is; a conversation is written out, ending where the assistant's turn begins."""
+    """Return an only text as it is, a conversation written out up to where the assistant's turn begins."""
     if len(request.messages) == 1 and request.messages[0].role == "user":
         return request.messages[0].text
     turns = [f"{_SPEAKERS[message.role]}: {message.text}" for message in request.messages]

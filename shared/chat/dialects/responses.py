@@ -1,7 +1,7 @@
 """The Responses API, https://platform.openai.com/docs/api-reference/responses-streaming, as Azure sends it.
 
-Event types that are not known here pass without effect: there are more every month. `response.failed` is held until the
-next event or the end, because the error that explains it may come right after it.
+Event types that are not known here pass without effect: there are more every month. A failure without an explanation is
+held until the next event or the end, because the event that explains it may come right after it.
 """
 
 from typing import Any
@@ -12,51 +12,23 @@ from shared.chat.request import ChatRequest, Message, TextPart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step
-from shared.upstream.errors import error_from_event, read_error
-from shared.upstream.wire import ResponseUsage, decode_frame, text_of
+from shared.upstream.errors import error_from_event
+from shared.upstream.wire.frames import FrameKind, text_of
+from shared.upstream.wire.responses import ENDINGS, ContentEvent, Failure, Response, decode_content_event
 
 PATH = "responses"
-_NO_EXPLANATION = "The model's service ended the answer without an explanation."
+_TEXT_DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta"})
+_REASONING_DELTAS = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 
 
-class _Incomplete(msgspec.Struct):
-    reason: str | None = None
+def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - a `RequestBody`
+    """Return the JSON of the upstream's request. Raise `BadRequest` for what the Responses API does not take.
 
-
-class _Response(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
-    status: str | None = None
-    usage: ResponseUsage | None = None
-    error: Any = None
-    incomplete_details: _Incomplete | None = None
-
-
-class _Item(msgspec.Struct):
-    type: str | None = None
-
-
-class ResponseEvent(msgspec.Struct):
-    """Any event of the stream, as far as it is looked into."""
-
-    type: str = ""
-    delta: Any = None
-    response: _Response | None = None
-    item: _Item | None = None
-    error: Any = None
-    code: Any = None
-    message: Any = None
-    param: Any = None
-
-
-_DECODER = msgspec.json.Decoder(ResponseEvent)
-
-
-def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - one shape for all
-    """The upstream's request. Nothing is stored there. Raises `BadRequest` for what the Responses API doesn't take."""
+    The upstream is asked not to store the response.
+    """
     for name in ("stop", "seed"):
         if getattr(request, name) is not None:
-            raise BadRequest(f"{name!r} is not supported here: this deployment uses the Responses API.", param=name)
+            raise BadRequest(f"{name!r} is not supported by this deployment, which uses the Responses API.", param=name)
     effort = request.reasoning_effort
     body: dict[str, Any] = {
         "model": deployment,
@@ -86,54 +58,54 @@ class Decoder:
     """The data of one frame after another -> events. One per answer."""
 
     def __init__(self) -> None:
+        """Begin at the answer's first frame."""
         self.is_ended = False
-        self.may_have_failed = False
-        self._failure: Any = None
+        self._failure = Failure()
         self._has_calls = False
 
+    @property
+    def may_have_failed(self) -> bool:
+        """The answer has failed, and what explains it may come with the next frame."""
+        return self._failure.error is not None
+
     def decode(self, data: bytes) -> list[AnswerEvent]:
-        """The events of one frame. Raises `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
-        event = decode_frame(_DECODER, data)
-        kind = event.type
-        if kind == "response.output_text.delta" or kind == "response.refusal.delta":
-            return _some(Delta, event.delta)
-        if kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
-            return _some(Reasoning, event.delta)
-        if kind == "error":
-            flat = {"code": event.code, "message": event.message, "param": event.param}
-            raise error_from_event(read_error(event.error or flat, fallback=_NO_EXPLANATION))
-        if self.may_have_failed:
-            raise self._refusal()
-        return self._lifecycle(kind, event)
+        """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` once the answer has failed."""
+        event = decode_content_event(data)
+        if event.type in _TEXT_DELTAS:
+            text = text_of(event.delta)
+            return [Delta(text)] if text else []
+        if event.type in _REASONING_DELTAS:
+            text = text_of(event.delta)
+            return [Reasoning(text)] if text else []
+        if self._failure.read(event) is FrameKind.FAILURE_ANNOUNCED and not self._failure.is_explained:
+            return []
+        self._raise_failure()
+        return self._lifecycle(event)
 
     def end(self) -> list[AnswerEvent]:
-        """The stream ended cleanly. Raises `UpstreamErrorResponse` if the answer had failed."""
-        if self.may_have_failed:
-            raise self._refusal()
+        """Take a clean end of the stream, which ends nothing here. Raise `UpstreamErrorResponse` if the answer had failed."""
+        self._raise_failure()
         return []
 
-    def _refusal(self) -> Exception:
-        return error_from_event(read_error(self._failure or {}, fallback=_NO_EXPLANATION))
+    def _raise_failure(self) -> None:
+        if self._failure.error is not None:
+            raise error_from_event(self._failure.error)
 
-    def _lifecycle(self, kind: str, event: ResponseEvent) -> list[AnswerEvent]:
-        response = event.response or _Response()
-        if kind == "response.created":
+    def _lifecycle(self, event: ContentEvent) -> list[AnswerEvent]:
+        response = event.response or Response()
+        if event.type == "response.created":
             return [Started(response.id or "", response.model or "")]
-        if kind in ("response.completed", "response.incomplete"):
-            return self._finish(kind, response)
-        if kind in ("response.failed", "response.cancelled"):
-            self._failure, self.may_have_failed = response.error, True
-            if response.error is not None:
-                raise self._refusal()
+        if event.type in ENDINGS:
+            return self._finish(event.type, response)
         if event.item is not None and event.item.type == "function_call":
             self._has_calls = True
         # The tools that run upstream report their steps as response.<tool>_call.<status>.
-        tool, _, status = kind.removeprefix("response.").partition("_call.")
+        tool, _, status = event.type.removeprefix("response.").partition("_call.")
         if status and "." not in status and tool not in ("function", "custom_tool"):
             return [Step(tool, status)]
         return []
 
-    def _finish(self, kind: str, response: _Response) -> list[AnswerEvent]:
+    def _finish(self, kind: str, response: Response) -> list[AnswerEvent]:
         self.is_ended = True
         reason = "tool_calls" if self._has_calls else "stop"
         if kind == "response.incomplete":
@@ -141,8 +113,3 @@ class Decoder:
             reason = "content_filter" if details and details.reason == "content_filter" else "length"
         events: list[AnswerEvent] = [response.usage.event()] if response.usage else []
         return [*events, Finished(reason)]
-
-
-def _some(kind: type[Delta] | type[Reasoning], value: Any) -> list[AnswerEvent]:
-    text = text_of(value)
-    return [kind(text)] if text else []

@@ -1,0 +1,153 @@
+"""The events of the Responses API, https://platform.openai.com/docs/api-reference/responses-streaming, as Azure sends them.
+
+A response fails in two events, `response.failed` and `error`. They come in either order, or one alone, and either may be
+the one that explains. `Failure` holds that handshake.
+"""
+
+from typing import Any
+
+import msgspec
+
+from shared.errors import ErrorObject
+from shared.upstream.errors import read_error
+from shared.upstream.wire.frames import (
+    NO_EXPLANATION,
+    FrameKind,
+    frame_decoder,
+    integer_or_none,
+    object_or_none,
+    string_or_none,
+)
+from shared.upstream.wire.usage import ResponseUsage, read_response_usage
+
+PREAMBLE = frozenset(
+    {
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+        "keepalive",
+    }
+)
+"""The events that may come before the model says anything."""
+
+ENDINGS = frozenset({"response.completed", "response.incomplete"})
+"""The events with which the model ends an answer."""
+
+_FAILURES = frozenset({"response.failed", "response.cancelled"})
+
+
+class IncompleteDetails(msgspec.Struct):
+    """Why a response is incomplete: `max_output_tokens` or `content_filter`."""
+
+    reason: str | None = None
+
+
+class Response(msgspec.Struct):
+    """The response that some events carry, as far as it is looked at."""
+
+    id: str | None = None
+    model: str | None = None
+    usage: ResponseUsage | None = None
+    error: Any = None
+    incomplete_details: IncompleteDetails | None = None
+
+
+class Item(msgspec.Struct):
+    """An output item; `type` is `message`, `function_call` and others."""
+
+    type: str | None = None
+
+
+class ResponseEvent(msgspec.Struct):
+    """As much of any event as says where the answer stands: how it began, ended or failed.
+
+    An `error` event has `code`, `message` and `param` of its own, as documented, or within `error`, as Azure sends it.
+    """
+
+    type: str = ""
+    sequence_number: int | None = None
+    response: Response | None = None
+    error: Any = None
+    code: Any = None
+    message: Any = None
+    param: Any = None
+
+
+class ContentEvent(ResponseEvent):
+    """The same with what the model says: `delta`, and the output item that begins."""
+
+    delta: Any = None
+    item: Item | None = None
+
+
+class Failure:
+    """The failure of one answer, as far as its events have said. One per answer."""
+
+    def __init__(self) -> None:
+        """Begin with an answer that has not failed."""
+        self.error: ErrorObject | None = None
+        """What is known of the failure; None until one is announced."""
+        self.is_explained = False
+        """No later event can add to `error`."""
+        self.is_terminal = False
+        """The API's own terminal event has come, after which its clients expect nothing more."""
+
+    def read(self, event: ResponseEvent) -> FrameKind | None:
+        """Take the next event: return FAILURE_ANNOUNCED for the first of the two, FAILURE for the second, else None."""
+        if event.type == "error":
+            flat = {"code": event.code, "message": event.message, "param": event.param}
+            return self._note(event.error or flat, is_explained=True)
+        if event.type in _FAILURES:
+            self.is_terminal = True
+            explanation = event.response.error if event.response else None
+            return self._note(explanation, is_explained=explanation is not None)
+        return None
+
+    def _note(self, explanation: Any, *, is_explained: bool) -> FrameKind:
+        kind = FrameKind.FAILURE_ANNOUNCED if self.error is None else FrameKind.FAILURE
+        if is_explained or self.error is None:
+            self.error = read_error(explanation or {}, fallback=NO_EXPLANATION)
+        self.is_explained = self.is_explained or is_explained
+        return kind
+
+
+def _read_event(fields: dict[str, Any]) -> ContentEvent:
+    item = object_or_none(fields.get("item"))
+    kind = fields.get("type", "")
+    if not isinstance(kind, str):
+        raise ValueError("the type is not a string")
+    return ContentEvent(
+        type=kind,
+        sequence_number=integer_or_none(fields.get("sequence_number")),
+        response=_read_response(fields.get("response")),
+        error=fields.get("error"),
+        code=fields.get("code"),
+        message=fields.get("message"),
+        param=fields.get("param"),
+        delta=fields.get("delta"),
+        item=None if item is None else Item(string_or_none(item.get("type"))),
+    )
+
+
+def _read_response(value: Any) -> Response | None:
+    fields = object_or_none(value)
+    if fields is None:
+        return None
+    details = object_or_none(fields.get("incomplete_details"))
+    return Response(
+        id=string_or_none(fields.get("id")),
+        model=string_or_none(fields.get("model")),
+        usage=read_response_usage(fields.get("usage")),
+        error=fields.get("error"),
+        incomplete_details=None if details is None else IncompleteDetails(string_or_none(details.get("reason"))),
+    )
+
+
+decode_event = frame_decoder(ResponseEvent, _read_event)
+"""Decode the data of one frame without its content. Raise `UpstreamMalformed`."""
+
+decode_content_event = frame_decoder(ContentEvent, _read_event)
+"""Decode the data of one frame. Raise `UpstreamMalformed`."""

@@ -1,0 +1,93 @@
+"""What a frame means for the relay: its kind, and what is known after it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.errors import ErrorObject, UpstreamMalformed
+from shared.events import Usage
+from shared.openai_api.inspector import ChunkInspector, FrameInspector, FrameKind, ResponseInspector
+
+PREAMBLE, CONTENT, USAGE_ONLY, TERMINAL = (
+    FrameKind.PREAMBLE,
+    FrameKind.CONTENT,
+    FrameKind.USAGE_ONLY,
+    FrameKind.TERMINAL,
+)
+ROLE = {"id": "c1", "choices": [{"delta": {"role": "assistant", "content": ""}}]}
+WORD = {"id": "c1", "choices": [{"delta": {"content": "hi"}}]}
+NOTE = {"id": "", "choices": [{"content_filter_offsets": {}}]}
+STOP = {"id": "c1", "choices": [{"delta": {}, "finish_reason": "stop"}]}
+COST = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+
+
+def kinds(inspector: FrameInspector, *frames: Any) -> list[FrameKind]:
+    return [inspector.classify(frame if isinstance(frame, bytes) else json.dumps(frame).encode()) for frame in frames]
+
+
+def test_the_frames_of_a_chat_answer_have_their_kinds() -> None:
+    inspector = ChunkInspector()
+    assert kinds(inspector, NOTE, ROLE, WORD, NOTE, STOP, COST, b"[DONE]") == [
+        PREAMBLE, PREAMBLE, CONTENT, CONTENT, CONTENT, USAGE_ONLY, TERMINAL,
+    ]  # fmt: skip
+    assert (inspector.answer_id, inspector.usage, inspector.error) == ("c1", Usage(1, 2), None)
+
+
+def test_a_usage_with_a_choice_is_content_and_noted() -> None:
+    inspector = ChunkInspector()
+    assert kinds(inspector, ROLE | {"usage": COST["usage"]}, STOP | {"usage": {"prompt_tokens": 3}}) == [
+        PREAMBLE,
+        CONTENT,
+    ]
+    assert inspector.usage == Usage(3, 0)
+
+
+@pytest.mark.parametrize("before", [[], [WORD]])
+def test_an_error_chunk_is_a_failure(before: list[Any]) -> None:
+    inspector = ChunkInspector()
+    assert kinds(inspector, *before, {"error": {"message": "overloaded"}})[-1] is FrameKind.FAILURE
+    assert inspector.error is not None
+    assert inspector.error.message == "overloaded"
+
+
+def test_the_events_of_a_response_have_their_kinds() -> None:
+    inspector = ResponseInspector()
+    assert kinds(
+        inspector,
+        {"type": "response.created", "response": {"id": "r1"}},
+        {"type": "keepalive"},
+        {"type": "response.output_text.delta", "sequence_number": 4, "delta": "hi"},
+        {"type": "response.brand_new"},
+        {"type": "response.completed", "response": {"id": "r1", "usage": {"input_tokens": 1}}},
+    ) == [PREAMBLE, PREAMBLE, CONTENT, CONTENT, TERMINAL]
+    assert (inspector.answer_id, inspector.usage, inspector.error) == ("r1", Usage(1, 0), None)
+
+
+def test_nothing_is_preamble_where_the_response_is_the_caller_s_at_once() -> None:
+    assert kinds(ResponseInspector(commits_at_once=True), {"type": "response.created", "response": {}}) == [CONTENT]
+
+
+def test_a_failed_response_is_announced_and_then_a_failure() -> None:
+    inspector = ResponseInspector()
+    assert kinds(inspector, {"type": "response.failed"}, {"type": "error", "message": "slow down"}) == [
+        FrameKind.FAILURE_ANNOUNCED, FrameKind.FAILURE,
+    ]  # fmt: skip
+    assert inspector.error is not None
+    assert inspector.error.message == "slow down"
+
+
+@pytest.mark.parametrize("inspector", [ChunkInspector(), ResponseInspector()])
+def test_what_is_not_json_is_malformed(inspector: FrameInspector) -> None:
+    for bad in (b"{nope", b"[1]", b"\xff"):
+        with pytest.raises(UpstreamMalformed):
+            inspector.classify(bad)
+
+
+def test_the_error_ending_is_the_one_of_the_format() -> None:
+    error = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
+    assert ChunkInspector().error_frame(error) == (b"", {"error": error})
+    inspector = ResponseInspector()
+    kinds(inspector, {"type": "response.output_text.delta", "sequence_number": 4})
+    name, fields = inspector.error_frame(error)
+    assert (name, fields["sequence_number"], fields["code"], fields["error"]) == (b"error", 5, "upstream_cut", error)
