@@ -1,25 +1,23 @@
-"""The bytes of a request's body -> a JSON object, or a 4xx. Lone surrogates become U+FFFD, as in a browser's text."""
+"""The bytes of a request's body -> the fields of its JSON object, each as the bytes that the caller sent, or a 4xx."""
 
-import json
-import re
+import secrets
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from shared.errors import InvalidJson, UnsupportedMediaType
-from shared.surrogates import no_constant
+from shared.tolerant_json import loads, mark_lone_surrogates
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 """US-ASCII is UTF-8 too. Any other parameter of application/json means nothing (RFC 8259 section 11)."""
-_ESCAPES = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
-"""Every escape of JSON, a pair of surrogates as one."""
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TOO_DEEP = "The JSON is nested too deeply."
 
 
 def check_content_headers(headers: Mapping[str, str]) -> None:
-    """Raises `UnsupportedMediaType` unless the request's body is JSON in UTF-8, not compressed."""
+    """Raise `UnsupportedMediaType` unless the request's body is JSON in UTF-8, not compressed."""
     _check_content_type(headers.get("content-type", ""))
     if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("A compressed body is not supported; send the JSON without Content-Encoding.")
@@ -33,52 +31,64 @@ def _check_content_type(content_type: str) -> None:
         raise UnsupportedMediaType("The Content-Type is not supported; expected application/json in UTF-8.")
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """Reads a JSON object. Raises `InvalidJson`."""
+def parse_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """Return the body's top-level fields, each value as it is spelled there. Raise `InvalidJson`.
+
+    All of the body is checked to be JSON as RFC 8259 defines it. Of two fields with one name, the last counts.
+    """
     if not body.strip():
         raise InvalidJson("The body is empty; expected a JSON object.")
     try:
-        value = msgspec.json.decode(body)
-    except RecursionError:
-        raise InvalidJson("The JSON is nested too deeply.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        value = _second_look(body)
-    if not isinstance(value, dict):
-        raise InvalidJson('The body is JSON, but not an object; expected an object such as {"input": "hello"}.')
-    return value
-
-
-def _second_look(body: bytes) -> Any:
-    """What msgspec refuses is either no JSON, or has lone surrogates or huge numbers, which RFC 8259 allows."""
-    try:
-        text = body.decode("utf-8")
+        body.decode()  # msgspec does not check the UTF-8 of values that it leaves raw
     except UnicodeDecodeError:
         raise InvalidJson("The body is not valid UTF-8.") from None
     try:
-        return _loads(_ESCAPES.sub(_without_lone_surrogate, text))
+        return _decode(body.removeprefix(BOM_UTF8))
     except RecursionError:
-        raise InvalidJson("The JSON is nested too deeply.") from None
-    except ValueError:
+        raise InvalidJson(_TOO_DEEP) from None
+    except msgspec.ValidationError:
+        raise InvalidJson("The body is not a JSON object.") from None
+    except msgspec.DecodeError:
         raise InvalidJson("The body is not valid JSON.") from None
 
 
-def _without_lone_surrogate(escape: re.Match[str]) -> str:
-    """In the text and not in the value: walking through millions of values would hold up every stream for seconds."""
-    return escape[0] if escape["lone"] is None else "\\ufffd"
-
-
-def _loads(text: str) -> Any:
+def _decode(body: bytes) -> dict[str, msgspec.Raw]:
     try:
-        return json.loads(text, parse_constant=no_constant)
-    except json.JSONDecodeError:
+        return _FIELDS.decode(body)
+    except msgspec.ValidationError:
         raise
-    except ValueError:  # a number of more digits than Python reads, or NaN
-        return json.loads(text, parse_constant=no_constant, parse_int=_whole_number)
+    except msgspec.DecodeError:
+        mark = secrets.token_hex(8).encode()  # nobody can have put it into the body
+        marked = mark_lone_surrogates(body, mark)
+        if marked is body:
+            raise
+        return _unmarked(_FIELDS.decode(marked), mark)
 
 
-def _whole_number(digits: str) -> int | float:
-    """No field takes a number of more than some thousand digits: it is as good as infinite."""
+def _unmarked(fields: dict[str, msgspec.Raw], mark: bytes) -> dict[str, msgspec.Raw]:
+    word = mark.decode()
+    if any(word in name for name in fields):
+        raise InvalidJson("A field's name contains a lone surrogate; expected Unicode text.")
+    return {name: msgspec.Raw(bytes(value).replace(mark, b"\\")) for name, value in fields.items()}
+
+
+def decode_value(raw: msgspec.Raw) -> Any:
+    """Return the Python value of a field of `parse_fields`. Raise `InvalidJson` where it is nested too deeply.
+
+    Lone surrogates become U+FFFD, as in a browser's text; a number beyond all range becomes an infinite float.
+    """
     try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        pass
+    except RecursionError:
+        raise InvalidJson(_TOO_DEEP) from None
+    try:
+        return loads(bytes(raw))
+    except RecursionError:
+        raise InvalidJson(_TOO_DEEP) from None
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return the Python values of the body's top-level fields. Raise `InvalidJson`."""
+    return {name: decode_value(value) for name, value in parse_fields(body).items()}

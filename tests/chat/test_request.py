@@ -7,7 +7,6 @@ import pytest
 
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart, parse_chat_request
 from shared.errors import BadRequest
-from shared.http.json_body import check_content_headers
 
 HI = {"input": "hi"}
 
@@ -121,8 +120,8 @@ def test_a_number_too_large_for_this_machine_is_still_json_and_its_field_is_name
         (b"", "empty"),
         (b"{", "not valid JSON"),
         (b'{"input": NaN}', "not valid JSON"),
-        (b"[1]", "not an object"),
-        (b'"hi"', "not an object"),
+        (b"[1]", "not a JSON object"),
+        (b'"hi"', "not a JSON object"),
         (b'{"input": "\xff"}', "not valid UTF-8"),
         (b'{"input": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
@@ -133,43 +132,3 @@ def test_what_is_no_json_object_is_refused(body: bytes, message: str) -> None:
     with pytest.raises(BadRequest, match=message) as caught:
         parse_chat_request(body)
     assert caught.value.code == "invalid_json"
-
-
-@pytest.mark.parametrize(
-    "accepted",
-    [
-        "application/json",
-        "Application/JSON; charset=UTF-8",
-        'application/json;charset="utf-8"',
-        "application/json; charset=us-ascii",
-        "application/json;odata=verbose",
-        "application/json; charset=utf-8; x=y",
-        "application/json;",
-    ],
-)
-def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
-    check_content_headers({"content-type": accepted})
-
-
-@pytest.mark.parametrize(
-    "refused",
-    [
-        "",
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/json; charset=latin1",
-        "application/json; x=y; charset=utf-16",
-    ],
-)
-def test_another_content_type_is_refused(refused: str) -> None:
-    with pytest.raises(BadRequest, match="application/json") as caught:
-        check_content_headers({"content-type": refused})
-    assert caught.value.status == 415
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
-def test_a_compressed_body_is_refused_as_such(encoding: str) -> None:
-    with pytest.raises(BadRequest, match="compressed") as caught:
-        check_content_headers({"content-type": "application/json", "content-encoding": encoding})
-    assert caught.value.status == 415
-    check_content_headers({"content-type": "application/json", "content-encoding": "identity"})

@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared.errors import BadRequest
 from shared.openai_api.request import parse_openai_request, upstream_body
+from tests.http.json_texts import JSON
 
 CHAT = "chat/completions"
 
@@ -26,10 +29,51 @@ def test_only_the_model_becomes_the_deployment() -> None:
     assert up(raw) == raw.replace(b'"gpt"', b'"dep"')
 
 
-def test_lone_surrogates_go_up_as_the_escapes_that_they_were() -> None:
+def test_lone_surrogates_go_up_as_the_escapes_that_came() -> None:
     raw = b'{"model": "gpt", "messages": [{"role": "user", "content": "a\\ud800b"}]}'
     assert json.loads(up(raw)) == json.loads(raw) | {"model": "dep"}
     assert b"\\ud800" in up(raw)
+
+
+@pytest.mark.parametrize("number", ["1e400", "1E400", "-0", "1.0", "9" * 5000, "-1e-400"])
+def test_numbers_go_up_as_they_came_next_to_a_lone_surrogate_too(number: str) -> None:
+    for rest in ('"y":"a"', '"y":"\\ud800"', '"y":["\\udc00\\\\ud83d"]'):
+        raw = f'{{"model":"gpt","x":{number},{rest}}}'.encode()
+        assert up(raw) == raw.replace(b'"gpt"', b'"dep"')
+
+
+def strictly(body: bytes) -> Any:
+    """The value of JSON by a parser that takes no NaN, each number as the text that it is."""
+
+    def no_constant(name: str) -> Any:
+        raise ValueError(name)
+
+    return json.loads(body.decode(), parse_int=lambda text: ("number", text), parse_float=lambda text: ("number", text),
+                      parse_constant=no_constant)  # fmt: skip
+
+
+@given(st.lists(JSON, max_size=3), st.booleans())
+@example(["1e400", '"\\ud800"'], True)
+def test_what_goes_up_is_json_with_every_number_spelled_as_it_came(values: list[str], stream: bool) -> None:
+    fields = ['"model":"gpt"', f'"stream":{json.dumps(stream)}', *(f'"k{n}":{value}' for n, value in enumerate(values))]
+    raw = ("{" + ",".join(fields) + "}").encode()
+    usage = {"stream_options": {"include_usage": True}} if stream else {}
+    assert strictly(up(raw)) == strictly(raw) | {"model": "dep"} | usage
+
+
+def test_a_byte_order_mark_does_not_go_up() -> None:
+    assert up(b'\xef\xbb\xbf{"model":"dep"}') == b'{"model":"dep"}'
+
+
+def test_lone_surrogates_in_the_stream_s_options_go_up_as_they_came() -> None:
+    body = b'{"model":"dep","stream":true,"stream_options":{"a":"\\ud800","include_usage":false,"b":{"\\udc00":1}}}'
+    assert up(body) == body.replace(b"false", b"true")
+
+
+@pytest.mark.parametrize("options", ["5", "null", '"x"', "[]", "{}", " { } "])
+def test_options_of_a_stream_that_are_none_are_replaced(options: str) -> None:
+    body = f'{{"model":"dep","stream":true,"stream_options":{options}}}'.encode()
+    assert json.loads(up(body))["stream_options"] == {"include_usage": True}
 
 
 def test_a_stream_is_always_asked_for_its_usage() -> None:
@@ -79,6 +123,11 @@ def test_the_output_cap_holds_in_every_dialect(path: str, given: dict[str, Any],
         b"[" * 100_000,
         b'{"model": 5}',
         b'{"stream": "yes"}',
+        b'{"stream": 1e400}',
+        b'{"model": 1e400}',
+        b'{"model": "\\ud800"}',
+        b'{"model": "\\ud800", "stream": true}',
+        b'{"stream_options": {"\\ud800": 1}}',
     ],
 )
 def test_what_cannot_be_relayed_is_a_400(body: bytes) -> None:
@@ -88,9 +137,9 @@ def test_what_cannot_be_relayed_is_a_400(body: bytes) -> None:
 
 
 def test_a_model_that_is_no_name_is_a_400() -> None:
-    for model in (7, ["m"]):
-        with pytest.raises(BadRequest) as caught:
-            parse_openai_request(json.dumps({"model": model}).encode())
+    for model in ("7", '["m"]', '"gpt\\ud83d"', "[" * 5000 + "]" * 5000):
+        with pytest.raises(BadRequest, match=r"'model' is not valid; expected the name of a model\.") as caught:
+            parse_openai_request(f'{{"model": {model}}}'.encode())
         assert caught.value.param == "model"
 
 

@@ -1,0 +1,136 @@
+"""A request's body: which headers, which bytes, and what its fields keep."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.errors import BadRequest, InvalidJson
+from shared.http.json_body import check_content_headers, decode_value, parse_fields
+from tests.http.json_texts import JSON, SPACE
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json; charset=us-ascii",
+        "application/json;odata=verbose",
+        "application/json; charset=utf-8; x=y",
+        "application/json;",
+    ],
+)
+def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
+    check_content_headers({"content-type": accepted})
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+        "application/json; x=y; charset=utf-16",
+    ],
+)
+def test_another_content_type_is_an_error(refused: str) -> None:
+    with pytest.raises(BadRequest, match="application/json") as caught:
+        check_content_headers({"content-type": refused})
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_a_compressed_body_is_named_as_such(encoding: str) -> None:
+    with pytest.raises(BadRequest, match="compressed") as caught:
+        check_content_headers({"content-type": "application/json", "content-encoding": encoding})
+    assert caught.value.status == 415
+    check_content_headers({"content-type": "application/json", "content-encoding": "identity"})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The body is empty; expected a JSON object."),
+        (b" \n", "The body is empty; expected a JSON object."),
+        (b"{", "The body is not valid JSON."),
+        (b'{"a": NaN}', "The body is not valid JSON."),
+        (b'{"a": [-Infinity]}', "The body is not valid JSON."),
+        (b'{"a": "\\ud800", "b": NaN}', "The body is not valid JSON."),
+        (b'{"a": "\\ud800}', "The body is not valid JSON."),
+        (b'{"a": "\\ud8"}', "The body is not valid JSON."),
+        (b'{"a": "\0\\ud800"}', "The body is not valid JSON."),
+        (b'{"a": 01}', "The body is not valid JSON."),
+        (b'{"a": "\t"}', "The body is not valid JSON."),
+        (b'{"a": 1,}', "The body is not valid JSON."),
+        (b"[1]", "The body is not a JSON object."),
+        (b'"hi"', "The body is not a JSON object."),
+        (b"null", "The body is not a JSON object."),
+        (b'{"a": "\xff"}', "The body is not valid UTF-8."),
+        (b'{"a": "\xed\xa0\x80"}', "The body is not valid UTF-8."),
+        ('{"a": 1}'.encode("utf-16-le"), "The body is not valid JSON."),
+        (b'{"a": ' + b"[" * 100_000, "The JSON is nested too deeply."),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "The JSON is nested too deeply."),
+        (b'{"a": "\\ud800", "b": ' + b'{"x":' * 100_000 + b"1" + b"}" * 100_001, "The JSON is nested too deeply."),
+        (b'{"a\\udc00": 1}', "A field's name contains a lone surrogate; expected Unicode text."),
+    ],
+)
+def test_what_is_not_a_json_object_is_an_error(body: bytes, message: str) -> None:
+    with pytest.raises(InvalidJson) as caught:
+        parse_fields(body)
+    assert caught.value.message == message
+
+
+def spelled(body: bytes) -> dict[str, bytes]:
+    return {name: bytes(value) for name, value in parse_fields(body).items()}
+
+
+@pytest.mark.parametrize("lone", [b"", b',"s":"\\ud800"', b',"s":"\\\\\\udc00\\ud83d\\ude00"'])
+def test_every_value_is_kept_as_it_is_spelled(lone: bytes) -> None:
+    digits = b"9" * 5000
+    body = b'{"x": 1e400, "n": -0, "e":1E400 ,"f":1.0, "i": %s, "o": { "a":[1.10, "\\u00e9\\\\u0041"] } %s}'
+    assert spelled(body % (digits, lone)) == {
+        "x": b"1e400", "n": b"-0", "e": b"1E400", "f": b"1.0", "i": digits, "o": b'{ "a":[1.10, "\\u00e9\\\\u0041"] }',
+    } | ({"s": lone.partition(b":")[2]} if lone else {})  # fmt: skip
+
+
+def test_a_byte_order_mark_is_dropped() -> None:
+    assert spelled(b'\xef\xbb\xbf{"a": 1}') == {"a": b"1"}
+
+
+def test_of_two_fields_with_one_name_the_last_counts() -> None:
+    assert spelled(b'{"a": 1, "\\u0061": 2}') == {"a": b"2"}
+
+
+def test_a_number_beyond_all_range_is_decoded_as_infinite() -> None:
+    assert decode_value(msgspec.Raw(b"[1e400, -1e400, " + b"9" * 5000 + b"]")) == [
+        float("inf"), float("-inf"), float("inf"),
+    ]  # fmt: skip
+
+
+@given(st.lists(JSON, max_size=4), SPACE)
+@example(["1e400", '"\\ud800"'], "")
+def test_any_json_object_is_taken_apart_into_its_very_bytes(values: list[str], space: str) -> None:
+    body = "{" + ",".join(f'{space}"k{n}"{space}:{value}{space}' for n, value in enumerate(values)) + "}"
+    assert spelled(body.encode()) == {f"k{n}": value.encode() for n, value in enumerate(values)}
+
+
+@given(JSON)
+def test_a_decoded_value_is_the_one_that_json_itself_finds_without_lone_surrogates(value: str) -> None:
+    expected = json.dumps(_without_lone_surrogates(json.loads(value)))
+    assert json.dumps(decode_value(msgspec.Raw(value.encode()))) == expected
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_lone_surrogates(name): _without_lone_surrogates(item) for name, item in value.items()}
+    return value
