@@ -1,5 +1,7 @@
 """The OpenAI API, `/v1/…` and Azure's paths: any OpenAI client works by changing its base URL and key. A relay."""
 
+from typing import assert_never
+
 import msgspec
 from starlette.responses import Response
 
@@ -10,9 +12,9 @@ from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
-from shared.http.response import AnswerResponse
+from shared.http.response import AnswerResponse, Exchange
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
-from shared.openai_api.paths import Address, find_address
+from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
 from shared.upstream.attempts import Upstream
 
 
@@ -38,27 +40,42 @@ class OpenAIEndpoint:
                     f"Method {request.method} is not allowed for {request.url.path}. Allowed: {allowed}.",
                     headers={"allow": allowed},
                 )
-            if address.kind in ("models", "model"):
-                return self._models(context, address)
-            if address.kind == "answer":
-                check_content_headers(request.headers)
+            match address:
+                case ModelList():
+                    return self._model_list(context)
+                case OneModel(name):
+                    return self._one_model(context, name)
+                case StoredResponse() | Inference():
+                    return self._answer(context, caller, address)
+                case _:
+                    assert_never(address)
         except AnswerError as error:
             return context.refuse(error)
-        kind = InferenceExchange if address.kind == "answer" else StoredExchange
-        exchange = kind(
-            settings=self._settings,
-            upstream=self._upstream,
-            context=context,
-            receipt=context.receipt("openai", caller),
-            address=address,
-        )
+
+    def _answer(self, context: RequestContext, caller: str, address: StoredResponse | Inference) -> Response:
+        settings, upstream, receipt = self._settings, self._upstream, context.receipt("openai", caller)
+        exchange: Exchange
+        if isinstance(address, Inference):
+            check_content_headers(context.request.headers)
+            exchange = InferenceExchange(
+                settings=settings, upstream=upstream, context=context, receipt=receipt, address=address
+            )
+        else:
+            exchange = StoredExchange(
+                settings=settings, upstream=upstream, context=context, receipt=receipt, address=address
+            )
         return AnswerResponse(exchange, settings=self._settings, open_streams=self._open_streams)
 
-    def _models(self, context: RequestContext, address: Address) -> Response:
-        names = served_models(self._settings)
-        if address.kind == "model" and address.id not in names:
-            raise ModelNotFound(f"The model {address.id!r} does not exist here.", param="model")
-        entries = [{"id": name, "object": "model", "created": 0, "owned_by": "azure-openai"} for name in names]
-        whole = {"object": "list", "data": entries}
-        body = entries[names.index(address.id)] if address.kind == "model" else whole
-        return context.plain(msgspec.json.encode(body), media_type="application/json")
+    def _model_list(self, context: RequestContext) -> Response:
+        entries = [_model_entry(name) for name in served_models(self._settings)]
+        return context.plain(msgspec.json.encode({"object": "list", "data": entries}), media_type="application/json")
+
+    def _one_model(self, context: RequestContext, name: str) -> Response:
+        if name not in served_models(self._settings):
+            raise ModelNotFound(f"The model {name!r} does not exist here.", param="model")
+        return context.plain(msgspec.json.encode(_model_entry(name)), media_type="application/json")
+
+
+def _model_entry(name: str) -> dict[str, object]:
+    """Return https://platform.openai.com/docs/api-reference/models/object."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "azure-openai"}

@@ -11,7 +11,7 @@ from shared.errors import AnswerError, DeploymentNotFound, ModelNotFound, Upstre
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
-from shared.openai_api.paths import Address
+from shared.openai_api.paths import Inference, StoredResponse
 from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
 from shared.openai_api.request import OpenAIRequest, parse_openai_request, upstream_body
 from shared.receipt import Receipt
@@ -46,7 +46,6 @@ class RelayExchange:
     upstream: Upstream
     context: RequestContext
     receipt: Receipt
-    address: Address
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -75,10 +74,11 @@ class RelayExchange:
         return ErrorPage(error.status, {**headers, **self.context.cors}, error.raw_body)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceExchange(RelayExchange):
     """A POST that a model answers."""
 
-    __slots__ = ()
+    address: Inference
 
     def prepare(self, body: bytes) -> Answer:
         """Return the answer that the body asks for. Raise `BadRequest` or `ModelNotFound`."""
@@ -117,10 +117,11 @@ class InferenceExchange(RelayExchange):
         return lambda: relay(new_inspector(), hides_usage=hides_usage, max_event_bytes=limit)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredExchange(RelayExchange):
     """A request about a stored response, which any backend may have."""
 
-    __slots__ = ()
+    address: StoredResponse
 
     def prepare(self, body: bytes) -> Answer:
         """Return the answer of the backend that has the stored response."""

@@ -1,9 +1,12 @@
-"""The addresses of the OpenAI API, OpenAI's own and Azure's, as one table: what a path means, or that it means nothing."""
+"""The addresses of the OpenAI API, OpenAI's own and Azure's: what a path means, or that it means nothing.
+
+https://platform.openai.com/docs/api-reference, https://learn.microsoft.com/azure/ai-services/openai/reference
+"""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_ANSWERS = frozenset(
+_INFERENCE = frozenset(
     {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
 )
 # NOTE: an id never begins with a dot: `..` would climb to another path of the backend.
@@ -11,25 +14,54 @@ _RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255})(?P
 _MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
 _DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
 
+_GET = frozenset({"GET"})
+_POST = frozenset({"POST"})
+_RESPONSE_METHODS = {None: frozenset({"GET", "DELETE"}), "/cancel": _POST, "/input_items": _GET}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """What a path asks for.
 
-    `kind` is "answer" (a body with a model goes up), "stored" (a stored response, by its id), "models" or "model";
-    `path` is relative to a backend's base URL; `methods` are those that exist there.
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A model is asked: a body goes up. `path` is relative to a backend's base URL.
+
+    `deployment`: the one that an Azure address names, instead of the body's model. `is_azure`: errors are Azure's.
     """
 
-    kind: str
     path: str
-    methods: frozenset[str]
-    id: str = ""
     deployment: str | None = None
-    is_azure: bool = field(default=False)
+    is_azure: bool = False
+    methods: frozenset[str] = _POST
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A stored response is read, cancelled or deleted. `path` is relative to a backend's base URL."""
+
+    path: str
+    id: str
+    methods: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models are listed."""
+
+    methods: frozenset[str] = _GET
+
+
+@dataclass(frozen=True, slots=True)
+class OneModel:
+    """One model is looked up, by the name that callers use."""
+
+    id: str
+    methods: frozenset[str] = _GET
+
+
+type Address = Inference | StoredResponse | ModelList | OneModel
+"""What a path asks for. `methods`: those that exist there."""
 
 
 def find_address(path: str) -> Address | None:
-    """The meaning of a request's path, or None where it has none. Azure's older paths hang under /openai/."""
+    """Return what a request's path asks for, or None where it means nothing. Azure's older paths are below /openai/."""
     for prefix, is_azure in (("/v1/", False), ("/openai/v1/", False), ("/openai/", True)):
         if path.startswith(prefix):
             return _find(path[len(prefix) :], is_azure=is_azure)
@@ -38,20 +70,13 @@ def find_address(path: str) -> Address | None:
 
 def _find(path: str, *, is_azure: bool) -> Address | None:
     if is_azure and (match := _DEPLOYMENT.fullmatch(path)):
-        return Address(
-            kind="answer",
-            path=match["path"],
-            methods=frozenset({"POST"}),
-            deployment=match["deployment"],
-            is_azure=True,
-        )
-    if path in _ANSWERS and (not is_azure or path.startswith("responses")):
-        return Address(kind="answer", path=path, methods=frozenset({"POST"}), is_azure=is_azure)
+        return Inference(match["path"], match["deployment"], is_azure=True)
+    if path in _INFERENCE and (not is_azure or path.startswith("responses")):
+        return Inference(path, is_azure=is_azure)
     if path == "models":
-        return Address(kind="models", path=path, methods=frozenset({"GET"}), is_azure=is_azure)
+        return ModelList()
     if match := _MODEL.fullmatch(path):
-        return Address(kind="model", path=path, methods=frozenset({"GET"}), id=match["id"], is_azure=is_azure)
+        return OneModel(match["id"])
     if match := _RESPONSE.fullmatch(path):
-        methods = {None: {"GET", "DELETE"}, "/cancel": {"POST"}, "/input_items": {"GET"}}[match["rest"]]
-        return Address(kind="stored", path=path, methods=frozenset(methods), id=match["id"], is_azure=is_azure)
+        return StoredResponse(path, match["id"], _RESPONSE_METHODS[match["rest"]])
     return None

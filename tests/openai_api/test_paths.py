@@ -2,43 +2,51 @@
 
 import pytest
 
-from shared.openai_api.paths import find_address
+from shared.openai_api.paths import Address, Inference, ModelList, OneModel, StoredResponse, find_address
 
-ANSWERS = ["chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"]
+INFERENCE = [
+    "chat/completions",
+    "completions",
+    "responses",
+    "responses/compact",
+    "responses/input_tokens",
+    "embeddings",
+]
+GET, POST = frozenset({"GET"}), frozenset({"POST"})
 
 
 @pytest.mark.parametrize("prefix", ["/v1/", "/openai/v1/"])
-@pytest.mark.parametrize("path", ANSWERS)
+@pytest.mark.parametrize("path", INFERENCE)
 def test_answers_are_at_openais_own_addresses(prefix: str, path: str) -> None:
     address = find_address(prefix + path)
-    assert address is not None
-    assert (address.kind, address.path, set(address.methods), address.is_azure) == ("answer", path, {"POST"}, False)
+    assert address == Inference(path)
+    assert address.methods == POST
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings"])
 def test_azures_older_addresses_name_the_deployment(path: str) -> None:
-    address = find_address(f"/openai/deployments/my-gpt/{path}")
-    assert address is not None
-    assert (address.kind, address.path, address.deployment, address.is_azure) == ("answer", path, "my-gpt", True)
+    assert find_address(f"/openai/deployments/my-gpt/{path}") == Inference(path, "my-gpt", is_azure=True)
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "methods", "upstream"),
+    ("path", "address"),
     [
-        ("/openai/responses", "answer", {"POST"}, "responses"),
-        ("/openai/models", "models", {"GET"}, "models"),
-        ("/v1/models", "models", {"GET"}, "models"),
-        ("/v1/models/gpt-5", "model", {"GET"}, "models/gpt-5"),
-        ("/v1/responses/resp_1", "stored", {"GET", "DELETE"}, "responses/resp_1"),
-        ("/openai/responses/resp_1", "stored", {"GET", "DELETE"}, "responses/resp_1"),
-        ("/v1/responses/resp_1/cancel", "stored", {"POST"}, "responses/resp_1/cancel"),
-        ("/v1/responses/resp_1/input_items", "stored", {"GET"}, "responses/resp_1/input_items"),
+        ("/openai/responses", Inference("responses", is_azure=True)),
+        ("/openai/models", ModelList()),
+        ("/v1/models", ModelList()),
+        ("/v1/models/gpt-5", OneModel("gpt-5")),
+        ("/v1/responses/resp_1", StoredResponse("responses/resp_1", "resp_1", frozenset({"GET", "DELETE"}))),
+        ("/openai/responses/resp_1", StoredResponse("responses/resp_1", "resp_1", frozenset({"GET", "DELETE"}))),
+        ("/v1/responses/resp_1/cancel", StoredResponse("responses/resp_1/cancel", "resp_1", POST)),
+        ("/v1/responses/resp_1/input_items", StoredResponse("responses/resp_1/input_items", "resp_1", GET)),
     ],
 )
-def test_models_and_stored_responses_have_addresses(path: str, kind: str, methods: set[str], upstream: str) -> None:
-    address = find_address(path)
-    assert address is not None
-    assert (address.kind, set(address.methods), address.path) == (kind, methods, upstream)
+def test_models_and_stored_responses_have_addresses(path: str, address: Address) -> None:
+    assert find_address(path) == address
+
+
+def test_models_are_only_read() -> None:
+    assert ModelList().methods == OneModel("m").methods == GET
 
 
 @pytest.mark.parametrize(
