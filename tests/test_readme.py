@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.chat.encoders import ENCODERS
+from shared.chat.encoders import FORMATS
 from shared.config.settings import SETTING_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,9 +130,9 @@ def test_every_setting_has_its_row(running: str) -> None:
 
 
 def test_every_format_and_every_error_code_has_its_row() -> None:
-    assert set(
-        re.findall(r"\| `([a-z-]+)` \|", README.partition("## Ask and receive")[2].partition("\n## ")[0])
-    ) >= set(ENCODERS)
+    assert set(re.findall(r"\| `([a-z-]+)` \|", README.partition("## Ask and receive")[2].partition("\n## ")[0])) >= {
+        name for name, found in FORMATS.items() if found.media_types
+    }
     table = README.partition("## Error codes")[2].partition("\n## ")[0]
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AnswerError)]
     for kind in kinds:

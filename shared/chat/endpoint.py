@@ -3,8 +3,9 @@
 from starlette.responses import Response
 
 from shared.chat.dialects import DIALECTS
-from shared.chat.exchange import ChatExchange, request_shape
-from shared.chat.negotiation import choose_format
+from shared.chat.exchange import ChatExchange
+from shared.chat.negotiation import Preferences, check_acceptable, parse_accept
+from shared.chat.shapes import schema_of_call
 from shared.config.settings import Settings
 from shared.errors import AnswerError
 from shared.http.auth import authorise
@@ -25,19 +26,18 @@ class ChatEndpoint:
 
     def respond(self, context: RequestContext, *, must_stream: bool) -> Response:
         """Return the response to a POST. `must_stream`: this address has no non-streaming answers."""
-        settings, headers = self._settings, context.request.headers
+        settings, request = self._settings, context.request
         try:
-            caller = authorise(settings, headers)
-            check_content_headers(headers)
-            # What can be refused is refused before the body is read; it may say `stream: false`, and then any Accept will do.
-            choose_format(
-                asked=context.request.query_params.get("format"),
-                accept=headers.get("accept"),
-                stream=None if must_stream else False,
+            caller = authorise(settings, request.headers)
+            check_content_headers(request.headers)
+            preferences = Preferences(
+                asked=request.query_params.get("format"),
+                accept=parse_accept(request.headers.get("accept")),
                 must_stream=must_stream,
                 streaming_enabled=settings.streaming_enabled,
-                shape=request_shape(context),
             )
+            schema = schema_of_call(request.url.path, request.headers, preferences.accept)
+            check_acceptable(preferences, schema)  # what can be refused is refused before the body is read
         except AnswerError as error:
             return context.refuse(error)
         exchange = ChatExchange(
@@ -46,6 +46,7 @@ class ChatEndpoint:
             dialect=DIALECTS[settings.api],
             context=context,
             receipt=context.receipt("chat", caller),
-            must_stream=must_stream,
+            preferences=preferences,
+            schema=schema,
         )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)

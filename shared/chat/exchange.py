@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from shared.chat.dialects import Dialect
 from shared.chat.encoders import encoder_factory
-from shared.chat.negotiation import choose_format
-from shared.chat.request import ChatRequest, Message, TextPart
-from shared.chat.shapes import parse_shaped_request, shape_of_call
+from shared.chat.negotiation import Preferences, choose_format
+from shared.chat.request import ChatRequest, Message, Schema, TextPart
+from shared.chat.shapes import parse_chat_request
 from shared.chat.translation import ChatTranslation
 from shared.config.model_names import resolve_model
 from shared.config.settings import Settings
@@ -22,14 +22,15 @@ from shared.upstream.stream import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatExchange:
-    """See `response.Exchange`. `must_stream`: the address has no non-streaming answers."""
+    """See `response.Exchange`. `schema`: the request schema that the address and the headers announce."""
 
     settings: Settings
     upstream: Upstream
     dialect: Dialect
     context: RequestContext
     receipt: Receipt
-    must_stream: bool
+    preferences: Preferences
+    schema: Schema
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -38,16 +39,16 @@ class ChatExchange:
     def prepare(self, body: bytes) -> Answer:
         """Return the answer that the body asks for. Raise `BadRequest`, `NotAcceptable` or `ModelNotFound`."""
         settings, dialect, receipt = self.settings, self.dialect, self.receipt
-        shape, parsed = parse_shaped_request(body, shape_of_call=request_shape(self.context))
+        schema, parsed = parse_chat_request(body, schema_of_call=self.schema)
         request = self._completed(parsed)
-        receipt.format = self._format(shape, stream=request.stream)
+        receipt.format = choose_format(self.preferences, schema, stream=request.stream)
         receipt.model = model = resolve_model(settings, request.model)
         call = UpstreamCall(
             path=dialect.path,
             model=model,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
         )
-        new_encoder = encoder_factory(receipt.format, request.carried, streaming_enabled=settings.streaming_enabled)
+        new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)
         return Answer(
             call,
             lambda: ChatTranslation(dialect.new_decoder(), new_encoder(), max_event_bytes=settings.max_event_bytes),
@@ -64,16 +65,6 @@ class ChatExchange:
         """Return the failure as an HTTP status and OpenAI's error object."""
         return own_error_page(error, {"x-request-id": self.context.id, **self.context.cors})
 
-    def _format(self, shape: str, *, stream: bool | None) -> str:
-        return choose_format(
-            asked=self.context.request.query_params.get("format"),
-            accept=self.context.request.headers.get("accept"),
-            stream=stream,
-            must_stream=self.must_stream,
-            streaming_enabled=self.settings.streaming_enabled,
-            shape=shape,
-        )
-
     def _completed(self, request: ChatRequest) -> ChatRequest:
         """Apply this deployment's own rules: its system prompt, its limit of output tokens."""
         settings = self.settings
@@ -84,8 +75,3 @@ class ChatExchange:
             asked = request.max_output_tokens or settings.max_output_tokens
             request = replace(request, max_output_tokens=min(asked, settings.max_output_tokens))
         return request
-
-
-def request_shape(context: RequestContext) -> str:
-    """Return the request schema that the address and the headers announce."""
-    return shape_of_call(context.request.url.path, context.request.headers)

@@ -5,6 +5,7 @@ Every refusal is a 4xx whose message names the field, and what is allowed there.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,17 @@ MAX_MESSAGES = 2048
 MAX_STOPS = 4
 MAX_SHOWN_CHARACTERS = 128
 """Of an unknown field's name, in the refusal."""
+
+
+class Schema(Enum):
+    """The request schemas that the chat API takes."""
+
+    NATIVE = "native"
+    """This API's own: `input` or `messages`, and options."""
+    UI_MESSAGE = "ui-message"
+    """The Vercel AI SDK's, as `useChat` sends it."""
+    CHAT_PROTOCOL = "chat-protocol"
+    """The AI Chat Protocol's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,8 @@ class ChatRequest:
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     stream: bool | None = None
-    carried: Mapping[str, Any] = MappingProxyType({})
-    """What the caller's format wants to see again in the answer, as it came."""
+    echoed: Mapping[str, Any] = MappingProxyType({})
+    """The fields that the caller's format shows again in the answer."""
 
 
 def parse_chat_request(body: bytes) -> ChatRequest:
@@ -101,22 +113,22 @@ def _messages(fields: dict[str, Any]) -> tuple[Message, ...]:
 def check_message_count(listed: Any) -> None:
     """Raises `BadRequest` unless it is a list of as many messages as are allowed."""
     if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_MESSAGES:
-        raise expected("messages", f"a list of 1 to {MAX_MESSAGES} messages")
+        raise invalid("messages", f"a list of 1 to {MAX_MESSAGES} messages")
 
 
 def _message(where: str, entry: Any) -> Message:
     _check_keys(where, entry, {"role", "content"})
     role = entry.get("role")
     if role not in ROLES:
-        raise expected(f"{where}.role", "one of " + ", ".join(ROLES))
+        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
     content = entry.get("content")
     if isinstance(content, str):
         return Message(role, (TextPart(_words(f"{where}.content", content)),))
     if not isinstance(content, list) or not content:
-        raise expected(f"{where}.content", "text, or a list of parts that is not empty")
+        raise invalid(f"{where}.content", "text, or a list of parts that is not empty")
     parts = tuple(_part(f"{where}.content[{index}]", part) for index, part in enumerate(content))
     if not any(isinstance(part, ImagePart) or part.text.strip() for part in parts):
-        raise expected(f"{where}.content", "text that is not empty")
+        raise invalid(f"{where}.content", "text that is not empty")
     return Message(role, parts)
 
 
@@ -125,12 +137,12 @@ def _part(where: str, part: Any) -> Part:
     if kind == "text":
         _check_keys(where, part, {"type", "text"})
         if not isinstance(part.get("text"), str):
-            raise expected(f"{where}.text", "text")
+            raise invalid(f"{where}.text", "text")
         return TextPart(part["text"])
     if kind == "image_url":
         _check_keys(where, part, {"type", "image_url"})
         return _image(f"{where}.image_url", part.get("image_url"))
-    raise expected(f"{where}.type", "text or image_url")
+    raise invalid(f"{where}.type", "text or image_url")
 
 
 def _image(where: str, image: Any) -> ImagePart:
@@ -140,19 +152,19 @@ def _image(where: str, image: Any) -> ImagePart:
     url, detail = image.get("url"), image.get("detail")
     check_image_url(f"{where}.url", url)
     if detail not in (None, "auto", "low", "high"):
-        raise expected(f"{where}.detail", "auto, low or high")
+        raise invalid(f"{where}.detail", "auto, low or high")
     return ImagePart(url, detail)
 
 
 def check_image_url(where: str, url: Any) -> None:
     """Raises `BadRequest` unless the model's service may be given this address."""
     if not isinstance(url, str) or not url.startswith(("https://", "data:image/")):
-        raise expected(where, "an https address or a data:image/ URL")
+        raise invalid(where, "an https address or a data:image/ URL")
 
 
 def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
     if not isinstance(value, dict):
-        raise expected(where, "an object with " + ", ".join(sorted(allowed)))
+        raise invalid(where, "an object with " + ", ".join(sorted(allowed)))
     unknown = sorted(value.keys() - allowed)
     if unknown:
         raise _unknown(f"{where}.{unknown[0]}", sorted(allowed))
@@ -160,14 +172,14 @@ def _check_keys(where: str, value: Any, allowed: set[str]) -> None:
 
 def _words(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise expected(name, "text that is not empty")
+        raise invalid(name, "text that is not empty")
     return value
 
 
 def _number(least: float, most: float) -> Callable[[str, Any], float]:
     def read(name: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise expected(name, f"a number from {least:g} to {most:g}")
+            raise invalid(name, f"a number from {least:g} to {most:g}")
         return value
 
     return read
@@ -176,7 +188,7 @@ def _number(least: float, most: float) -> Callable[[str, Any], float]:
 def _whole(least: int, most: int) -> Callable[[str, Any], int]:
     def read(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise expected(name, f"a whole number from {least} to {most}")
+            raise invalid(name, f"a whole number from {least} to {most}")
         return value
 
     return read
@@ -184,27 +196,27 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
 
 def _effort(name: str, value: Any) -> str:
     if value not in REASONING_EFFORTS:
-        raise expected(name, "one of " + ", ".join(REASONING_EFFORTS))
+        raise invalid(name, "one of " + ", ".join(REASONING_EFFORTS))
     return str(value)
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise expected(name, "true or false")
+        raise invalid(name, "true or false")
     return value
 
 
 def _stops(name: str, value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not 1 <= len(stops) <= MAX_STOPS:
-        raise expected(name, f"text, or a list of 1 to {MAX_STOPS} texts")
+        raise invalid(name, f"text, or a list of 1 to {MAX_STOPS} texts")
     if not all(isinstance(stop, str) and stop for stop in stops):
-        raise expected(name, "texts that are not empty")
+        raise invalid(name, "texts that are not empty")
     return tuple(stops)
 
 
-def expected(name: str, allowed: str) -> BadRequest:
-    """The refusal that says what is allowed in a field."""
+def invalid(name: str, allowed: str) -> BadRequest:
+    """Return the error of a field whose value is not allowed."""
     return _bad(name, f"{name!r} is not valid; expected {allowed}.")
 
 

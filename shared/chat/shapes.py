@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.chat.negotiation import CHAT_PROTOCOL, OWN, UI_MESSAGE, best_match
-from shared.chat.request import ChatRequest, expected, read_chat_request, read_options
+from shared.chat.negotiation import Accept, best_match
+from shared.chat.request import ChatRequest, Schema, invalid, read_chat_request, read_options
 from shared.chat.ui_messages import has_ui_messages, read_ui_messages
 from shared.http.json_body import parse_object
 
@@ -17,35 +17,36 @@ _PROTOCOL_FIELDS = ("context", "sessionState")
 _PROTOCOL_ADDRESS = "/chat/stream"
 _PROTOCOL_CLIENT = "ts-http-runtime/"
 """What `@microsoft/ai-chat-protocol` calls itself, in Node by User-Agent, in a browser by x-ms-useragent."""
-_EVENTS_OR_JSON = {"text/event-stream": "events", "application/json": "json"}
+_EVENTS_OR_JSON = (("text/event-stream", "events"), ("application/json", "json"))
 
 
-def shape_of_call(path: str, headers: Mapping[str, str]) -> str:
-    """What can be told before the body is read.
+def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Schema:
+    """Return the schema as far as it shows without the body: NATIVE or CHAT_PROTOCOL.
 
-    The AI Chat Protocol's client asks for application/json at both of its addresses, where JSON lines are meant by the one
-    that streams (https://github.com/microsoft/ai-chat-protocol/tree/main/spec); our own shape has no JSON there.
-    A request with `input` is our own all the same.
+    The AI Chat Protocol's client asks for application/json at both of its addresses, and means JSON lines at the one that
+    streams (https://github.com/microsoft/ai-chat-protocol/tree/main/spec), where a native request is not offered any JSON.
+    A request with `input` is native all the same.
     """
     if any(_PROTOCOL_CLIENT in headers.get(name, "") for name in ("user-agent", "x-ms-useragent")):
-        return CHAT_PROTOCOL
-    wants_json = best_match(headers.get("accept"), _EVENTS_OR_JSON) == "json"
-    return CHAT_PROTOCOL if wants_json and path.rstrip("/").endswith(_PROTOCOL_ADDRESS) else OWN
+        return Schema.CHAT_PROTOCOL
+    wants_json = best_match(accept, _EVENTS_OR_JSON) == "json"
+    is_protocol = wants_json and path.rstrip("/").endswith(_PROTOCOL_ADDRESS)
+    return Schema.CHAT_PROTOCOL if is_protocol else Schema.NATIVE
 
 
-def parse_shaped_request(body: bytes, *, shape_of_call: str) -> tuple[str, ChatRequest]:
-    """The request, and the shape it came in. Raises `InvalidJson` or `BadRequest`."""
+def parse_chat_request(body: bytes, *, schema_of_call: Schema = Schema.NATIVE) -> tuple[Schema, ChatRequest]:
+    """Return the schema that the body is in, and the request. Raise `InvalidJson` or `BadRequest`."""
     fields = parse_object(body)
-    shape = _shape_of_body(fields, shape_of_call)
-    return shape, _READERS[shape](fields)
+    schema = _schema_of(fields, schema_of_call)
+    return schema, _READERS[schema](fields)
 
 
-def _shape_of_body(fields: dict[str, Any], shape_of_call: str) -> str:
+def _schema_of(fields: dict[str, Any], schema_of_call: Schema) -> Schema:
     if "messages" not in fields:
-        return OWN
+        return Schema.NATIVE
     if has_ui_messages(fields):
-        return UI_MESSAGE
-    return CHAT_PROTOCOL if any(name in fields for name in _PROTOCOL_FIELDS) else shape_of_call
+        return Schema.UI_MESSAGE
+    return Schema.CHAT_PROTOCOL if any(name in fields for name in _PROTOCOL_FIELDS) else schema_of_call
 
 
 def _read_ui_request(fields: dict[str, Any]) -> ChatRequest:
@@ -59,12 +60,12 @@ def _read_protocol_request(fields: dict[str, Any]) -> ChatRequest:
     own = {name: value for name, value in fields.items() if name not in _PROTOCOL_FIELDS}
     if isinstance(own.get("messages"), list):
         own["messages"] = [_without_context(message) for message in own["messages"]]
-    carried = {name: fields[name] for name in _PROTOCOL_FIELDS if name in fields}
-    if carried.get("context") is None:
-        carried.pop("context", None)
-    elif not isinstance(carried["context"], dict):
-        raise expected("context", "an object")
-    return replace(read_chat_request(own), carried=carried)
+    echoed = {name: fields[name] for name in _PROTOCOL_FIELDS if name in fields}
+    if echoed.get("context") is None:
+        echoed.pop("context", None)
+    elif not isinstance(echoed["context"], dict):
+        raise invalid("context", "an object")
+    return replace(read_chat_request(own), echoed=echoed)
 
 
 def _without_context(message: Any) -> Any:
@@ -73,8 +74,8 @@ def _without_context(message: Any) -> Any:
     return {name: value for name, value in message.items() if name != "context"}
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], ChatRequest]] = {
-    OWN: read_chat_request,
-    UI_MESSAGE: _read_ui_request,
-    CHAT_PROTOCOL: _read_protocol_request,
+_READERS: dict[Schema, Callable[[dict[str, Any]], ChatRequest]] = {
+    Schema.NATIVE: read_chat_request,
+    Schema.UI_MESSAGE: _read_ui_request,
+    Schema.CHAT_PROTOCOL: _read_protocol_request,
 }

@@ -7,7 +7,7 @@ something that the model was meant to see.
 
 from typing import Any
 
-from shared.chat.request import ImagePart, Message, Part, TextPart, check_image_url, check_message_count, expected
+from shared.chat.request import ImagePart, Message, Part, TextPart, check_image_url, check_message_count, invalid
 from shared.errors import BadRequest
 
 ROLES = ("system", "user", "assistant")
@@ -38,24 +38,24 @@ def read_ui_messages(listed: Any) -> tuple[Message, ...]:
     messages = [_message(f"messages[{index}]", entry) for index, entry in enumerate(listed)]
     kept = tuple(message for message in messages if message.parts)
     if not kept:
-        raise expected("messages", "a message that says something")
+        raise invalid("messages", "a message that says something")
     return kept
 
 
 def _message(where: str, entry: Any) -> Message:
     """An answer that failed before it said anything stays in the conversation without parts; the model never sees it."""
     if not isinstance(entry, dict):
-        raise expected(where, "an object with role and parts")
+        raise invalid(where, "an object with role and parts")
     role, listed = entry.get("role"), entry.get("parts")
     if role not in ROLES:
-        raise expected(f"{where}.role", "one of " + ", ".join(ROLES))
+        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
     if not isinstance(listed, list):
-        raise expected(f"{where}.parts", "a list of parts")
+        raise invalid(f"{where}.parts", "a list of parts")
     own = role == "assistant"
     parts = [_part(f"{where}.parts[{index}]", part, is_answer=own) for index, part in enumerate(listed)]
     said = tuple(part for part in parts if isinstance(part, ImagePart) or (part is not None and part.text.strip()))
     if not said and not own:
-        raise expected(f"{where}.parts", "a text or an image")
+        raise invalid(f"{where}.parts", "a text or an image")
     return Message(role, said)
 
 
@@ -63,13 +63,13 @@ def _part(where: str, part: Any, *, is_answer: bool) -> Part | None:
     kind = part.get("type") if isinstance(part, dict) else None
     if kind == "text":
         if not isinstance(part.get("text"), str):
-            raise expected(f"{where}.text", "text")
+            raise invalid(f"{where}.text", "text")
         return TextPart(part["text"])
     if kind == "file":
         return None if is_answer else _image(where, part)
     if isinstance(kind, str) and (kind in _PASSED_OVER or kind.startswith(_PASSED_OVER_FAMILIES)):
         return None
-    raise expected(f"{where}.type", "text or file")
+    raise invalid(f"{where}.type", "text or file")
 
 
 def _image(where: str, part: dict[str, Any]) -> ImagePart:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from shared.chat.negotiation import CHAT_PROTOCOL, OWN, UI_MESSAGE, choose_format
-from shared.chat.request import ChatRequest, ImagePart, Message, TextPart, parse_chat_request
-from shared.chat.shapes import parse_shaped_request, shape_of_call
-from shared.errors import BadRequest, NotAcceptable
+from shared.chat.negotiation import parse_accept
+from shared.chat.request import ChatRequest, ImagePart, Message, Schema, TextPart
+from shared.chat.shapes import parse_chat_request, schema_of_call
+from shared.errors import BadRequest
+
+NATIVE, UI_MESSAGE, CHAT_PROTOCOL = Schema.NATIVE, Schema.UI_MESSAGE, Schema.CHAT_PROTOCOL
 
 TEXT = {"type": "text", "text": "hi"}
 PNG = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA", "filename": "a.png"}
@@ -17,8 +19,8 @@ PROTOCOL = {"messages": [{"role": "user", "content": "hi"}], "context": {"a": 1}
 HI = (Message("user", (TextPart("hi"),)),)
 
 
-def parse(body: Any, call: str = OWN) -> tuple[str, ChatRequest]:
-    return parse_shaped_request(json.dumps(body).encode(), shape_of_call=call)
+def parse(body: Any, call: Schema = NATIVE) -> tuple[Schema, ChatRequest]:
+    return parse_chat_request(json.dumps(body).encode(), schema_of_call=call)
 
 
 def ui(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -33,37 +35,37 @@ def user(*parts: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "shape"),
+    ("body", "schema"),
     [
-        ({"input": "hi"}, OWN),
-        ({"messages": [{"role": "user", "content": "hi"}]}, OWN),
+        ({"input": "hi"}, NATIVE),
+        ({"messages": [{"role": "user", "content": "hi"}]}, NATIVE),
         (USE_CHAT, UI_MESSAGE),
         (PROTOCOL, CHAT_PROTOCOL),
         ({"messages": PROTOCOL["messages"], "context": {}}, CHAT_PROTOCOL),
         ({"messages": PROTOCOL["messages"], "sessionState": None}, CHAT_PROTOCOL),
     ],
 )
-def test_the_body_tells_its_shape_and_all_say_the_same(body: Any, shape: str) -> None:
+def test_the_body_tells_its_shape_and_all_say_the_same(body: Any, schema: Schema) -> None:
     found, request = parse(body)
-    assert (found, request.messages) == (shape, HI)
+    assert (found, request.messages) == (schema, HI)
 
 
 def test_a_plain_conversation_is_the_protocol_s_where_the_call_is() -> None:
     assert parse({"messages": PROTOCOL["messages"]}, CHAT_PROTOCOL)[0] == CHAT_PROTOCOL
-    assert parse({"input": "hi"}, CHAT_PROTOCOL)[0] == OWN
+    assert parse({"input": "hi"}, CHAT_PROTOCOL)[0] == NATIVE
     assert parse(USE_CHAT, CHAT_PROTOCOL)[0] == UI_MESSAGE
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "shape"),
+    ("path", "headers", "schema"),
     [
-        ("/chat", {"accept": "application/json"}, OWN),
-        ("/stream", {"accept": "application/json"}, OWN),
+        ("/chat", {"accept": "application/json"}, NATIVE),
+        ("/stream", {"accept": "application/json"}, NATIVE),
         ("/chat/stream", {"accept": "application/json"}, CHAT_PROTOCOL),
         ("/chat/stream/", {"accept": "application/json"}, CHAT_PROTOCOL),
-        ("/chat/stream", {"accept": "application/json, text/event-stream"}, OWN),
-        ("/chat/stream", {"accept": "*/*"}, OWN),
-        ("/chat/stream", {}, OWN),
+        ("/chat/stream", {"accept": "application/json, text/event-stream"}, NATIVE),
+        ("/chat/stream", {"accept": "*/*"}, NATIVE),
+        ("/chat/stream", {}, NATIVE),
         ("/chat", {"user-agent": "app ts-http-runtime/1.0.0-beta.1 Node/24.1.0"}, CHAT_PROTOCOL),
         (
             "/chat",
@@ -73,9 +75,9 @@ def test_a_plain_conversation_is_the_protocol_s_where_the_call_is() -> None:
     ],
 )
 def test_the_protocol_s_client_is_known_by_its_name_or_by_asking_for_json_where_there_is_none(
-    path: str, headers: dict[str, str], shape: str
+    path: str, headers: dict[str, str], schema: Schema
 ) -> None:
-    assert shape_of_call(path, headers) == shape
+    assert schema_of_call(path, headers, parse_accept(headers.get("accept"))) is schema
 
 
 def test_our_own_shape_is_as_strict_as_ever() -> None:
@@ -86,7 +88,6 @@ def test_our_own_shape_is_as_strict_as_ever() -> None:
     ):
         with pytest.raises(BadRequest, match="Unknown field"):
             parse(body)
-    assert parse({"input": "hi", "seed": 1})[1] == parse_chat_request(b'{"input": "hi", "seed": 1}')
 
 
 # `useChat`.
@@ -160,8 +161,8 @@ def test_a_mixture_of_shapes_is_refused() -> None:
 
 
 def test_context_and_session_state_are_carried_unread() -> None:
-    assert parse(PROTOCOL)[1].carried == {"context": {"a": 1}, "sessionState": {"b": [2]}}
-    assert parse(PROTOCOL | {"context": None, "sessionState": None})[1].carried == {"sessionState": None}
+    assert parse(PROTOCOL)[1].echoed == {"context": {"a": 1}, "sessionState": {"b": [2]}}
+    assert parse(PROTOCOL | {"context": None, "sessionState": None})[1].echoed == {"sessionState": None}
 
 
 def test_a_message_s_own_context_is_not_for_the_model() -> None:
@@ -183,46 +184,3 @@ def test_the_rest_of_the_protocol_s_shape_is_as_strict_as_our_own(change: dict[s
     with pytest.raises(BadRequest) as caught:
         parse(PROTOCOL | change)
     assert caught.value.param == param
-
-
-# Which format it gets.
-
-
-def choose(
-    shape: str,
-    accept: str | None = "*/*",
-    *,
-    asked: str | None = None,
-    stream: bool | None = None,
-    must: bool = False,
-    on: bool = True,
-) -> str:
-    return choose_format(asked=asked, accept=accept, stream=stream, must_stream=must, streaming_enabled=on, shape=shape)
-
-
-def test_who_sends_a_shape_of_its_own_gets_its_own_format() -> None:
-    assert choose(UI_MESSAGE) == choose(UI_MESSAGE, None) == choose(UI_MESSAGE, "text/event-stream") == "ui-message"
-    assert choose(CHAT_PROTOCOL) == choose(CHAT_PROTOCOL, "application/json") == "chat-protocol-json"
-    assert choose(CHAT_PROTOCOL, must=True) == choose(CHAT_PROTOCOL, "application/json", must=True) == "chat-protocol"
-
-
-def test_another_format_can_be_asked_for_all_the_same() -> None:
-    assert choose(UI_MESSAGE, "text/plain") == choose(UI_MESSAGE, asked="text") == "text"
-    assert choose(UI_MESSAGE, stream=False) == "json"
-    assert choose(CHAT_PROTOCOL, asked="sse") == "sse"
-    assert choose(OWN, asked="ui-message") == "ui-message"
-
-
-def test_the_protocol_streams_where_its_address_or_the_body_says_so() -> None:
-    assert choose(OWN, asked="chat-protocol") == choose(CHAT_PROTOCOL, stream=False) == "chat-protocol-json"
-    assert choose(OWN, asked="chat-protocol", stream=True) == "chat-protocol"
-    assert choose(OWN, asked="chat-protocol", must=True) == "chat-protocol"
-    with pytest.raises(NotAcceptable, match="application/jsonl"):
-        choose(CHAT_PROTOCOL, "text/event-stream")
-
-
-def test_where_streaming_is_off_these_clients_still_get_their_own_format() -> None:
-    assert choose(UI_MESSAGE, on=False, must=True) == "ui-message"
-    assert choose(CHAT_PROTOCOL, on=False, must=True) == "chat-protocol"
-    assert choose(CHAT_PROTOCOL, on=False) == "chat-protocol-json"
-    assert choose(UI_MESSAGE, "text/plain", on=False) == "json"

@@ -1,6 +1,7 @@
 """The wire formats of the chat API: one table. A new format is one file, one line here, one golden file."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from shared.chat.encoders.buffered import Buffered
@@ -11,42 +12,71 @@ from shared.chat.encoders.ndjson import NdjsonEncoder
 from shared.chat.encoders.sse import SseEncoder
 from shared.chat.encoders.text import TextEncoder
 from shared.chat.encoders.ui_message import UiMessageEncoder
+from shared.chat.request import Schema
 
-__all__ = ["ECHOING_ENCODERS", "ENCODERS", "MEDIA_TYPES", "Encoder", "encoder_factory"]
+__all__ = ["FORMATS", "Encoder", "Format", "encoder_factory"]
 
-ENCODERS: dict[str, Callable[[], Encoder]] = {
-    "sse": SseEncoder,
-    "ndjson": NdjsonEncoder,
-    "jsonl": lambda: NdjsonEncoder("application/jsonl"),
-    "text": TextEncoder,
-    "json": JsonEncoder,
-    "ui-message": UiMessageEncoder,
-    "chat-protocol": ChatProtocolEncoder,
+_NATIVE = frozenset({Schema.NATIVE})
+_UI_MESSAGE = frozenset({Schema.UI_MESSAGE})
+_CHAT_PROTOCOL = frozenset({Schema.CHAT_PROTOCOL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A wire format, and when an answer gets it."""
+
+    encoder: Callable[[Mapping[str, Any]], Encoder]
+    """Make an encoder from the fields of the request that the answer shows again."""
+    media_types: tuple[str, ...] = ()
+    """What `Accept` asks for it by; none where it is only the form of another format, which `?format=` does not take either."""
+    schemas: frozenset[Schema] = frozenset()
+    """The request schemas that are offered it by `Accept`; `?format=` asks for it in any."""
+    non_streaming: str = "json"
+    """The format of the same answer where it is not streamed; its own name where it never is."""
+    streams_unasked: bool = True
+    """It streams unless `stream` is false; or else only where the address or `stream` says so."""
+    is_required: bool = False
+    """Its client reads no other format, so where STREAMING_ENABLED is false, its own bytes leave in one piece."""
+
+
+FORMATS: dict[str, Format] = {
+    "sse": Format(encoder=lambda _: SseEncoder(), media_types=("text/event-stream",), schemas=_NATIVE),
+    "ui-message": Format(
+        encoder=lambda _: UiMessageEncoder(),
+        media_types=("text/event-stream",),
+        schemas=_UI_MESSAGE,
+        is_required=True,
+    ),
+    "ndjson": Format(
+        encoder=lambda _: NdjsonEncoder(),
+        media_types=("application/x-ndjson", "application/ndjson"),
+        schemas=_NATIVE | _UI_MESSAGE,
+    ),
+    "jsonl": Format(
+        encoder=lambda _: NdjsonEncoder("application/jsonl"),
+        media_types=("application/jsonl",),
+        schemas=_NATIVE | _UI_MESSAGE,
+    ),
+    "text": Format(encoder=lambda _: TextEncoder(), media_types=("text/plain",), schemas=_NATIVE | _UI_MESSAGE),
+    "json": Format(encoder=lambda _: JsonEncoder(), media_types=("application/json",), schemas=_NATIVE | _UI_MESSAGE),
+    "chat-protocol": Format(
+        encoder=ChatProtocolEncoder,
+        media_types=("application/json", "application/jsonl"),
+        schemas=_CHAT_PROTOCOL,
+        non_streaming="chat-protocol-json",
+        streams_unasked=False,
+        is_required=True,
+    ),
+    "chat-protocol-json": Format(encoder=BufferedChatProtocolEncoder, non_streaming="chat-protocol-json"),
 }
-"""What can be asked for by `?format=`."""
-
-ECHOING_ENCODERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
-    "chat-protocol": ChatProtocolEncoder,
-    "chat-protocol-json": BufferedChatProtocolEncoder,
-}
-"""The formats whose answer shows something of the request again."""
-
-MEDIA_TYPES: dict[str, str] = {
-    "text/event-stream": "sse",
-    "application/x-ndjson": "ndjson",
-    "application/ndjson": "ndjson",
-    "application/jsonl": "jsonl",
-    "text/plain": "text",
-    "application/json": "json",
-}
-"""What can be asked for by `Accept`; the first is the answer to `*/*`."""
+"""By the name that a receipt shows and `?format=` takes. Of equal weights in `Accept`, the earlier wins."""
 
 
-def encoder_factory(name: str, carried: Mapping[str, Any], *, streaming_enabled: bool) -> Callable[[], Encoder]:
-    """How the encoders of an answer are made: a new one for each attempt at it."""
+def encoder_factory(name: str, echoed: Mapping[str, Any], *, streaming_enabled: bool) -> Callable[[], Encoder]:
+    """Return what makes the encoders of an answer: a new one for each attempt at it."""
 
     def new_encoder() -> Encoder:
-        encoder = ECHOING_ENCODERS[name](carried) if name in ECHOING_ENCODERS else ENCODERS[name]()
+        encoder = FORMATS[name].encoder(echoed)
         return encoder if streaming_enabled or encoder.is_buffered else Buffered(encoder)
 
     return new_encoder

@@ -1,7 +1,6 @@
-"""The AI Chat Protocol: its lines, its one object, and what is carried through. Its own client's view is in tests/node."""
+"""The AI Chat Protocol: its lines, its one object, and what is echoed. Its own client's view is in tests/node."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, Chat
 from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
 
-GOLDEN = Path(__file__).parent / "golden"
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
-CARRIED = {"context": {"overrides": {"top": 3}}, "sessionState": None}
+ECHOED = {"context": {"overrides": {"top": 3}}, "sessionState": None}
 ANSWER: list[AnswerEvent] = [
     STARTED,
     Step("web_search", "searching"),
@@ -31,9 +29,9 @@ def lines(data: bytes) -> list[Any]:
     return [json.loads(line) for line in data.split(b"\n") if line]
 
 
-def test_the_first_line_tells_the_role_and_brings_back_what_was_carried() -> None:
-    first, *others = lines(ChatProtocolEncoder(CARRIED).encode(ANSWER))
-    assert first == {"delta": {"role": "assistant"}, **CARRIED}
+def test_the_first_line_tells_the_role_and_echoes_what_was_sent() -> None:
+    first, *others = lines(ChatProtocolEncoder(ECHOED).encode(ANSWER))
+    assert first == {"delta": {"role": "assistant"}, **ECHOED}
     assert all(set(line) == {"delta"} and "role" not in line["delta"] for line in others)
 
 
@@ -65,7 +63,7 @@ def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> N
 def test_a_failed_answer_ends_with_an_error_that_has_a_code(
     said: list[AnswerEvent], code: str | None, told: str
 ) -> None:
-    encoder = ChatProtocolEncoder(CARRIED)
+    encoder = ChatProtocolEncoder(ECHOED)
     encoder.encode(said)
     ending = encoder.fail(ErrorObject("It broke off.", "upstream_error", code))
     assert lines(ending) == [{"error": {"code": told, "message": "It broke off."}}]
@@ -76,11 +74,16 @@ def test_the_heartbeat_is_a_line_that_says_nothing() -> None:
 
 
 def test_the_whole_answer_is_one_object() -> None:
-    encoder = BufferedChatProtocolEncoder(CARRIED)
+    encoder = BufferedChatProtocolEncoder(ECHOED)
     out = b"".join([encoder.encode([event]) for event in ANSWER])
-    assert out == (GOLDEN / "chat-protocol-json.finished").read_bytes()
-    assert json.loads(out)["message"]["content"] == "Grüße, Welt"
-    assert {name: json.loads(out)[name] for name in CARRIED} == CARRIED
+    context = {
+        "steps": [{"name": "web_search", "status": "searching"}],
+        "reasoning": "Let me think.",
+        "usage": {"input_tokens": 9, "output_tokens": 12, "cached_tokens": 4, "reasoning_tokens": 3},
+        "finish_reason": "stop",
+    }
+    message = {"role": "assistant", "content": "Grüße, Welt", "context": context}
+    assert json.loads(out) == {"message": message, **ECHOED}
 
 
 def test_a_whole_answer_that_fails_has_said_nothing() -> None:
@@ -91,8 +94,8 @@ def test_a_whole_answer_that_fails_has_said_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["ui-message", "chat-protocol"])
 def test_where_streaming_is_off_the_same_bytes_leave_in_one_piece(name: str) -> None:
-    streamed = encoder_factory(name, CARRIED, streaming_enabled=True)()
-    collected = encoder_factory(name, CARRIED, streaming_enabled=False)()
+    streamed = encoder_factory(name, ECHOED, streaming_enabled=True)()
+    collected = encoder_factory(name, ECHOED, streaming_enabled=False)()
     assert (streamed.is_buffered, collected.is_buffered) == (False, True)
     assert (collected.media_type, collected.headers) == (streamed.media_type, streamed.headers)
     assert [collected.encode([event]) for event in ANSWER] == [b""] * 7 + [streamed.encode(ANSWER)]

@@ -1,11 +1,12 @@
-"""One list of rules over every encoder of the chat API; the wire bytes are in golden files beside this one."""
+"""One list of rules over every encoder of the chat API; the wire bytes are in golden files next to this one."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from shared.chat.encoders import ENCODERS, MEDIA_TYPES, Encoder
+from shared.chat.encoders import FORMATS, Encoder
+from shared.chat.request import Schema
 from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
 
@@ -22,6 +23,10 @@ ANSWER: list[AnswerEvent] = [
 ERROR = ErrorObject("The connection to the model broke off.", "upstream_error", "upstream_cut")
 
 
+def new_encoder(name: str) -> Encoder:
+    return FORMATS[name].encoder({})
+
+
 def write(encoder: Encoder, answer: list[AnswerEvent]) -> bytes:
     return b"".join([encoder.encode([event]) for event in answer])
 
@@ -30,26 +35,26 @@ def write_failed(encoder: Encoder) -> bytes:
     return write(encoder, ANSWER[:4]) + (encoder.fail(ERROR) or b"")
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_bytes_of_a_finished_answer_are_those_of_the_golden_file(name: str) -> None:
-    assert write(ENCODERS[name](), ANSWER) == (GOLDEN / f"{name}.finished").read_bytes()
+    assert write(new_encoder(name), ANSWER) == (GOLDEN / f"{name}.finished").read_bytes()
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_bytes_of_a_failed_answer_are_those_of_the_golden_file(name: str) -> None:
-    assert write_failed(ENCODERS[name]()) == (GOLDEN / f"{name}.failed").read_bytes()
+    assert write_failed(new_encoder(name)) == (GOLDEN / f"{name}.failed").read_bytes()
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_events_that_arrive_together_give_the_same_bytes(name: str) -> None:
-    assert ENCODERS[name]().encode(ANSWER) == write(ENCODERS[name](), ANSWER)
+    assert new_encoder(name).encode(ANSWER) == write(new_encoder(name), ANSWER)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_no_format_has_an_ending_that_looks_finished_when_it_is_not(name: str) -> None:
-    finished, failed = write(ENCODERS[name](), ANSWER), write_failed(ENCODERS[name]())
-    ending = finished[len(write(ENCODERS[name](), ANSWER[:-1])) :]
-    encoder = ENCODERS[name]()
+    finished, failed = write(new_encoder(name), ANSWER), write_failed(new_encoder(name))
+    ending = finished[len(write(new_encoder(name), ANSWER[:-1])) :]
+    encoder = new_encoder(name)
     write(encoder, ANSWER[:4])
     if encoder.fail(ERROR) is None:
         assert encoder.cuts_after_error
@@ -64,15 +69,17 @@ def test_a_failed_stream_is_cut_in_the_formats_whose_clients_gain_by_it() -> Non
     assert (cut, set(streaming) - cut) == ({"ndjson", "jsonl", "text"}, {"sse", "ui-message", "chat-protocol"})
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_words_of_the_answer_arrive_unharmed(name: str) -> None:
     words = "".join(event.text for event in ANSWER if isinstance(event, Delta))
-    out = write(ENCODERS[name](), ANSWER)
+    out = write(new_encoder(name), ANSWER)
     assert out.decode()  # UTF-8, whole characters
     if name == "text":
         assert out.decode() == words
     elif name == "json":
         assert json.loads(out)["text"] == words
+    elif name == "chat-protocol-json":
+        assert json.loads(out)["message"]["content"] == words
     else:
         texts = [
             json.loads(line.removeprefix("data: "))
@@ -94,12 +101,31 @@ def _other_words(values: list[dict[str, object]]) -> str:
     return words
 
 
-@pytest.mark.parametrize("name", [name for name, new_encoder in ENCODERS.items() if new_encoder().heartbeat])
+@pytest.mark.parametrize("name", [name for name in FORMATS if new_encoder(name).heartbeat])
 def test_a_heartbeat_stands_between_events_without_a_trace(name: str) -> None:
-    beat = ENCODERS[name]().heartbeat
+    beat = new_encoder(name).heartbeat
     assert beat.endswith(b"\n")
     assert beat.startswith(b":") or beat == b"\n" or json.loads(beat)["type"] == "heartbeat"
 
 
-def test_every_media_type_names_a_format() -> None:
-    assert set(MEDIA_TYPES.values()) <= set(ENCODERS)
+def test_the_event_line_of_a_server_sent_event_is_its_json_s_type() -> None:
+    for event in ANSWER:
+        name, data = FORMATS["sse"].encoder({}).encode([event]).decode().removeprefix("event: ").split("\ndata: ")
+        assert json.loads(data)["type"] == name
+
+
+def test_every_non_streaming_form_is_a_format_that_is_buffered() -> None:
+    assert {found.non_streaming for found in FORMATS.values()} == {"json", "chat-protocol-json"}
+    for name, found in FORMATS.items():
+        assert found.encoder({}).is_buffered is (found.non_streaming == name)
+
+
+def test_the_media_types_that_a_schema_is_offered_name_one_format_each() -> None:
+    for schema in Schema:
+        offered = [media for found in FORMATS.values() if schema in found.schemas for media in found.media_types]
+        assert len(offered) == len(set(offered)) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name].media_types])
+def test_a_format_is_labelled_with_a_media_type_that_asks_for_it(name: str) -> None:
+    assert new_encoder(name).media_type.partition(";")[0] in FORMATS[name].media_types
