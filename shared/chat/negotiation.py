@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.chat.encoders import FORMATS
-from shared.chat.request import Schema, invalid
+from shared.chat.fields import invalid
+from shared.chat.request import Schema
 from shared.errors import BadRequest, NotAcceptable
 
 MAX_RANGES = 32

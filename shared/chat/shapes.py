@@ -1,23 +1,30 @@
-"""The request shapes of the chat API: our own, `useChat`'s, the AI Chat Protocol's. Each becomes a `ChatRequest`.
+"""The request schemas of the chat API: the native one, `useChat`'s, the AI Chat Protocol's. Each becomes a `ChatRequest`.
 
-A shape is recognised, never asked for; the options of our own shape (`model`, `temperature` and the rest) are taken beside
-the fields of each, and any other field is refused.
+A schema is recognized, never asked for. The options of the native one (`model`, `temperature` and the rest) are taken next to
+the fields of each, and any other field is an error.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
+import msgspec
+
+from shared.chat.fields import invalid, read_text
+from shared.chat.messages import read_messages
 from shared.chat.negotiation import Accept, best_match
-from shared.chat.request import ChatRequest, Schema, invalid, read_chat_request, read_options
+from shared.chat.options import read_options
+from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.ui_messages import has_ui_messages, read_ui_messages
-from shared.http.json_body import parse_object
+from shared.errors import BadRequest
+from shared.http.json_body import decode_value, parse_fields
 
 _PROTOCOL_FIELDS = ("context", "sessionState")
 _PROTOCOL_ADDRESS = "/chat/stream"
 _PROTOCOL_CLIENT = "ts-http-runtime/"
 """What `@microsoft/ai-chat-protocol` calls itself, in Node by User-Agent, in a browser by x-ms-useragent."""
 _EVENTS_OR_JSON = (("text/event-stream", "events"), ("application/json", "json"))
+
+type _Fields = dict[str, msgspec.Raw]
 
 
 def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Schema:
@@ -36,36 +43,52 @@ def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Sch
 
 def parse_chat_request(body: bytes, *, schema_of_call: Schema = Schema.NATIVE) -> tuple[Schema, ChatRequest]:
     """Return the schema that the body is in, and the request. Raise `InvalidJson` or `BadRequest`."""
-    fields = parse_object(body)
-    schema = _schema_of(fields, schema_of_call)
-    return schema, _READERS[schema](fields)
+    fields = parse_fields(body)
+    messages = decode_value(fields["messages"]) if "messages" in fields else None
+    schema = _schema_of(fields, messages, schema_of_call)
+    return schema, _READERS[schema](fields, messages)
 
 
-def _schema_of(fields: dict[str, Any], schema_of_call: Schema) -> Schema:
+def _schema_of(fields: _Fields, messages: Any, schema_of_call: Schema) -> Schema:
     if "messages" not in fields:
         return Schema.NATIVE
-    if has_ui_messages(fields):
+    if has_ui_messages(messages):
         return Schema.UI_MESSAGE
     return Schema.CHAT_PROTOCOL if any(name in fields for name in _PROTOCOL_FIELDS) else schema_of_call
 
 
-def _read_ui_request(fields: dict[str, Any]) -> ChatRequest:
-    """`id`, `trigger` and `messageId` are the client's own bookkeeping: every request brings the whole conversation."""
-    options = read_options(fields, beside=("id", "messages", "trigger", "messageId"))
-    return ChatRequest(messages=read_ui_messages(fields["messages"]), **options)
+def _read_native(fields: _Fields, messages: Any) -> ChatRequest:
+    options = read_options(fields, other=("input", "messages"))
+    return ChatRequest(messages=_conversation(fields, messages), **options)
 
 
-def _read_protocol_request(fields: dict[str, Any]) -> ChatRequest:
-    """`context` and `sessionState` go back with the answer, unread."""
-    own = {name: value for name, value in fields.items() if name not in _PROTOCOL_FIELDS}
-    if isinstance(own.get("messages"), list):
-        own["messages"] = [_without_context(message) for message in own["messages"]]
-    echoed = {name: fields[name] for name in _PROTOCOL_FIELDS if name in fields}
+def _conversation(fields: _Fields, messages: Any) -> tuple[Message, ...]:
+    given = decode_value(fields["input"]) if "input" in fields else None
+    if (given is None) == (messages is None):
+        found = "Neither 'input' nor 'messages' is given" if given is None else "Both 'input' and 'messages' are given"
+        raise BadRequest(f"{found}; expected exactly one of them.", param="input")
+    if given is None:
+        return read_messages(messages)
+    return (Message("user", (TextPart(read_text("input", given)),)),)
+
+
+def _read_ui_message(fields: _Fields, messages: Any) -> ChatRequest:
+    """Pass over `id`, `trigger` and `messageId`, the client's own bookkeeping: it always sends the complete conversation."""
+    options = read_options(fields, other=("id", "messages", "trigger", "messageId"))
+    return ChatRequest(messages=read_ui_messages(messages), **options)
+
+
+def _read_chat_protocol(fields: _Fields, messages: Any) -> ChatRequest:
+    """Take `context` and `sessionState` for the answer, without reading them."""
+    options = read_options(fields, other=("input", "messages", *_PROTOCOL_FIELDS))
+    if isinstance(messages, list):
+        messages = [_without_context(message) for message in messages]
+    echoed = {name: decode_value(fields[name]) for name in _PROTOCOL_FIELDS if name in fields}
     if echoed.get("context") is None:
         echoed.pop("context", None)
     elif not isinstance(echoed["context"], dict):
         raise invalid("context", "an object")
-    return replace(read_chat_request(own), echoed=echoed)
+    return ChatRequest(messages=_conversation(fields, messages), echoed=echoed, **options)
 
 
 def _without_context(message: Any) -> Any:
@@ -74,8 +97,8 @@ def _without_context(message: Any) -> Any:
     return {name: value for name, value in message.items() if name != "context"}
 
 
-_READERS: dict[Schema, Callable[[dict[str, Any]], ChatRequest]] = {
-    Schema.NATIVE: read_chat_request,
-    Schema.UI_MESSAGE: _read_ui_request,
-    Schema.CHAT_PROTOCOL: _read_protocol_request,
+_READERS: dict[Schema, Callable[[_Fields, Any], ChatRequest]] = {
+    Schema.NATIVE: _read_native,
+    Schema.UI_MESSAGE: _read_ui_message,
+    Schema.CHAT_PROTOCOL: _read_chat_protocol,
 }

@@ -1,14 +1,15 @@
 """`useChat`'s messages -> `Message`s: texts and images are taken, what earlier answers left behind is passed over.
 
-The shape is that of the Vercel AI SDK, https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message. It grows, so fields inside a
-message or a part that are not known here are not looked at; a part of an unknown type is refused, because it may carry
-something that the model was meant to see.
+The schema is that of the Vercel AI SDK, https://ai-sdk.dev/docs/reference/ai-sdk-core/ui-message. It grows, so fields of a
+message or a part that are not known here are ignored; a part of an unknown type is an error, because it may carry something
+that the model was meant to see.
 """
 
 from typing import Any
 
-from shared.chat.request import ImagePart, Message, Part, TextPart, check_image_url, check_message_count, invalid
-from shared.errors import BadRequest
+from shared.chat.fields import invalid, one_of
+from shared.chat.messages import check_message_count, read_image_url
+from shared.chat.request import ImagePart, Message, Part, TextPart
 
 ROLES = ("system", "user", "assistant")
 _PASSED_OVER = frozenset(
@@ -24,16 +25,16 @@ _PASSED_OVER = frozenset(
     }
 )
 _PASSED_OVER_FAMILIES = ("data-", "tool-")
+_read_role = one_of(ROLES)
 
 
-def has_ui_messages(fields: dict[str, Any]) -> bool:
-    """Whether the request is `useChat`'s: only its messages have `parts`."""
-    listed = fields.get("messages")
+def has_ui_messages(listed: Any) -> bool:
+    """Return whether the request's `messages` are `useChat`'s: no other schema's have `parts`."""
     return isinstance(listed, list) and any(isinstance(entry, dict) and "parts" in entry for entry in listed)
 
 
 def read_ui_messages(listed: Any) -> tuple[Message, ...]:
-    """The conversation. Raises `BadRequest`."""
+    """Return the conversation. Raise `BadRequest`."""
     check_message_count(listed)
     messages = [_message(f"messages[{index}]", entry) for index, entry in enumerate(listed)]
     kept = tuple(message for message in messages if message.parts)
@@ -43,18 +44,16 @@ def read_ui_messages(listed: Any) -> tuple[Message, ...]:
 
 
 def _message(where: str, entry: Any) -> Message:
-    """An answer that failed before it said anything stays in the conversation without parts; the model never sees it."""
+    """Return the message; without parts, to be left out, where it is an answer that failed before it said anything."""
     if not isinstance(entry, dict):
         raise invalid(where, "an object with role and parts")
-    role, listed = entry.get("role"), entry.get("parts")
-    if role not in ROLES:
-        raise invalid(f"{where}.role", "one of " + ", ".join(ROLES))
+    role, listed = _read_role(f"{where}.role", entry.get("role")), entry.get("parts")
     if not isinstance(listed, list):
         raise invalid(f"{where}.parts", "a list of parts")
-    own = role == "assistant"
-    parts = [_part(f"{where}.parts[{index}]", part, is_answer=own) for index, part in enumerate(listed)]
+    is_answer = role == "assistant"
+    parts = [_part(f"{where}.parts[{index}]", part, is_answer=is_answer) for index, part in enumerate(listed)]
     said = tuple(part for part in parts if isinstance(part, ImagePart) or (part is not None and part.text.strip()))
-    if not said and not own:
+    if not said and not is_answer:
         raise invalid(f"{where}.parts", "a text or an image")
     return Message(role, said)
 
@@ -75,8 +74,5 @@ def _part(where: str, part: Any, *, is_answer: bool) -> Part | None:
 def _image(where: str, part: dict[str, Any]) -> ImagePart:
     media_type = part.get("mediaType")
     if not isinstance(media_type, str) or not (media_type.startswith("image/") or media_type == "image"):
-        raise BadRequest(
-            f"'{where}.mediaType' is not valid; of files, only images can be sent here.", param=f"{where}.mediaType"
-        )
-    check_image_url(f"{where}.url", part.get("url"))
-    return ImagePart(part["url"])
+        raise invalid(f"{where}.mediaType", "the type of an image, the only kind of file that is supported")
+    return ImagePart(read_image_url(f"{where}.url", part.get("url")))

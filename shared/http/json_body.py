@@ -87,8 +87,3 @@ def decode_value(raw: msgspec.Raw) -> Any:
         return loads(bytes(raw))
     except RecursionError:
         raise InvalidJson(_TOO_DEEP) from None
-
-
-def parse_object(body: bytes) -> dict[str, Any]:
-    """Return the Python values of the body's top-level fields. Raise `InvalidJson`."""
-    return {name: decode_value(value) for name, value in parse_fields(body).items()}

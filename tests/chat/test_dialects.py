@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.chat.dialects import DIALECTS
-from shared.chat.request import parse_chat_request
+from shared.chat.shapes import parse_chat_request
 from shared.config.backends import single_backend
 from shared.errors import BadRequest, UpstreamErrorResponse, UpstreamMalformed
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
@@ -222,7 +222,7 @@ FULL = {"messages": [{"role": "system", "content": "brief"}, {"role": "user", "c
 
 
 def body(dialect: str, request: dict[str, Any], backend: Any = AZURE) -> Any:
-    parsed = parse_chat_request(json.dumps(request).encode())
+    _, parsed = parse_chat_request(json.dumps(request).encode())
     return json.loads(DIALECTS[dialect].request_body(parsed, "dep", backend=backend))
 
 
