@@ -8,24 +8,31 @@ import re
 from typing import Any
 
 _LONE_ESCAPE = re.compile(
-    rb"\\(u[dD](?:"
     # a high surrogate that no low one follows
-    rb"[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|"
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|"
     # a low surrogate that no high one precedes
-    rb"[c-fC-F][0-9a-fA-F]{2}(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})))"
+    rb"[c-fC-F][0-9a-fA-F]{2}(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
 )
-"""The escape of a lone surrogate, in text where every backslash begins an escape."""
+_UNFINISHED_ESCAPE = re.compile(rb"\\u[dD](?![0-9a-fA-F]{3})")
+"""Both are for text where every backslash begins an escape."""
 _LONE_BYTES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 """A surrogate encoded as if it were a character, which is not valid UTF-8."""
 
 
-def mark_lone_surrogates(data: bytes, mark: bytes) -> bytes:
-    r"""Return the JSON text with the backslash of each lone surrogate's escape (`\ud800`) replaced by the mark.
+def mark_surrogates(data: bytes, mark: bytes) -> bytes:
+    r"""Return the JSON text with the backslash of each surrogate's escape, `\ud800` to `\udfff`, replaced by the mark.
 
-    `mark` must not occur in the text; what is in its place can then be put back. Linear, and no step for any other escape:
-    a body may consist of millions of them. Where the text is not valid JSON, the result is not either.
+    `mark` must not occur in the text, so that a backslash can be put back in its place, and must begin with a letter that is
+    no hex digit, so that nothing becomes JSON that was not. Others that begin with `\ud` are marked too. Linear, and in a few
+    steps: a body may consist of millions of escapes.
     """
-    return _substitute(data, mark + rb"\1")
+    if not _may_have_surrogates(data):
+        return data
+    neutral = data.replace(rb"\\", b"\0\0")  # an escaped backslash begins no escape of its own
+    if _UNFINISHED_ESCAPE.search(neutral):
+        return data
+    marked = neutral.replace(rb"\ud", mark + b"ud").replace(rb"\uD", mark + b"uD")
+    return marked.replace(b"\0\0", rb"\\")
 
 
 def loads(data: bytes) -> Any:
@@ -36,7 +43,9 @@ def loads(data: bytes) -> Any:
     """
     if b"\xed" in data:
         data = _LONE_BYTES.sub(b"\xef\xbf\xbd", data)
-    text = _substitute(data, rb"\\ufffd").decode()
+    if _may_have_surrogates(data):
+        data = _LONE_ESCAPE.sub(rb"\\ufffd", data.replace(rb"\\", b"\0\0")).replace(b"\0\0", rb"\\")
+    text = data.decode()
     try:
         return json.loads(text)
     except json.JSONDecodeError:
@@ -45,11 +54,8 @@ def loads(data: bytes) -> Any:
         return json.loads(text, parse_int=_integer)
 
 
-def _substitute(data: bytes, template: bytes) -> bytes:
-    if (b"\\ud" not in data and b"\\uD" not in data) or b"\0" in data:  # JSON has no NUL
-        return data
-    # An escaped backslash begins no escape of its own: all of them step aside first.
-    return _LONE_ESCAPE.sub(template, data.replace(rb"\\", b"\0\0")).replace(b"\0\0", rb"\\")
+def _may_have_surrogates(data: bytes) -> bool:
+    return (b"\\ud" in data or b"\\uD" in data) and b"\0" not in data  # JSON has no NUL
 
 
 def _integer(digits: str) -> int | float:

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from shared.tolerant_json import loads, mark_lone_surrogates
+from shared.tolerant_json import loads, mark_surrogates
 
 PIECES = ["\\\\", "\\ud83d", "\\uDE00", "\\ude00", "ud800", "\\u0041", '\\"']
 
@@ -22,8 +22,8 @@ def test_a_mark_put_back_gives_the_text_that_came() -> None:
     for count in range(1, 5):
         for pieces in product(PIECES, repeat=count):
             text = ('"' + "".join(pieces) + '"').encode()
-            marked = mark_lone_surrogates(text, b"MARK")
-            json.loads(marked).encode()  # no lone surrogate is left
+            marked = mark_surrogates(text, b"MARK")
+            json.loads(marked).encode()  # no surrogate is left
             assert marked.replace(b"MARK", b"\\") == text
 
 
@@ -41,6 +41,11 @@ def test_what_is_not_json_is_a_value_error(bad: bytes) -> None:
         loads(bad)
 
 
+@pytest.mark.parametrize("bad", [b'"\\ud8"', b'"\\ud8zz"', b'"\\uD', b'"\\\\\\ud80"', b'"\0\\ud800"'])
+def test_what_is_not_json_is_not_marked(bad: bytes) -> None:
+    assert mark_surrogates(bad, b"MARK") is bad
+
+
 def test_text_without_a_surrogate_s_escape_is_not_copied() -> None:
     text = b'"' + b"\\\\" * 1000 + b'\\u0041"'
-    assert mark_lone_surrogates(text, b"MARK") is text
+    assert mark_surrogates(text, b"MARK") is text

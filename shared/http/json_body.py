@@ -1,5 +1,6 @@
 """The bytes of a request's body -> the fields of its JSON object, each as the bytes that the caller sent, or a 4xx."""
 
+import re
 import secrets
 from codecs import BOM_UTF8
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import InvalidJson, UnsupportedMediaType
-from shared.tolerant_json import loads, mark_lone_surrogates
+from shared.tolerant_json import loads, mark_surrogates
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 """US-ASCII is UTF-8 too. Any other parameter of application/json means nothing (RFC 8259 section 11)."""
@@ -58,8 +59,8 @@ def _decode(body: bytes) -> dict[str, msgspec.Raw]:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mark = secrets.token_hex(8).encode()  # nobody can have put it into the body
-        marked = mark_lone_surrogates(body, mark)
+        mark = b"z" + secrets.token_hex(8).encode()  # nobody can have put it into the body
+        marked = mark_surrogates(body, mark)
         if marked is body:
             raise
         return _unmarked(_FIELDS.decode(marked), mark)
@@ -67,9 +68,18 @@ def _decode(body: bytes) -> dict[str, msgspec.Raw]:
 
 def _unmarked(fields: dict[str, msgspec.Raw], mark: bytes) -> dict[str, msgspec.Raw]:
     word = mark.decode()
-    if any(word in name for name in fields):
-        raise InvalidJson("A field's name contains a lone surrogate; expected Unicode text.")
-    return {name: msgspec.Raw(bytes(value).replace(mark, b"\\")) for name, value in fields.items()}
+    return {
+        _unmarked_name(name, word) if word in name else name: msgspec.Raw(bytes(value).replace(mark, b"\\"))
+        for name, value in fields.items()
+    }
+
+
+def _unmarked_name(name: str, mark: str) -> str:
+    units = re.sub(mark + "u([0-9a-fA-F]{4})", lambda escape: chr(int(escape[1], 16)), name)
+    try:
+        return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise InvalidJson("A field's name contains a lone surrogate; expected Unicode text.") from None
 
 
 def decode_value(raw: msgspec.Raw) -> Any:

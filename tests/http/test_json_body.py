@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest, InvalidJson
@@ -77,6 +77,9 @@ def test_a_compressed_body_is_named_as_such(encoding: str) -> None:
         (b'{"a": ' + b"[" * 100_000, "The JSON is nested too deeply."),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "The JSON is nested too deeply."),
         (b'{"a": "\\ud800", "b": ' + b'{"x":' * 100_000 + b"1" + b"}" * 100_001, "The JSON is nested too deeply."),
+        (b'{"a": "\\u00\\ud800"}', "The body is not valid JSON."),
+        (b'{"a": \\ud800}', "The body is not valid JSON."),
+        (b'{"a": "\\ud8zz", "b": "\\ud800"}', "The body is not valid JSON."),
         (b'{"a\\udc00": 1}', "A field's name contains a lone surrogate; expected Unicode text."),
     ],
 )
@@ -101,6 +104,11 @@ def test_every_value_is_kept_as_it_is_spelled(lone: bytes) -> None:
 
 def test_a_byte_order_mark_is_dropped() -> None:
     assert spelled(b'\xef\xbb\xbf{"a": 1}') == {"a": b"1"}
+
+
+def test_a_name_may_have_a_pair_of_surrogates_next_to_a_lone_one_in_a_value() -> None:
+    body = b'{"a\\ud83d\\uDE00\\ud7ff": "\\ud800", "\\\\ud800": 1}'
+    assert spelled(body) == {"a\U0001f600\ud7ff": b'"\\ud800"', "\\ud800": b"1"}
 
 
 def test_of_two_fields_with_one_name_the_last_counts() -> None:
@@ -134,3 +142,22 @@ def _without_lone_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_lone_surrogates(name): _without_lone_surrogates(item) for name, item in value.items()}
     return value
+
+
+@given(
+    st.lists(
+        st.sampled_from([*'{}[]":,1 u', "\\", "\\\\", "\\u", "\\u00", "\\ud8", "\\ud800", "\\udc00", "zz"]), max_size=12
+    )
+)
+@settings(max_examples=1000)
+def test_what_json_itself_rejects_is_rejected(pieces: list[str]) -> None:
+    body = '{"a":"\\ud800' + "".join(pieces) + "}"
+    try:
+        expected: Any = json.loads(body)
+    except ValueError:
+        expected = None
+    if expected is None or any("\ud800" <= letter <= "\udfff" for name in expected for letter in name):
+        with pytest.raises(InvalidJson):
+            parse_fields(body.encode())
+    else:
+        assert {name: json.loads(bytes(value)) for name, value in parse_fields(body.encode()).items()} == expected
