@@ -52,7 +52,7 @@ class FrameSplitter:
         if self._held:
             is_within = len(self._held) + len(data) <= self._max and not self._at_start
             # A blank line is a line end right after another one, so of what is held only the last byte matters.
-            if is_within and not self._ends_frame(self._held[-1:] + data):
+            if is_within and not _has_blank_line(self._held[-1:] + data):
                 self._held += data
                 return []
             data = bytes(self._held) + data
@@ -62,7 +62,7 @@ class FrameSplitter:
                 return []
             data = data.removeprefix(BOM_UTF8)
             self._at_start = False
-        frames = self._cut(data)
+        frames = _cut_lf(data) if b"\r" not in data else _cut_any(data)
         rest = frames.pop()
         if rest or self._held:
             self._held[:] = rest
@@ -76,15 +76,6 @@ class FrameSplitter:
         self._held.clear()
         return left
 
-    @classmethod
-    def _ends_frame(cls, data: bytearray) -> bool:
-        return b"\n\n" in data if b"\r" not in data else _BLANK_LINE.search(data) is not None
-
-    @classmethod
-    def _cut(cls, data: bytes) -> list[bytes]:
-        """Return the frames and, as the last element, the unfinished rest."""
-        return _cut_lf(data) if b"\r" not in data else _cut_any(data)
-
     def _up_to_the_bound(self, frames: list[bytes]) -> Iterator[bytes]:
         for frame in frames:
             if len(frame) > self._max:
@@ -93,7 +84,12 @@ class FrameSplitter:
         raise UpstreamFrameTooLarge("The upstream sent an event that is larger than this service accepts.")
 
 
+def _has_blank_line(data: bytearray) -> bool:
+    return b"\n\n" in data if b"\r" not in data else _BLANK_LINE.search(data) is not None
+
+
 def _cut_lf(data: bytes) -> list[bytes]:
+    """Return the frames and, as the last element, the unfinished rest, where every line ends in LF."""
     parts = data.split(b"\n\n")
     rest = parts.pop()
     frames = [part + b"\n\n" for part in parts]
@@ -102,6 +98,7 @@ def _cut_lf(data: bytes) -> list[bytes]:
 
 
 def _cut_any(data: bytes) -> list[bytes]:
+    """Return the frames and, as the last element, the unfinished rest, with any mixture of line ends."""
     frames: list[bytes] = []
     start = 0
     for match in _BLANK_LINE.finditer(data):
@@ -125,7 +122,7 @@ def frame_data(frame: bytes) -> bytes | None:
     if single is not None:
         return single
     data: list[bytes] = []
-    for line in _LINE_END.split(frame):
+    for line in frame.split(b"\n") if b"\r" not in frame else _LINE_END.split(frame):
         if line.startswith(b"data:"):
             value = line[5:]
             data.append(value[1:] if value.startswith(b" ") else value)
