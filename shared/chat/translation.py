@@ -5,8 +5,9 @@ from shared.chat.encoders import Encoder
 from shared.errors import AnswerError, UpstreamFailure
 from shared.events import AnswerEvent, Delta, Reasoning, Started, Usage
 from shared.translation import ErrorEnding, SseTranslation
+from shared.upstream.wire.frames import NO_EXPLANATION
 
-_UNEXPLAINED = UpstreamFailure("The model's service ended the answer without an explanation.")
+_UNEXPLAINED = UpstreamFailure(NO_EXPLANATION)
 
 
 class ChatTranslation(SseTranslation[AnswerEvent]):

@@ -52,11 +52,17 @@ class StreamRelay(SseTranslation[bytes]):
             if progress.phase is not Phase.CONTENT or self._inspector.usage is not progress.usage:
                 progress.content()
                 self._note()
+            pieces.append(frame)
         else:
             self._on_rare(kind)
             self._note()
-        if not (kind is FrameKind.USAGE_ONLY and self._hides_usage):
-            pieces.append(frame)
+            if not self._is_withheld(kind):
+                pieces.append(frame)
+
+    def _is_withheld(self, kind: FrameKind) -> bool:
+        if kind is FrameKind.TERMINAL:  # after an announced failure it would look like the model's own ending
+            return self.progress.phase is Phase.FAILED
+        return kind is FrameKind.USAGE_ONLY and self._hides_usage
 
     def _on_rare(self, kind: FrameKind) -> None:
         progress, error = self.progress, self._inspector.error

@@ -304,3 +304,9 @@ def test_a_whole_answer_of_nothing_is_one_only_where_it_may_be() -> None:
         relay = BodyRelay(may_be_empty=may_be_empty)
         assert relay.end() == b""
         assert relay.progress.has_content is has_ended(relay) is may_be_empty
+
+
+def test_an_announced_failure_is_not_followed_by_an_ending_that_looks_like_the_models() -> None:
+    relay = responses()
+    assert relay.feed(CREATED + DELTA + FAILED + COMPLETED) == CREATED + DELTA + FAILED
+    assert relay.progress.phase is Phase.FAILED
