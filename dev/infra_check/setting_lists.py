@@ -37,15 +37,10 @@ _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTIL
 
 
 def code_settings(root: Path) -> tuple[str, ...]:
-    """Return `SETTING_NAMES` of shared/config/settings.py, parsed without importing it."""
-    for statement in ast.parse((root / "shared" / "config" / "settings.py").read_text(encoding="utf-8")).body:
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and ast.unparse(statement.target) == "SETTING_NAMES"
-            and statement.value
-        ):
-            return tuple(ast.literal_eval(statement.value))
-    raise LookupError("shared/config/settings.py has no SETTING_NAMES")
+    """`SETTING_NAMES` of shared/config/settings.py, read and not run."""
+    tree = ast.parse((root / "shared" / "config" / "settings.py").read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "setting")
+    return tuple(str(ast.literal_eval(call.args[0])) for call in calls)
 
 
 def example_settings(root: Path) -> dict[str, str]:
