@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
+from shared.config.catalog import ModelCatalog
 from shared.config.declarations import declarations_of, setting
 from shared.config.values import (
     choice,
@@ -27,6 +28,8 @@ from shared.errors import Misconfigured
 
 APIS = ("chat", "responses", "completions")
 AUTH_MODES = ("function", "keys", "entra", "anonymous")
+
+_NO_MODELS = ModelCatalog(aliases={}, default="", backends=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,7 @@ class Settings:
     )
 
     backends: tuple[Backend, ...] = ()
+    catalog: ModelCatalog = _NO_MODELS
     in_azure: bool
     has_managed_identity: bool
 
@@ -155,7 +159,9 @@ class Settings:
         )
         _check_development_only(settings)
         _check_auth_mode(settings, env)
-        return replace(settings, backends=_backends(settings))
+        backends = _backends(settings)
+        catalog = ModelCatalog(aliases=settings.models, default=settings.deployment, backends=backends)
+        return replace(settings, backends=backends, catalog=catalog)
 
 
 DECLARATIONS = declarations_of(Settings)
