@@ -34,6 +34,7 @@ _HEADERS_DOWN = frozenset(
 )
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
+_UNKNOWN_TYPE = "application/octet-stream"
 _QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
 """`code` is the host's function key."""
 
@@ -70,7 +71,7 @@ class RelayExchange:
         own = {"x-request-id": self.context.id, **self.context.cors}
         if not isinstance(error, UpstreamErrorResponse) or error.raw_body is None:
             return own_error_page(error, own)
-        headers = {"content-type": error.content_type, "x-request-id": self.context.id, **_down(error.headers)}
+        headers = {"content-type": _UNKNOWN_TYPE, "x-request-id": self.context.id, **_down(error.headers)}
         return ErrorPage(error.status, {**headers, **self.context.cors}, error.raw_body)
 
 

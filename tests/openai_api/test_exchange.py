@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError
+from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse
 from shared.http.context import RequestContext
 from shared.openai_api.exchange import InferenceExchange
 from shared.openai_api.paths import find_address
@@ -78,3 +78,14 @@ def test_a_model_with_a_lone_surrogate_is_a_400_and_never_reaches_the_receipt(pa
     with pytest.raises(AnswerError) as caught:
         prepared({"AZURE_OPENAI_ENDPOINT": "https://e.openai.azure.com"}, path, "\ud800")
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, "invalid_request", "model")
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [({"content-type": "text/html"}, "text/html"), ({"retry-after": "3"}, "application/octet-stream")],
+)
+def test_an_upstreams_own_error_keeps_its_body_and_its_type(headers: dict[str, str], shown: str) -> None:
+    error = UpstreamErrorResponse(status=429, error=ErrorObject("m", "t", "c"), raw_body=b"<p>", headers=headers)
+    page = exchange_at("/v1/embeddings", DECIDED_BY["AZURE_OPENAI_MODELS"]).error_page(error)
+    assert (page.status, page.body, page.headers["content-type"]) == (429, b"<p>", shown)
+    assert page.headers.get("retry-after") == headers.get("retry-after")
