@@ -11,7 +11,7 @@ from shared.config.settings import Settings
 from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse
 from shared.http.context import RequestContext
 from shared.openai_api.exchange import InferenceExchange
-from shared.openai_api.paths import find_address
+from shared.openai_api.paths import Inference, find_address
 from shared.receipt import Receipt
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
@@ -30,7 +30,7 @@ DECIDED_BY = {
 def exchange_at(path: str, env: Mapping[str, str]) -> InferenceExchange:
     settings = Settings.from_env(env)
     address = find_address(path)
-    assert address is not None
+    assert isinstance(address, Inference)
     request = Request({"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []})
     return InferenceExchange(
         settings=settings,
