@@ -174,6 +174,13 @@ class InvocationLost(AnswerError):
     code = "invocation_lost"
 
 
+class StateUnavailable(AnswerError):
+    """The storage of what outlives a process cannot be reached: stored responses cannot be served."""
+
+    status = 503
+    code = "state_unavailable"
+
+
 class InternalError(AnswerError):
     """A bug in this app; the log has the cause under the id in the message."""
 

@@ -132,9 +132,10 @@ def test_a_history_that_grows_keeps_its_key(name: str, start: list[Any]) -> None
 def test_what_the_user_says_first_tells_conversations_apart_even_behind_a_long_system_prompt() -> None:
     system = said("system", "You are kind. " * 10_000)
     assert len(json.dumps(system)) < SEARCHED_BYTES
-    for form in (lambda text: said("user", text), lambda text: {"content": text, "role": "user"}):
-        keys = {key({"messages": [system, form(f"Question {number}")]}) for number in range(40)}
-        assert len(keys) == 40
+    for is_role_last in (False, True):
+        users = [said("user", f"Question {number}") for number in range(40)]
+        users = [dict(reversed(user.items())) if is_role_last else user for user in users]
+        assert len({key({"messages": [system, user]}) for user in users}) == 40
 
 
 def test_callers_instructions_and_texts_tell_conversations_apart() -> None:
