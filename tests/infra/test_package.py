@@ -38,6 +38,7 @@ STAYS = (
     ".DS_Store",
     ".idea/workspace.xml",
     ".python-version",
+    ".state/signing-key-1",
     ".terraform/providers/x",
     ".venv/bin/python",
     ".venv/lib/python3.13/site-packages/openai/__init__.py",

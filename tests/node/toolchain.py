@@ -1,4 +1,4 @@
-"""Node.js for the tests: found on this machine, and the packages of `package-lock.json` installed once."""
+"""Node.js for the tests: found on this machine, and the packages of a folder's `package-lock.json` installed once."""
 
 import fcntl
 import hashlib
@@ -31,21 +31,21 @@ class Node:
         path = os.pathsep.join([str(Path(self.node).parent), os.environ.get("PATH", "")])
         return {**os.environ, "PATH": path, **more}
 
-    def install(self) -> None:
-        """`npm ci`, unless these very packages are installed already. Raises `RuntimeError`."""
-        with (HERE / ".install.lock").open("w") as lock:
+    def install(self, folder: Path = HERE) -> None:
+        """`npm ci` in a folder, unless these very packages are installed there already. Raises `RuntimeError`."""
+        with (folder / ".install.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and the packages are theirs together
-            self._install_once()
+            self._install_once(folder)
 
-    def _install_once(self) -> None:
-        stamp = HERE / "node_modules" / ".installed"
-        wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    def _install_once(self, folder: Path) -> None:
+        stamp = folder / "node_modules" / ".installed"
+        wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == wanted:
             return
         command = [*self.npm, "ci", "--ignore-scripts"]
         done = subprocess.run(
             command,
-            cwd=HERE,
+            cwd=folder,
             env=self.environment(),
             capture_output=True,
             text=True,
