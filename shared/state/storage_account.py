@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from shared.config.addresses import Address
 from shared.state.signing_key import KeyStoreError
 
-_PREFIX = "AzureWebJobsStorage"
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 
 
@@ -26,22 +25,22 @@ class StorageAccount:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "StorageAccount | None":
         """Return the account, or None where none is named. Raise `KeyStoreError` for a setting that cannot be used."""
-        name = env.get(f"{_PREFIX}__accountName", "").strip()
-        uri = env.get(f"{_PREFIX}__blobServiceUri", "").strip()
-        client_id = env.get(f"{_PREFIX}__clientId", "").strip()
-        connection_string = env.get(_PREFIX, "").strip()
+        name = env.get("AzureWebJobsStorage__accountName", "").strip()
+        uri = env.get("AzureWebJobsStorage__blobServiceUri", "").strip()
+        client_id = env.get("AzureWebJobsStorage__clientId", "").strip()
+        connection_string = env.get("AzureWebJobsStorage", "").strip()
         if uri:
             return cls(blob_service_uri=_checked_uri(uri), client_id=client_id)
         if name:
             if not _ACCOUNT_NAME.fullmatch(name):
                 raise KeyStoreError(
-                    f"{_PREFIX}__accountName is not valid; expected 3 to 24 lower-case letters and digits"
+                    "AzureWebJobsStorage__accountName is not valid; expected 3 to 24 lower-case letters and digits"
                 )
             return cls(blob_service_uri=f"https://{name}.blob.core.windows.net", client_id=client_id)
         if connection_string and env.get("WEBSITE_SITE_NAME"):
             raise KeyStoreError(
-                f"{_PREFIX} is a connection string, which is for development only: set {_PREFIX}__blobServiceUri and "
-                f"{_PREFIX}__credential, and give the app's identity the role Storage Blob Data Owner"
+                "AzureWebJobsStorage is a connection string, which is for development only: set "
+                "AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__credential, and give the app's identity the role Storage Blob Data Owner"
             )
         return cls(connection_string=connection_string) if connection_string else None
 
@@ -51,6 +50,6 @@ def _checked_uri(uri: str) -> str:
     # A token is sent there. The emulator's account is a path.
     if found is None or found.scheme != "https" or found.query or found.fragment:
         raise KeyStoreError(
-            f"{_PREFIX}__blobServiceUri is not valid; expected an address such as https://account.blob.core.windows.net"
+            "AzureWebJobsStorage__blobServiceUri is not valid; expected an address such as https://account.blob.core.windows.net"
         )
     return found.root + found.path.rstrip("/")

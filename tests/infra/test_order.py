@@ -10,6 +10,7 @@ from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project, snake
 from shared.config.settings import SETTING_NAMES, Settings
+from shared.state.blob_keys import CONTAINER
 from tests.infra.planting import ROOT, said
 
 OWN_CHECKS = (
@@ -39,11 +40,19 @@ def test_the_tree_is_in_order(check: str) -> None:
 def test_nothing_else_is_read_from_the_environment() -> None:
     # What the platform says about itself, in no list of settings.
     of_platform = {"IDENTITY_ENDPOINT", "WEBSITE_AUTH_ENABLED", "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME"}
+    # Of the host's storage, where infra/ did not deploy the app; read by shared/state/storage_account.py.
+    of_host = {"AzureWebJobsStorage", "AzureWebJobsStorage__accountName"}
     read = r"""\b(?:env(?:iron)?(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']"""
     sources = [ROOT / "function_app.py", *(ROOT / "shared").rglob("*.py")]
     names = {name for path in sources for name in re.findall(read, path.read_text(encoding="utf-8"))}
-    assert names >= of_platform
-    assert names <= of_platform | DEPLOYED_PLATFORM | set(SETTING_NAMES)
+    assert names >= of_platform | of_host
+    assert names <= of_platform | of_host | DEPLOYED_PLATFORM | set(SETTING_NAMES)
+
+
+def test_the_container_of_the_apps_state_has_the_name_that_the_code_uses() -> None:
+    container = Project.read(ROOT).bicep_resource("state")
+    assert container is not None
+    assert literal(container.at("name")) == CONTAINER
 
 
 def test_the_defaults_of_a_deployment_are_the_defaults_of_the_app() -> None:
