@@ -70,6 +70,7 @@ azurerm_storage_account.account properties.minimumTlsVersion min_tls_version
 azurerm_storage_account.account properties.publicNetworkAccess public_network_access_enabled
 azurerm_storage_account.account properties.networkAcls.defaultAction network_rules.default_action
 azurerm_storage_account.account properties.sasPolicy.sasExpirationPeriod sas_policy.expiration_period
+azurerm_storage_container.state name name
 azurerm_cognitive_account.account kind kind
 azurerm_cognitive_account.account sku.name sku_name
 azurerm_cognitive_account.account properties.disableLocalAuth !local_auth_enabled

@@ -42,7 +42,8 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = if (!empty(vaul
   name: empty(vaultName) ? 'none' : vaultName
 }
 
-// The Functions host stores its locks and keys in blobs, and the platform reads the deployment package from a blob.
+// The Functions host stores its locks and keys in blobs, the app its signing keys, and the platform reads the deployment
+// package from a blob.
 resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(storageAccount.id, appPrincipalId, roleIds.storageBlobDataOwner)
   scope: storageAccount

@@ -1,4 +1,5 @@
-// The storage account required by the Functions host, with the container for deployment packages. No shared keys.
+// The storage account required by the Functions host, with the containers for deployment packages and for the app's own
+// state. No shared keys.
 
 @description('Required. Name of the storage account.')
 param name string
@@ -64,6 +65,15 @@ resource blobServices 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01
 resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
   parent: blobServices
   name: containerName
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
+// What outlives the app's processes, under the name that shared/state/blob_keys.py has.
+resource state 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobServices
+  name: 'state'
   properties: {
     publicAccess: 'None'
   }

@@ -15,7 +15,8 @@ locals {
   developer_account_ids = local.has_developer && !local.uses_existing ? local.open_ai_account_ids : {}
 }
 
-# The Functions host stores its locks and keys in blobs, and the platform reads the deployment package from a blob.
+# The Functions host stores its locks and keys in blobs, the app its signing keys, and the platform reads the deployment
+# package from a blob.
 resource "azurerm_role_assignment" "app_storage_blob_data_owner" {
   scope              = azurerm_storage_account.account.id
   role_definition_id = "${local.role_definitions}/${local.role_ids.storage_blob_data_owner}"

@@ -1,4 +1,5 @@
-# The storage account required by the Functions host, with the container for deployment packages. No shared keys.
+# The storage account required by the Functions host, with the containers for deployment packages and for the app's own
+# state. No shared keys.
 
 locals {
   deployment_container_name = "app-package-${substr(local.resource_token, 0, 7)}"
@@ -45,6 +46,13 @@ resource "azurerm_storage_account" "account" {
 
 resource "azurerm_storage_container" "packages" {
   name                  = local.deployment_container_name
+  storage_account_id    = azurerm_storage_account.account.id
+  container_access_type = "private"
+}
+
+# What outlives the app's processes, under the name that shared/state/blob_keys.py has.
+resource "azurerm_storage_container" "state" {
+  name                  = "state"
   storage_account_id    = azurerm_storage_account.account.id
   container_access_type = "private"
 }
