@@ -132,6 +132,6 @@ def _usage(call: Call, answer: Answer) -> Usage | None:
     return Usage(
         prompt=prompt if told.prompt is None else told.prompt,
         completion=answer.size if told.completion is None else told.completion,
-        cached=told.cached,
+        cached=told.cached or call.cached_tokens,
         reasoning=told.reasoning,
     )

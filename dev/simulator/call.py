@@ -29,6 +29,10 @@ class Call:
     behaviour: Behaviour
     interval: float
     """Seconds between pieces, with the default applied."""
+    cached_tokens: int = 0
+    """How much of the prompt the account has in its cache."""
+    encrypted: str | None = None
+    """What a reasoning item carries as `encrypted_content`; None for no such item."""
 
     @property
     def deployment(self) -> str:

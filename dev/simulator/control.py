@@ -91,6 +91,14 @@ class Simulator:
         """Return the behaviours still queued."""
         return dict(self._ask("GET", "/behaviours"))
 
+    def set_accounts(self, *every: Json, **by_backend: Json) -> None:
+        """Makes accounts anew: a positional one for every backend, or one by the backend's name (see `account.Account`)."""
+        wanted = {"*": every[0]} if every else {}
+        self._ask("PUT", "/accounts", wanted | by_backend)
+
+    def accounts(self) -> dict[str, Json]:
+        return dict(self._ask("GET", "/accounts"))
+
     def behave_identity(self, **behaviour: Any) -> None:
         self._ask("PUT", "/identity", behaviour)
 

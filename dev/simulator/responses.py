@@ -32,6 +32,7 @@ class Responses:
         self._logprobs = asked if behaviour.logprobs is None else behaviour.logprobs
         self._extra = {"sparkle": {"level": 3}} if "unknown_field" in behaviour.odd else {}
         self._base = self.object.id.removeprefix("resp_")
+        self._encrypted = call.encrypted
 
     # Streaming.
 
@@ -43,7 +44,7 @@ class Responses:
         yield self._event("response.in_progress", {"response": self.object.view()})
 
     def content(self) -> Iterator[Frame]:
-        if self._answer.reasoning:
+        if self._answer.reasoning or self._encrypted:
             yield from self._reasoning(self._answer.reasoning)
         for number, tool_call in enumerate(self._answer.calls):
             yield from self._function_call(number, tool_call)
@@ -112,13 +113,17 @@ class Responses:
         at: Json = {"item_id": item["id"], "output_index": self._add(item), "summary_index": 0}
         whole = {"type": "summary_text", "text": "".join(pieces)}
         yield self._event("response.output_item.added", {"output_index": at["output_index"], "item": item})
+        sealed = {"encrypted_content": self._encrypted} if self._encrypted else {}
+        if not pieces:
+            yield self._done({**item, **sealed})
+            return
         part = {"type": "summary_text", "text": ""}
         yield self._event("response.reasoning_summary_part.added", {**at, "part": part})
         for piece in pieces:
             yield self._event("response.reasoning_summary_text.delta", {**at, "delta": piece}, tokens=1)
         yield self._event("response.reasoning_summary_text.done", {**at, "text": whole["text"]})
         yield self._event("response.reasoning_summary_part.done", {**at, "part": whole})
-        yield self._done({**item, "summary": [whole]})
+        yield self._done({**item, "summary": [whole], **sealed})
 
     def _function_call(self, number: int, tool_call: ToolCall) -> Iterator[Frame]:
         arguments = tool_call.arguments_text

@@ -5,9 +5,10 @@ import contextlib
 import itertools
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dev.simulator.account import AccountState
 from dev.simulator.behaviour import Behaviour, BehaviourError, from_header, from_prompt
 from dev.simulator.call import Call, Surface, newest_text
 from dev.simulator.chat import Chat
@@ -54,7 +55,16 @@ class Service:
     log: Log
     queue: deque[Behaviour] = field(default_factory=deque)
     store: Store = field(default_factory=Store)
+    account: AccountState = field(init=False)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.account = AccountState(self.name)
+
+    @property
+    def deployments(self) -> Deployments:
+        own = self.account.settings.deployments
+        return self.doors.deployments if own is None else Deployments(tuple(own))
 
     async def answer(self, exchange: Exchange) -> None:
         self.log.add(exchange.record)
@@ -114,7 +124,7 @@ class Service:
             if behaviour.status is not None and behaviour.status != 200:
                 raise simulated(behaviour)
             if isinstance(ask, AskModels):
-                await delivery.json(models(ask, self.doors.deployments))
+                await delivery.json(models(ask, self.deployments))
             else:
                 await retrieve(exchange, ask, self.store, delivery)
         except Refusal as refusal:
@@ -147,7 +157,7 @@ class Service:
         call = Call(ask.operation, self.name, ask.surface, body, behaviour, interval)
         if not call.deployment:
             raise invalid("you must provide a model parameter", param="model", code="missing_required_parameter")
-        if not self.doors.deployments.has(call.deployment):
+        if not self.deployments.has(call.deployment):
             raise unknown_deployment(ask.surface, call.deployment)
         refusal = check(ask.operation, body)
         if refusal is not None:
@@ -156,7 +166,9 @@ class Service:
         if previous is not None and self.store.get(previous) is None:
             message = f"Previous response with id '{previous}' not found."
             raise invalid(message, param="previous_response_id", code="previous_response_not_found")
-        return call
+        self.account.check(body, self.store)
+        cached_tokens = self.account.cached_tokens(call.deployment, body)
+        return replace(call, cached_tokens=cached_tokens, encrypted=self.account.encrypted(body))
 
     # The answer.
 

@@ -2,12 +2,13 @@
 
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from dev.simulator import identity
+from dev.simulator.account import AccountState, account
 from dev.simulator.backend import Backend
 from dev.simulator.behaviour import Behaviour, BehaviourError, behaviour
 from dev.simulator.body import Body
@@ -37,6 +38,8 @@ class Steering:
             ("GET", "/"): self._help,
             ("PUT", "/behaviours"): self._set_behaviours,
             ("GET", "/behaviours"): self._behaviours,
+            ("PUT", "/accounts"): self._set_accounts,
+            ("GET", "/accounts"): self._accounts,
             ("PUT", "/identity"): self._set_identity,
             ("POST", "/identity/revoke"): self._revoke,
             ("GET", "/identity/requests"): self._identity_requests,
@@ -77,16 +80,9 @@ class Steering:
 
     async def _set_behaviours(self, exchange: Exchange) -> Any:
         """Replace the queue of each named backend; `*` means all. Everything is validated before anything changes."""
-        wanted = _json(exchange)
-        if not isinstance(wanted, dict):
-            raise SteeringError('expected {"<backend>": [behaviour, …]}')
         queues: dict[str, deque[Behaviour]] = {}
-        for name, given in wanted.items():
-            if name != EVERY_BACKEND and name not in self._services:
-                raise SteeringError(f"no backend is called {name!r}; there are {', '.join(self._services)}")
-            parsed = [behaviour(one) for one in (given if isinstance(given, list) else [given])]
-            for backend in self._services if name == EVERY_BACKEND else [name]:
-                queues[backend] = deque(parsed)
+        for name, given in self._by_backend(exchange, "[behaviour, …]"):
+            queues[name] = deque(behaviour(one) for one in (given if isinstance(given, list) else [given]))
         for name, queue in queues.items():
             service, backend_of = self._services[name]
             await backend_of.open()
@@ -102,6 +98,29 @@ class Steering:
 
     async def _behaviours(self, _: Exchange) -> Any:
         return {name: list(service.queue) for name, (service, _) in self._services.items()}
+
+    def _by_backend(self, exchange: Exchange, form: str) -> Iterator[tuple[str, Any]]:
+        """Return what is given for each backend, in the order in which it is to take effect."""
+        wanted = _json(exchange)
+        if not isinstance(wanted, dict):
+            raise SteeringError(f'expected {{"<backend>": {form}}}')
+        for name, given in wanted.items():
+            if name != EVERY_BACKEND and name not in self._services:
+                raise SteeringError(f"no backend is called {name!r}; there are {', '.join(self._services)}")
+            for backend in self._services if name == EVERY_BACKEND else [name]:
+                yield backend, given
+
+    # Accounts.
+
+    async def _set_accounts(self, exchange: Exchange) -> Any:
+        """Makes each account that is named a new one, with an empty cache. Checked as a whole before anything changes."""
+        states = {name: AccountState(name, account(given)) for name, given in self._by_backend(exchange, "account")}
+        for name, state in states.items():
+            self._services[name][0].account = state
+        return await self._accounts(exchange)
+
+    async def _accounts(self, _: Exchange) -> Any:
+        return {name: service.account.settings for name, (service, _) in self._services.items()}
 
     async def _set_identity(self, exchange: Exchange) -> Any:
         self._identity.behave(identity_behaviour(_json(exchange)))
@@ -126,9 +145,10 @@ class Steering:
         return (await _wait(self._identity.log, exchange.query)).public()
 
     async def _reset(self, _: Exchange) -> Any:
-        """Reset behaviours, records and stored responses. Tokens stay valid, because clients cache them."""
+        """Reset behaviours, accounts, records and stored responses. Tokens stay valid, because clients cache them."""
         for service, backend in self._services.values():
             service.queue.clear()
+            service.account = AccountState(service.name)
             await service.store.clear()
             await backend.open()
         self._identity.behave(IdentityBehaviour())

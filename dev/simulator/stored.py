@@ -17,7 +17,7 @@ from dev.simulator.play import CONNECTION_ENDS
 from dev.simulator.responses import Responses
 from dev.simulator.script import Frame, Pause, Stop, script
 
-MOST_RESPONSES = 1_000
+MOST_RESPONSES = 10_000
 
 
 class Stored:
@@ -116,6 +116,13 @@ class Store:
     def get(self, response_id: str) -> Stored | None:
         stored = self._responses.get(response_id)
         return None if stored is None or stored.missing else stored
+
+    def item_ended_at(self, item_id: str) -> float | None:
+        """When the response with this output item ended, in seconds since 1970; None where there is no such item yet."""
+        for stored in reversed(self._responses.values()):
+            if any(item["id"] == item_id for item in stored.dialect.object.output):
+                return stored.dialect.object.ended_at
+        return None
 
     def delete(self, response_id: str) -> bool:
         return self._responses.pop(response_id, None) is not None

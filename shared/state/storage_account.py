@@ -40,7 +40,8 @@ class StorageAccount:
         if connection_string and env.get("WEBSITE_SITE_NAME"):
             raise KeyStoreError(
                 "AzureWebJobsStorage is a connection string, which is for development only: set "
-                "AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__credential, and give the app's identity the role Storage Blob Data Owner"
+                "AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__credential, and give "
+                "the app's identity the role Storage Blob Data Owner"
             )
         return cls(connection_string=connection_string) if connection_string else None
 
