@@ -185,6 +185,37 @@ def test_storage_that_refuses_the_identity_names_the_role(emulator: Azurite) -> 
     assert "Signature" not in str(raised.value)
 
 
+def test_a_redirect_is_not_followed() -> None:
+    async def read() -> int:
+        asked = 0
+
+        async def elsewhere(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            asked += 1
+            writer.close()
+
+        async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:{port_of(other)}/\r\n"
+            writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+            writer.close()
+
+        def port_of(server: asyncio.Server) -> int:
+            return int(server.sockets[0].getsockname()[1])
+
+        async with (
+            await asyncio.start_server(elsewhere, "127.0.0.1", 0) as other,
+            await asyncio.start_server(redirect, "127.0.0.1", 0) as server,
+        ):
+            address = f"http://127.0.0.1:{port_of(server)}/account"
+            with pytest.raises(KeyStoreError):
+                await blob_store(f"AccountName=account;AccountKey=c2VjcmV0;BlobEndpoint={address};").read()
+        return asked
+
+    assert asyncio.run(read()) == 0
+
+
 @pytest.mark.parametrize("text", ["nonsense", "AccountName=a;AccountKey=%;BlobEndpoint=http://127.0.0.1:1/a"])
 def test_a_text_that_is_no_connection_string_is_not_shown(text: str) -> None:
     with pytest.raises(KeyStoreError) as raised:

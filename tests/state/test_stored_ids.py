@@ -132,6 +132,11 @@ def test_an_id_that_cannot_be_signed_stays_and_never_opens(upstream_id: str) -> 
     assert IDS.open(signed(upstream_id), caller="alice") is None
 
 
+def test_an_id_of_more_than_the_bound_does_not_open_whoever_signed_it() -> None:
+    body = packed(signed())[:18] + b"x" * (MAX_UPSTREAM_ID_BYTES + 1)
+    assert IDS.open(unpacked(body + hmac.digest(OLD.secret, body, "sha256")[:16]), caller="alice") is None
+
+
 def test_the_longest_id_that_can_be_signed_opens() -> None:
     longest = "x" * MAX_UPSTREAM_ID_BYTES
     opened = IDS.open(signed(longest), caller="alice")

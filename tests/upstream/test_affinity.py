@@ -129,6 +129,14 @@ def test_a_history_that_grows_keeps_its_key(name: str, start: list[Any]) -> None
     assert key({name: grown}) == key({name: [*grown, said("assistant", "And?"), {"content": [{}]}]})
 
 
+@given(st.lists(JSON, max_size=3), JSON, JSON, st.lists(JSON, max_size=3))
+def test_whatever_is_added_behind_the_users_first_message_changes_nothing(
+    before: list[Any], content: Any, metadata: Any, after: list[Any]
+) -> None:
+    start = [*before, {"metadata": metadata, "role": "user", "content": content}]
+    assert key({"input": start}) == key({"input": start + after})
+
+
 def test_what_the_user_says_first_tells_conversations_apart_even_behind_a_long_system_prompt() -> None:
     system = said("system", "You are kind. " * 10_000)
     assert len(json.dumps(system)) < SEARCHED_BYTES
@@ -136,6 +144,11 @@ def test_what_the_user_says_first_tells_conversations_apart_even_behind_a_long_s
         users = [said("user", f"Question {number}") for number in range(40)]
         users = [dict(reversed(user.items())) if is_role_last else user for user in users]
         assert len({key({"messages": [system, user]}) for user in users}) == 40
+
+
+def test_brackets_in_a_long_text_do_not_end_it() -> None:
+    keys = {key({"input": [said("user", f"}}]}} {number}" + "x" * 2 * HASHED_BYTES)]}) for number in range(9)}
+    assert len(keys) == 9
 
 
 def test_callers_instructions_and_texts_tell_conversations_apart() -> None:
