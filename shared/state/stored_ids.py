@@ -1,10 +1,10 @@
 """Ids of stored responses as callers see them: signed, bound to the caller and to the backend that has the response. Pure.
 
-    resp_ + base64url(version 1 · key number 1 · backend tag 4 · issued 4 · caller tag 8 · upstream id · signature 16)
+    resp_ + base64url(version 1 · key number 1 · backend tag 4 · caller tag 8 · upstream id · signature 16)
 
-without padding; sizes in bytes. The backend tag is the beginning of the SHA-256 of the backend's name, `issued` is in
-seconds since 1970, big-endian; the caller tag is the beginning of HMAC-SHA256(key, caller), the signature that of
-HMAC-SHA256(key, all before it). The first byte keeps the two apart: no caller's name begins with `VERSION`.
+without padding; sizes in bytes. The backend tag is the beginning of the SHA-256 of the backend's name, the caller tag that
+of HMAC-SHA256(key, caller), the signature that of HMAC-SHA256(key, all before it). The first byte keeps the two apart: no
+caller's name begins with `VERSION`. There is no time in it: one response has one id, wherever and whenever it is signed.
 """
 
 import base64
@@ -20,7 +20,7 @@ PREFIX = "resp_"
 VERSION = 1
 MAX_UPSTREAM_ID_BYTES = 1024
 
-_HEAD = struct.Struct(">BB4sI8s")
+_HEAD = struct.Struct(">BB4s8s")
 _SIGNATURE_BYTES = 16
 _MAX_ID_CHARACTERS = len(PREFIX) + -(-(_HEAD.size + MAX_UPSTREAM_ID_BYTES + _SIGNATURE_BYTES) * 4 // 3)
 _NO_ID = bytes(_HEAD.size + 53 + _SIGNATURE_BYTES)
@@ -44,8 +44,8 @@ class StoredIds:
         self._newest = keys[0]
         self._keys = {key.number: key for key in keys}
 
-    def sign(self, upstream_id: str, *, backend: str, caller: str, now: float) -> str:
-        """Return the id for the caller. `backend` is the backend's name, `now` in seconds since 1970.
+    def sign(self, upstream_id: str, *, backend: str, caller: str) -> str:
+        """Return the id for the caller. `backend` is the backend's name.
 
         Unchanged come back: an id that is signed already, an empty one, and one longer than `MAX_UPSTREAM_ID_BYTES`. The
         latter two cannot be opened, so that their responses can be read once and never asked for again.
@@ -54,8 +54,7 @@ class StoredIds:
         if not raw or len(raw) > MAX_UPSTREAM_ID_BYTES or self.recognises(upstream_id):
             return upstream_id
         key = self._newest
-        issued = int(now) & 0xFFFF_FFFF
-        head = _HEAD.pack(VERSION, key.number, backend_tag(backend), issued, _caller_tag(key, caller))
+        head = _HEAD.pack(VERSION, key.number, backend_tag(backend), _caller_tag(key, caller))
         return _text(head + raw + _signature(key, head + raw))
 
     def open(self, signed_id: str, *, caller: str) -> Opened | None:
@@ -65,7 +64,7 @@ class StoredIds:
         """
         packed = _packed(signed_id) or _NO_ID
         key, is_valid = self._verify(packed)
-        _, _, tag, _, caller_tag = _HEAD.unpack_from(packed)
+        _, _, tag, caller_tag = _HEAD.unpack_from(packed)
         is_callers = hmac.compare_digest(_caller_tag(key, caller), caller_tag)
         if not (is_valid & is_callers):
             return None
