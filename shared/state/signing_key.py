@@ -66,15 +66,27 @@ class KeyRing:
         self._keys: tuple[SigningKey, ...] = ()
         self._reading: asyncio.Task[None] | None = None
         self._failed_until = float("-inf")
+        self._has_failed = False
+
+    def start(self) -> None:
+        """Begin to read the keys, for whoever asks for them next. Return at once."""
+        if not self._keys and self._reading is None and self._clock() >= self._failed_until:
+            self._reading = asyncio.create_task(self._read())
 
     async def keys(self) -> tuple[SigningKey, ...]:
         """Return every key, the newest first: it signs, all of them verify. Raise `StateUnavailable`."""
-        if not self._keys and (self._reading is not None or self._clock() >= self._failed_until):
-            if self._reading is None:
-                self._reading = asyncio.create_task(self._read())
+        self.start()
+        if self._reading is not None:
             await asyncio.shield(self._reading)
         if not self._keys:
             raise StateUnavailable("Stored responses are not available right now; everything else is. Try again later.")
+        return self._keys
+
+    async def keys_if_available(self) -> tuple[SigningKey, ...]:
+        """Return what `keys` does, or () where they cannot be had. After a failure nobody waits for the next read."""
+        self.start()
+        if self._reading is not None and not self._has_failed:
+            await asyncio.shield(self._reading)
         return self._keys
 
     async def _read(self) -> None:
@@ -93,6 +105,7 @@ class KeyRing:
             self._reading = None
 
     def _fail(self, why: str) -> None:
+        self._has_failed = True
         self._failed_until = self._clock() + FAILURE_SECONDS
         _log.error("Stored responses are answered with 503, because the key that signs their ids is not there: %s", why)
 

@@ -180,3 +180,50 @@ def test_a_failure_that_nobody_waits_for_any_more_is_no_complaint_of_asyncio(cap
     asyncio.run(use(lambda: Store(KeyStoreError("nobody hears"))))
     gc.collect()
     assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_keys_that_are_being_read_already_are_not_read_again() -> None:
+    async def use() -> None:
+        store = Store()
+        store.gate.clear()
+        ring = KeyRing(lambda: store)
+        for _ in range(2):
+            ring.start()
+            await asyncio.sleep(0)
+        waiting = asyncio.create_task(ring.keys_if_available())
+        await asyncio.sleep(0)
+        store.gate.set()
+        assert await waiting == await ring.keys() == await ring.keys_if_available()
+        ring.start()
+        assert store.reads == 1
+
+    asyncio.run(use())
+
+
+def test_who_can_do_without_the_keys_waits_for_the_first_read_alone() -> None:
+    async def use() -> None:
+        clock, store = Clock(), Store(KeyStoreError("no"))
+        ring = KeyRing(lambda: store, clock=clock)
+        assert await ring.keys_if_available() == ()
+        clock.now = FAILURE_SECONDS + 1
+        store.gate.clear()
+        assert await ring.keys_if_available() == (), "the second read is under way, and nobody waits"
+        await asyncio.sleep(0)
+        assert store.reads == 2
+        store.gate.set()
+        assert await ring.keys()
+        assert await ring.keys_if_available()
+
+    asyncio.run(use())
+
+
+def test_a_store_that_recovers_is_waited_for_again_when_the_keys_are_needed() -> None:
+    async def use() -> None:
+        clock, store = Clock(), Store(KeyStoreError("no"))
+        ring = KeyRing(lambda: store, clock=clock)
+        with pytest.raises(StateUnavailable):
+            await ring.keys()
+        clock.now = FAILURE_SECONDS + 1
+        assert await ring.keys()
+
+    asyncio.run(use())
