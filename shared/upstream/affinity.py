@@ -7,7 +7,7 @@ conversations move. Highest random weight: Thaler and Ravishankar 1998; with wei
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import log
 
 import msgspec
@@ -26,6 +26,18 @@ _USER = re.compile(rb'"role"\s*:\s*"user"')
 _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 """A string may be cut off at the end of what is looked at."""
 _LIST = re.compile(rb"\s*\[")
+_SPACE = re.compile(rb"\s*")
+_FIELD = rb'"\w++"\s*:\s*"[^"\\]*+"'
+_FIRST_TEXT = re.compile(
+    rb"\s*\[\s*\{\s*(?:"
+    + _FIELD
+    + rb'\s*,\s*)*"content"\s*:\s*(?:\[\s*\{\s*(?:'
+    + _FIELD
+    + rb'\s*,\s*)?"text"\s*:\s*)?"'
+)
+"""Up to the text of a list's first message, whose content is a text or begins with one."""
+_TEXT_TO_ROLE = re.compile(rb"(?:\s*,\s*" + _FIELD + rb")?\s*(?:\}\s*\]\s*)?,\s*(?:" + _FIELD + rb"\s*,\s*)*")
+"""From the end of that text to the role, where the role stands after it."""
 
 
 def order(key: bytes, weights: Mapping[str, int]) -> list[str]:
@@ -50,22 +62,43 @@ def affinity_key(fields: Mapping[str, msgspec.Raw], headers: Mapping[str, str], 
     return _digest(b"history", _bytes(caller), instructions, *(opening(said) if said else ()))
 
 
+def texts_key(caller: str, texts: Iterable[str]) -> bytes:
+    """Return the key of a conversation that begins with these texts: the system's, then the user's first."""
+    return _digest(b"texts", _bytes(caller), *(_bytes(text[:HASHED_BYTES]) for text in texts))
+
+
 def opening(said: msgspec.Raw) -> list[memoryview]:
     """Return pieces of the JSON of a conversation's beginning, which are the same while it grows at its end.
 
-    Of a list of messages: what precedes the user's first one, and that one; the first message where none is the user's. Of
-    a text: its beginning. Each piece has `HASHED_BYTES` at most.
+    Of a text: its beginning. Of a list of messages: what precedes the user's first one, and that one; the first message where
+    none is the user's. A list that begins with the user's text gives the same as that text alone: clients send it alone in the
+    first turn and within the history from then on. Each piece has `HASHED_BYTES` at most.
     """
     view = memoryview(said)
     is_list = _LIST.match(view)
     if is_list is None:
-        return [view[:HASHED_BYTES]]
+        space = _SPACE.match(view)
+        return [view[space.end() if space else 0 :][:HASHED_BYTES]]
     user = _USER.search(view, 0, SEARCHED_BYTES)
     if user is None:
         return [view[: _end(view, is_list.end(), depth=0)]]
     start, end = user.span()
+    if text := _text_of_first(view, start):
+        return [text]
     before = max(HASHED_BYTES, start - HASHED_BYTES)  # its text may stand before its role
     return [view[: min(start, HASHED_BYTES)], view[before:start], view[end : _end(view, end, depth=1)]]
+
+
+def _text_of_first(view: memoryview, user: int) -> memoryview | None:
+    """Return the JSON string that the list's first message says, where its role, which is at `user`, is the user's."""
+    content = _FIRST_TEXT.match(view)
+    if content is None:
+        return None
+    start = content.end() - 1
+    text = _STRING_OR_BRACKET.match(view, start, max(user, start + HASHED_BYTES))
+    if text is None or (user > start and not _TEXT_TO_ROLE.fullmatch(view, text.end(), user)):
+        return None
+    return view[start : text.end()][:HASHED_BYTES]
 
 
 def _end(view: memoryview, start: int, *, depth: int) -> int:

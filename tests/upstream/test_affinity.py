@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.upstream.affinity import HASHED_BYTES, SEARCHED_BYTES, affinity_key, opening, order
+from shared.upstream.affinity import HASHED_BYTES, SEARCHED_BYTES, affinity_key, opening, order, texts_key
 
 WEIGHTS = {"east": 3, "west": 1, "north": 2}
 KEYS = [b"%d" % number for number in range(10_000)]
@@ -77,7 +78,7 @@ def test_the_order_is_the_same_in_every_process_and_release(one: bytes, expected
 def test_a_conversation_keeps_its_key_in_every_process_and_release() -> None:
     assert key({"prompt_cache_key": "session-1"}).hex() == "8e9162fe16f86ff6948b58f49029c49b"
     body = {"instructions": "Be brief.", "input": [said("user", "Hello")]}
-    assert key(body).hex() == "7dd4c6c0d8581a9b12103b2e01cd9037"
+    assert key(body).hex() == "23bddc2b0bee607b7ccfe23481d0876e"
 
 
 def test_what_names_the_conversation_comes_before_what_was_said() -> None:
@@ -127,6 +128,53 @@ def test_a_history_that_grows_keeps_its_key(name: str, start: list[Any]) -> None
     ]
     assert key({name: start}) == key({name: grown})
     assert key({name: grown}) == key({name: [*grown, said("assistant", "And?"), {"content": [{}]}]})
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello", "", '"}]\\', "Größe 😀\n" * 2 * HASHED_BYTES], ids=["short", "empty", "signs", "long"]
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda text: said("user", text),
+        lambda text: {"type": "message", "role": "user", "content": text},
+        lambda text: {"content": text, "role": "user"},
+        lambda text: {"content": text, "role": "user", "type": "message"},
+        lambda text: said("user", [{"type": "input_text", "text": text}]),
+        lambda text: said("user", [{"text": text, "type": "input_text"}]),
+        lambda text: {"type": "message", "content": [{"text": text, "type": "input_text"}], "id": "m", "role": "user"},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_text_has_the_key_of_the_history_that_begins_with_it(
+    text: str, first: Callable[[str], Any], indent: int | None
+) -> None:
+    def key_of(said: Any) -> bytes:
+        return affinity_key(FIELDS.decode(json.dumps({"input": said}, indent=indent)), {}, "me")
+
+    assert key_of(text) == key_of([first(text)]) == key_of([first(text), said("assistant", "Hi"), first("More")])
+    assert key_of(text) != key_of([first(text + "!")]) or len(text) > HASHED_BYTES
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        [said("system", "Hello"), said("user", "Hi")],
+        [{"content": "Hello", "role": "system"}, {"content": "Hi", "role": "user"}],
+        [{"type": "item_reference", "id": "rs_1"}, said("user", "Hello")],
+    ],
+)
+def test_a_history_that_begins_otherwise_is_no_text(start: list[Any]) -> None:
+    assert key({"input": start}) not in (key({"input": "Hello"}), key({"input": "Hi"}))
+
+
+def test_the_texts_of_a_conversations_beginning_are_its_key() -> None:
+    keys = [
+        texts_key(*one)
+        for one in (("me", ["a", "b"]), ("me", ["ab", ""]), ("you", ["a", "b"]), ("me", ["a", "\ud800"]))
+    ]
+    assert len(set(keys)) == 4
+    assert texts_key("me", ["x" * HASHED_BYTES]) == texts_key("me", ["x" * 2 * HASHED_BYTES])
 
 
 @given(st.lists(JSON, max_size=3), JSON, JSON, st.lists(JSON, max_size=3))
