@@ -20,6 +20,7 @@ HEARTBEAT = b": heartbeat\n"
 # Atomic groups: without them `\r\n` would be taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_IS_DATA = re.compile(rb"data(?::|\Z)")
 
 
 class FrameSplitter:
@@ -136,3 +137,9 @@ def write_frame(data: bytes, *, event: bytes = b"") -> bytes:
     if event:
         return b"event: " + event + b"\ndata: " + data + b"\n\n"
     return b"data: " + data + b"\n\n"
+
+
+def with_data(frame: bytes, data: bytes) -> bytes:
+    """Return the frame with other data. Its other fields, such as the event's name, stay; lines end in LF."""
+    lines = [line for line in _LINE_END.split(frame) if line and not _IS_DATA.match(line)]
+    return b"".join(line + b"\n" for line in [*lines, *(b"data: " + line for line in data.split(b"\n")), b""])

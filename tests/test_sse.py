@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared import sse
 from shared.errors import UpstreamFrameTooLarge
-from shared.sse import FrameSplitter, frame_data, write_frame
+from shared.sse import FrameSplitter, frame_data, with_data, write_frame
 
 
 def data_of(stream: bytes, *, cuts: list[int] | None = None) -> list[bytes]:
@@ -185,3 +185,18 @@ def test_any_cut_of_the_bytes_gives_the_same_frames(frames: list[list[bytes]], e
 
 def test_a_written_frame_is_read_back() -> None:
     assert data_of(write_frame(b'{"a":1}', event=b"delta")) == [b'{"a":1}']
+
+
+@pytest.mark.parametrize(
+    ("frame", "data", "expected"),
+    [
+        (b"data: {}\n\n", b"[1]", b"data: [1]\n\n"),
+        (b"event: a\ndata: {}\n\n", b"[1]", b"event: a\ndata: [1]\n\n"),
+        (b"id: 7\r\ndata:{\r\ndata:}\r\nevent: a\r\n\r\n", b"[1]", b"id: 7\nevent: a\ndata: [1]\n\n"),
+        (b": note\ndata\ndatum: 1\n\n", b"[1]", b": note\ndatum: 1\ndata: [1]\n\n"),
+        (b"data: {}\n\n", b"{\n}", b"data: {\ndata: }\n\n"),
+    ],
+)
+def test_a_frame_with_other_data_keeps_its_other_fields(frame: bytes, data: bytes, expected: bytes) -> None:
+    assert with_data(frame, data) == expected
+    assert frame_data(expected) == data
