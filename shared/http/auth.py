@@ -1,5 +1,6 @@
 """Who may call: one rule per AUTH_MODE, in one table. Says who it is, or raises `Unauthorized`; never looks further."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 
 from shared.config.caller_keys import find_caller
@@ -59,3 +60,16 @@ def presented_key(headers: Mapping[str, str]) -> str:
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
     return headers.get("api-key", "").strip() or headers.get("x-functions-key", "").strip()
+
+
+def caller_identity(settings: Settings, caller: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """Return whose the responses are that are stored for this request. `caller`: as `authorise` returns it.
+
+    Under AUTH_MODE=function they belong to the function key that was presented, under anonymous to whoever has their ids.
+    """
+    if settings.auth_mode == "anonymous":
+        return ""
+    if settings.auth_mode == "function":
+        key = headers.get("x-functions-key") or query.get("code", "")
+        return "function:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{settings.auth_mode}:{caller}"

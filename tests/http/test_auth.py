@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from shared.config.caller_keys import make_caller_key, parse_caller_keys
 from shared.config.settings import Settings
 from shared.errors import Unauthorized
-from shared.http.auth import authorise
+from shared.http.auth import authorise, caller_identity
 
 ENV = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com"}
 
@@ -55,3 +55,16 @@ def test_a_principal_header_counts_only_behind_easy_auth() -> None:
 @pytest.mark.parametrize("mode", ["function", "anonymous"])
 def test_where_the_app_checks_nothing_the_caller_is_named_after_the_mode(mode: str) -> None:
     assert authorise(settings(mode), Headers({"x-ms-client-principal-id": "forged"})) == mode
+
+
+def test_the_identity_that_responses_are_bound_to_differs_by_mode_and_shows_no_key() -> None:
+    found = {
+        mode: caller_identity(settings(mode, CALLER_KEYS=KEYS, WEBSITE_AUTH_ENABLED="True"), "bob", Headers(), {})
+        for mode in ("keys", "entra", "anonymous")
+    }
+    assert found == {"keys": "keys:bob", "entra": "entra:bob", "anonymous": ""}
+    by_header = caller_identity(settings("function"), "function", Headers({"x-functions-key": "k1"}), {"code": "k2"})
+    assert by_header == caller_identity(settings("function"), "function", Headers(), {"code": "k1"})
+    assert by_header != caller_identity(settings("function"), "function", Headers(), {"code": "k2"})
+    assert "k1" not in by_header
+    assert caller_identity(settings("function"), "function", Headers(), {"code": "\ud800"})
