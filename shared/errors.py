@@ -110,6 +110,23 @@ class DeploymentNotFound(ModelNotFound):
     code = "DeploymentNotFound"
 
 
+class ResponseNotFound(BadRequest):
+    """The stored response does not exist, has been deleted, or is another caller's.
+
+    All of these are one error, in the same words, so that nobody learns which ids exist.
+    """
+
+    status = 404
+    code = "response_not_found"
+
+    @classmethod
+    def named_by(cls, param: str) -> "ResponseNotFound":
+        """Return the error about the id that this field or part of the path names."""
+        return cls(
+            "There is no such response: it never existed, has been deleted, or is another caller's.", param=param
+        )
+
+
 class MethodNotAllowed(BadRequest):
     """The path exists, but not with the request's method."""
 

@@ -4,6 +4,7 @@ With an invalid setting it still answers every request, with the name of the set
 """
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -22,8 +23,11 @@ from shared.http.open_streams import OpenStreams
 from shared.openai_api.endpoint import OpenAIEndpoint
 from shared.page.files import page_response
 from shared.page.home import home_text
+from shared.state.key_stores import find_key_store
+from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
+from shared.upstream.identity import make_credential
 from shared.upstream.pool import BackendPool
 
 _log = logging.getLogger(__name__)
@@ -51,7 +55,7 @@ class Service:
             load = clients.load
             upstream = Upstream(clients, BackendPool(settings.backends), settings)
             self._chat = ChatEndpoint(settings, upstream, self._open_streams)
-            self._openai = OpenAIEndpoint(settings, upstream, self._open_streams)
+            self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
         telemetry = Telemetry(target)
 
         async def warm_up() -> None:
@@ -138,6 +142,12 @@ class Service:
     def _context(self, request: Request, invocation_id: str) -> RequestContext:
         cors = cors_headers(self._settings, request.headers) if self._settings else {}
         return RequestContext.of(request, invocation_id, cors)
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    """Return the keys that stored responses' ids are signed with. Nothing is read before the first of them."""
+    managed = settings.has_managed_identity
+    return KeyRing(lambda: find_key_store(os.environ, lambda one: make_credential(managed=managed, client_id=one)))
 
 
 async def _nothing() -> None:

@@ -1,6 +1,6 @@
 """One request of the chat API: from its body to the answer that it asks for, and the heads of its response."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared.chat.dialects import Dialect
@@ -14,6 +14,7 @@ from shared.errors import AnswerError
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
+from shared.upstream.affinity import texts_key
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
 from shared.upstream.stream import Stream
@@ -47,6 +48,7 @@ class ChatExchange:
             path=dialect.path,
             target=target,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
+            conversation=lambda: texts_key(receipt.caller, _beginning(request)),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)
         return Answer(
@@ -75,3 +77,11 @@ class ChatExchange:
             asked = request.max_output_tokens or settings.max_output_tokens
             request = replace(request, max_output_tokens=min(asked, settings.max_output_tokens))
         return request
+
+
+def _beginning(request: ChatRequest) -> Iterator[str]:
+    """Yield the texts up to and including the user's first message, which stay the same while the conversation goes on."""
+    for message in request.messages:
+        yield message.text
+        if message.role == "user":
+            return

@@ -7,23 +7,26 @@ from starlette.responses import Response
 
 from shared.config.settings import Settings
 from shared.errors import AnswerError, MethodNotAllowed, NotFound
-from shared.http.auth import authorise
+from shared.http.auth import authorise, caller_identity
 from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
 from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
+from shared.openai_api.response_ids import ResponseIds
+from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
 
 
 class OpenAIEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
-    def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams) -> None:
+    def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams, key_ring: KeyRing) -> None:
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams
+        self._key_ring = key_ring
 
     def respond(self, context: RequestContext) -> Response:
         """Return the response to any method on any path of this API."""
@@ -52,18 +55,22 @@ class OpenAIEndpoint:
             return context.refuse(error)
 
     def _answer(self, context: RequestContext, caller: str, address: StoredResponse | Inference) -> Response:
-        settings, upstream, receipt = self._settings, self._upstream, context.receipt("openai", caller)
+        settings, upstream, request = self._settings, self._upstream, context.request
+        receipt = context.receipt("openai", caller)
+        ids = ResponseIds(
+            self._key_ring, settings.backends, caller_identity(settings, caller, request.headers, request.query_params)
+        )
         exchange: Exchange
         if isinstance(address, Inference):
-            check_content_headers(context.request.headers)
+            check_content_headers(request.headers)
             exchange = InferenceExchange(
-                settings=settings, upstream=upstream, context=context, receipt=receipt, address=address
+                settings=settings, upstream=upstream, context=context, receipt=receipt, ids=ids, address=address
             )
         else:
             exchange = StoredExchange(
-                settings=settings, upstream=upstream, context=context, receipt=receipt, address=address
+                settings=settings, upstream=upstream, context=context, receipt=receipt, ids=ids, address=address
             )
-        return AnswerResponse(exchange, settings=self._settings, open_streams=self._open_streams)
+        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
 
     def _model_list(self, context: RequestContext) -> Response:
         entries = [_model_object(name) for name in self._settings.catalog.names]

@@ -1,10 +1,11 @@
 """One request of the OpenAI API: the call that it becomes, and the upstream's heads as far as they go down."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
+from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.errors import AnswerError, DeploymentNotFound, ModelNotFound, UpstreamErrorResponse
@@ -12,10 +13,13 @@ from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.paths import Inference, StoredResponse
-from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
-from shared.openai_api.request import OpenAIRequest, parse_openai_request, upstream_body
+from shared.openai_api.relay import BodyRelay, BufferedRelay, SignedBodyRelay, StreamRelay
+from shared.openai_api.request import PREVIOUS_ID, OpenAIRequest, parse_openai_request, upstream_body
+from shared.openai_api.response_ids import ResponseIds
 from shared.receipt import Receipt
+from shared.state.stored_ids import PREFIX
 from shared.translation import Translation
+from shared.upstream.affinity import affinity_key
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
 from shared.upstream.stream import Stream
@@ -35,6 +39,8 @@ _HEADERS_DOWN = frozenset(
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
 _UNKNOWN_TYPE = "application/octet-stream"
+_CURSORS = frozenset({"after", "before"})
+"""The parameters that name where a page of items begins or ends."""
 _QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
 """`code` is the host's function key."""
 
@@ -47,6 +53,7 @@ class RelayExchange:
     upstream: Upstream
     context: RequestContext
     receipt: Receipt
+    ids: ResponseIds
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -63,6 +70,8 @@ class RelayExchange:
             down = _down(stream.headers)
             if isinstance(stream.translation, BodyRelay):
                 down |= {name: stream.headers[name] for name in _BODY_HEADERS_DOWN if name in stream.headers}
+            if isinstance(stream.translation, SignedBodyRelay):
+                down |= {"content-length": str(stream.translation.size)}
         debug = debug_headers(self.receipt) if self.settings.debug_headers else {}
         return {"x-request-id": self.context.id, **down, **self.context.cors, **debug}
 
@@ -83,22 +92,51 @@ class InferenceExchange(RelayExchange):
 
     def prepare(self, body: bytes) -> Answer:
         """Return the answer that the body asks for. Raise `BadRequest` or `ModelNotFound`."""
-        settings, address, receipt = self.settings, self.address, self.receipt
+        address, receipt = self.address, self.receipt
         request = parse_openai_request(body)
         name = address.deployment if address.deployment is not None else request.model
         target = self._resolve(name)
         receipt.model = target.model
         receipt.format = "stream" if request.stream else "whole"
-        limit = settings.max_output_tokens
+        is_signed = address.path == "responses" and request.store
         call = UpstreamCall(
             path=address.path,
             target=target,
-            body=lambda _backend, deployment: upstream_body(request, address.path, deployment, max_output_tokens=limit),
+            body=self._body(request),
             headers=_headers_up(self.context),
             streams=request.stream,
-            previous_id=request.previous_id,
+            conversation=self._conversation(request),
+            resolve=self._opening(request, is_signed=is_signed),
+            signing=self.ids if is_signed else None,
         )
-        return Answer(call, self._translations(request), self.upstream, receipt)
+        return Answer(call, self._translations(request, self.ids if is_signed else None), self.upstream, receipt)
+
+    def _body(self, request: OpenAIRequest) -> Callable[[Backend, str], bytes]:
+        path, limit = self.address.path, self.settings.max_output_tokens
+        return lambda _backend, deployment: upstream_body(request, path, deployment, max_output_tokens=limit)
+
+    def _conversation(self, request: OpenAIRequest) -> Callable[[], bytes] | None:
+        if self.address.path == "embeddings":
+            return None
+        return partial(affinity_key, request.fields, self.context.request.headers, self.ids.caller)
+
+    def _opening(
+        self, request: OpenAIRequest, *, is_signed: bool
+    ) -> Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None:
+        """Return what has to be done before anybody is asked; None where nothing has."""
+        if request.previous_id and self.address.path.startswith("responses"):
+            return partial(self._going_on, request)
+        # A background response is reachable by its id alone: without a key it would be paid for and lost.
+        return self._load_key if is_signed and request.background else None
+
+    async def _going_on(self, request: OpenAIRequest, call: UpstreamCall) -> UpstreamCall:
+        found = await self.ids.open(request.previous_id, param=PREVIOUS_ID)
+        body = self._body(request.going_on_from(found.id))
+        return replace(call, body=body, owner=found.owner, owner_param=PREVIOUS_ID)
+
+    async def _load_key(self, call: UpstreamCall) -> UpstreamCall:
+        await self.ids.load()
+        return call
 
     def _resolve(self, name: str | None) -> Target:
         try:
@@ -108,48 +146,60 @@ class InferenceExchange(RelayExchange):
                 raise DeploymentNotFound(error.message, param=error.param) from error
             raise
 
-    def _translations(self, request: OpenAIRequest) -> Callable[[], Translation]:
+    def _translations(self, request: OpenAIRequest, ids: ResponseIds | None) -> Callable[[], Translation]:
         if not request.stream:
-            return BodyRelay
+            return BodyRelay if ids is None else partial(SignedBodyRelay, ids)
         new_inspector: Callable[[], FrameInspector] = ChunkInspector
         if self.address.path == "responses":
             new_inspector = partial(ResponseInspector, commits_at_once=request.background)
         relay = StreamRelay if self.settings.streaming_enabled else BufferedRelay
         limit, hides_usage = self.settings.max_event_bytes, not request.wants_usage
-        return lambda: relay(new_inspector(), hides_usage=hides_usage, max_event_bytes=limit)
+        return lambda: relay(new_inspector(), hides_usage=hides_usage, max_event_bytes=limit, ids=ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredExchange(RelayExchange):
-    """A request about a stored response, which any backend may have."""
+    """A request about a stored response."""
 
     address: StoredResponse
 
     def prepare(self, body: bytes) -> Answer:
         """Return the answer of the backend that has the stored response."""
-        request, address = self.context.request, self.address
+        request = self.context.request
         asked = request.query_params
         query = [(name, value) for name, value in asked.multi_items() if name.lower() not in _QUERY_KEPT_BACK]
         streams = request.method == "GET" and asked.get("stream", "").lower() == "true"
         self.receipt.format = "stream" if streams else "whole"
         call = UpstreamCall(
             method=request.method,
-            path=address.path,
+            path="responses",
             body=lambda _backend, _deployment: body or None,
             query=query,
             headers=_headers_up(self.context),
             streams=streams,
-            stored_id=address.id,
+            resolve=self._found,
+            signing=self.ids,
         )
-        return Answer(call, self._stream_relay if streams else _body_relay, self.upstream, self.receipt)
+        return Answer(call, self._stream_relay if streams else self._body_relay, self.upstream, self.receipt)
+
+    async def _found(self, call: UpstreamCall) -> UpstreamCall:
+        """Return the call with the ids that the upstream knows: in the path, and where a page of items begins."""
+        found = await self.ids.open(self.address.id, param="id")
+        query = [(name, await self._cursor(name, value)) for name, value in call.query]
+        path = f"{call.path}/{found.id}{self.address.rest}"
+        return replace(call, path=path, query=query, owner=found.owner, owner_param="id")
+
+    async def _cursor(self, name: str, value: str) -> str:
+        is_response = name in _CURSORS and value.startswith(PREFIX)
+        return (await self.ids.open(value, param=name)).id if is_response else value
 
     def _stream_relay(self) -> Translation:
         inspector = ResponseInspector(commits_at_once=True)
-        return StreamRelay(inspector, hides_usage=False, max_event_bytes=self.settings.max_event_bytes)
+        limit = self.settings.max_event_bytes
+        return StreamRelay(inspector, hides_usage=False, max_event_bytes=limit, ids=self.ids)
 
-
-def _body_relay() -> Translation:
-    return BodyRelay(may_be_empty=True)
+    def _body_relay(self) -> Translation:
+        return SignedBodyRelay(self.ids, may_be_empty=True)
 
 
 def _down(headers: Mapping[str, str]) -> dict[str, str]:

@@ -20,6 +20,9 @@ class FrameInspector(Protocol):
     answer_id: str
     """The upstream's id of the answer, '' until known."""
 
+    has_response: bool
+    """Whether the last frame carries a response object."""
+
     @property
     def error(self) -> ErrorObject | None:
         """Why the answer failed, as far as the stream has said."""
@@ -42,6 +45,7 @@ class ChunkInspector:
 
     def __init__(self) -> None:
         """Begin at the stream's first frame."""
+        self.has_response = False
         self.usage: Usage | None = None
         self.answer_id = ""
         self.error: ErrorObject | None = None
@@ -82,6 +86,7 @@ class ResponseInspector:
         """
         self.usage: Usage | None = None
         self.answer_id = ""
+        self.has_response = False
         self._failure = Failure()
         self._preamble = frozenset[str]() if commits_at_once else PREAMBLE
         self._sequence_number = -1
@@ -101,6 +106,7 @@ class ResponseInspector:
         event = decode_event(data)
         if event.sequence_number is not None:
             self._sequence_number = event.sequence_number
+        self.has_response = event.response is not None
         if event.response is not None:
             self.answer_id = event.response.id or self.answer_id
             if event.response.usage is not None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 _INFERENCE = frozenset(
     {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
 )
-# NOTE: an id never begins with a dot: `..` would climb to another path of the backend.
-_RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255})(?P<rest>/cancel|/input_items)?")
+_RESPONSE = re.compile(r"responses/(?P<id>[^/.][^/]{0,2047})(?P<rest>/cancel|/input_items)?")
+"""An id is opened before it goes up, so that any text may stand there."""
 _MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
 _DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
 
 _GET = frozenset({"GET"})
 _POST = frozenset({"POST"})
-_RESPONSE_METHODS = {None: frozenset({"GET", "DELETE"}), "/cancel": _POST, "/input_items": _GET}
+_RESPONSE_METHODS = {"": frozenset({"GET", "DELETE"}), "/cancel": _POST, "/input_items": _GET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A stored response is read, cancelled or deleted. `path` is relative to a backend's base URL."""
+    """A stored response is read, cancelled or deleted. `id` is the caller's; `rest` is what follows it in the path."""
 
-    path: str
     id: str
+    rest: str
     methods: frozenset[str]
 
 
@@ -78,5 +78,6 @@ def _find(path: str, *, is_azure: bool) -> Address | None:
     if match := _MODEL.fullmatch(path):
         return OneModel(match["id"])
     if match := _RESPONSE.fullmatch(path):
-        return StoredResponse(path, match["id"], _RESPONSE_METHODS[match["rest"]])
+        rest = match["rest"] or ""
+        return StoredResponse(match["id"], rest, _RESPONSE_METHODS[rest])
     return None

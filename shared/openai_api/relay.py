@@ -5,11 +5,12 @@ from types import MappingProxyType
 
 import msgspec
 
-from shared.errors import AnswerError
+from shared.errors import AnswerError, UpstreamFrameTooLarge
 from shared.openai_api.inspector import FrameInspector, FrameKind
+from shared.openai_api.response_ids import ResponseIds
 from shared.progress import Phase, Progress
 from shared.sse import HEARTBEAT, write_frame
-from shared.translation import ErrorEnding, SseTranslation
+from shared.translation import MAX_BUFFERED_BYTES, ErrorEnding, SseTranslation
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire.body import read_body
 
@@ -19,7 +20,11 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class StreamRelay(SseTranslation[bytes]):
-    """A stream of events. `hides_usage`: the usage chunk was our wish, not the caller's."""
+    """A stream of events.
+
+    `hides_usage`: the usage chunk was our wish, not the caller's. `ids`: signs the stored responses' ids, in the frames that
+    carry a response object; None where nothing is signed.
+    """
 
     media_type = "text/event-stream; charset=utf-8"
     headers = _NO_HEADERS
@@ -28,10 +33,17 @@ class StreamRelay(SseTranslation[bytes]):
     """azure-ai-inference, @azure/openai 1.x and others pass over an error event and do not wait for `[DONE]`."""
 
     def __init__(
-        self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int, is_buffered: bool = False
+        self,
+        inspector: FrameInspector,
+        *,
+        hides_usage: bool,
+        max_event_bytes: int,
+        ids: ResponseIds | None = None,
+        is_buffered: bool = False,
     ) -> None:
         super().__init__(max_event_bytes=max_event_bytes, is_buffered=is_buffered)
         self._inspector = inspector
+        self._ids = ids
         self._hides_usage = hides_usage
         self._has_forwarded_error = False
 
@@ -47,6 +59,8 @@ class StreamRelay(SseTranslation[bytes]):
 
     def _on_event(self, frame: bytes, data: bytes, pieces: list[bytes]) -> None:
         kind, progress = self._inspector.classify(data), self.progress
+        if self._ids is not None and self._inspector.has_response:
+            frame = self._ids.sign_event(frame, data)
         if kind is FrameKind.CONTENT:
             progress.chunks += 1
             if progress.phase is not Phase.CONTENT or self._inspector.usage is not progress.usage:
@@ -90,8 +104,10 @@ class BufferedRelay(StreamRelay):
 
     heartbeat = b""
 
-    def __init__(self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int) -> None:
-        super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes, is_buffered=True)
+    def __init__(
+        self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int, ids: ResponseIds | None = None
+    ) -> None:
+        super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes, ids=ids, is_buffered=True)
         self._held: list[bytes] = []
 
     def _block(self, pieces: list[bytes]) -> bytes:
@@ -136,3 +152,30 @@ class BodyRelay:
     def fail(self, error: AnswerError) -> ErrorEnding:  # noqa: ARG002 - the interface has it
         """Return a mere cut: there is no place for an error in half a JSON object."""
         return ErrorEnding(b"", is_cut=True)
+
+
+class SignedBodyRelay(BodyRelay):
+    """A non-streaming answer whose ids are signed, and which is therefore held until it is complete."""
+
+    def __init__(self, ids: ResponseIds, *, may_be_empty: bool = False) -> None:
+        super().__init__(may_be_empty=may_be_empty)
+        self._ids = ids
+        self.size: int | None = None
+        """The number of bytes of the body; None until it is complete."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return nothing yet."""
+        self.progress.content()
+        self.progress.chunks += 1
+        if len(self._seen) + len(data) > MAX_BUFFERED_BYTES:
+            self.progress.fail(UpstreamFrameTooLarge("The answer is too large to be sent in one piece."))
+        else:
+            self._seen += data
+        return b""
+
+    def end(self) -> bytes:
+        """Return all of it."""
+        super().end()
+        body = self._ids.sign_body(bytes(self._seen))
+        self.size = len(body)
+        return body

@@ -5,7 +5,7 @@ pass unchanged, and what goes up is always JSON.
 """
 
 from codecs import BOM_UTF8
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -22,8 +22,10 @@ OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
 USAGE_ON_REQUEST = frozenset({"chat/completions", "completions"})
 """The paths whose streams report their usage only when asked to."""
 
-_TRUE, _NULL = b"true", msgspec.Raw(b"null")
-_FLAGS = frozenset({_TRUE, b"false", b"null"})
+PREVIOUS_ID = "previous_response_id"
+
+_TRUE, _FALSE, _NULL = b"true", b"false", msgspec.Raw(b"null")
+_FLAGS = frozenset({_TRUE, _FALSE, b"null"})
 _NAME = msgspec.json.Decoder(str | None)
 
 
@@ -32,7 +34,7 @@ class OpenAIRequest:
     """A body of the OpenAI API, read as far as needed."""
 
     raw: bytes
-    """The caller's bytes."""
+    """The caller's bytes; where `previous_response_id` is a field, `fields` again, so that it goes up once."""
     fields: dict[str, msgspec.Raw]
     """The top-level fields, each as it is spelled in `raw`."""
     model: str | None
@@ -40,8 +42,15 @@ class OpenAIRequest:
     stream: bool
     background: bool
     stream_options: dict[str, msgspec.Raw]
+    store: bool = True
+    """Whether the answer is stored, where the API stores answers: the Responses API does unless told otherwise."""
     previous_id: str = ""
-    """The stored response that this one goes on from."""
+    """The stored response that this one goes on from, as the caller names it; '' where it names none."""
+
+    def going_on_from(self, upstream_id: str) -> "OpenAIRequest":
+        """Return the request as the upstream knows the previous response."""
+        fields = {**self.fields, PREVIOUS_ID: msgspec.Raw(msgspec.json.encode(upstream_id))}
+        return replace(self, fields=fields, raw=msgspec.json.encode(fields))
 
     @property
     def wants_usage(self) -> bool:
@@ -55,13 +64,14 @@ def parse_openai_request(raw: bytes) -> OpenAIRequest:
     stream = bytes(fields.get("stream", _NULL))
     if stream not in _FLAGS:
         raise invalid("stream", "true or false")
-    previous = decode_value(fields.get("previous_response_id", _NULL))
+    previous = decode_value(fields.get(PREVIOUS_ID, _NULL))
     return OpenAIRequest(
-        raw=raw.removeprefix(BOM_UTF8),
+        raw=msgspec.json.encode(fields) if PREVIOUS_ID in fields else raw.removeprefix(BOM_UTF8),
         fields=fields,
         model=_model(fields),
         stream=stream == _TRUE,
         background=bytes(fields.get("background", _NULL)) == _TRUE,
+        store=bytes(fields.get("store", _NULL)) != _FALSE,
         stream_options=_stream_options(fields),
         previous_id=previous if isinstance(previous, str) else "",
     )

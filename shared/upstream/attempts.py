@@ -8,11 +8,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
+from shared.config.backends import Backend
 from shared.config.settings import Settings
 from shared.errors import (
     AnswerError,
+    ModelNotFound,
+    ResponseNotFound,
     UpstreamErrorResponse,
     UpstreamFailure,
     UpstreamFrameTooLarge,
@@ -21,8 +23,9 @@ from shared.errors import (
 )
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
-from shared.upstream.call import UpstreamCall, UpstreamClients, UpstreamResponse
-from shared.upstream.failover import choose_error, retry_delay
+from shared.upstream.asked import Asked
+from shared.upstream.call import IdSigning, UpstreamCall, UpstreamClients, UpstreamResponse
+from shared.upstream.missing import Missing, MissingHere, missing_here
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
 from shared.upstream.stream import Stream
@@ -60,41 +63,55 @@ class Answer:
 
         Raise the failure that explains most when none does, and at once one that is the caller's own.
         """
-        candidates = self._candidates()
+        call = self._call
+        if call.resolve is not None:
+            self._call = call = await call.resolve(call)
+        asked = Asked(self._candidates())
         await self._upstream.clients.load()  # a slow import is not a slow backend
-        failures: list[UpstreamFailure] = []
-        tried: set[tuple[str, str]] = set()
+        has_choice = len(asked.candidates) > 1
+        conversation = call.conversation() if has_choice and call.conversation is not None else b""
         while True:
-            candidate = await self._next(candidates, tried, failures)
-            tried.add(candidate.key)
+            candidate = await self._next(asked, conversation)
             try:
-                return await self._try(candidate)
+                stream = await self._try(candidate)
             except UpstreamFailure as failure:
-                if not self._may_move(failure):
+                if not _may_move(failure):
                     raise
-                failures.append(failure)
+                asked.note(candidate, failure)
+            else:
+                if conversation and asked.has_moved:
+                    self._upstream.pool.remember(conversation, candidate)
+                return stream
 
     def _candidates(self) -> Sequence[Candidate]:
         pool, call = self._upstream.pool, self._call
         if call.target is None:
-            return pool.candidates_for_response(call.stored_id)
-        return pool.candidates_for_model(call.target, previous_id=call.previous_id)
+            return pool.candidates_for_response(call.owner)
+        candidates = pool.candidates_for_model(call.target, owner=call.owner)
+        if not candidates:
+            raise ModelNotFound(
+                f"The model {call.target.model!r} does not exist where the previous response is stored.", param="model"
+            )
+        return candidates
 
-    async def _next(
-        self, candidates: Sequence[Candidate], tried: set[tuple[str, str]], failures: list[UpstreamFailure]
-    ) -> Candidate:
+    async def _next(self, asked: Asked, conversation: bytes) -> Candidate:
         """Return the candidate to ask next. Raise the failure to report when there is none, or no time for one."""
         settings = self._upstream.settings
         elapsed = asyncio.get_running_loop().time() - self._began_at
-        is_within_budget = not tried or elapsed < settings.attempt_budget_seconds
-        candidate = self._upstream.pool.choose(candidates, tried=tried) if is_within_budget else None
-        if candidate is not None:
-            return candidate
-        delay = retry_delay(failures, len(candidates), elapsed, settings)
-        if delay is None:
-            raise choose_error(failures)
+        tried = asked.keys
+        if not tried or elapsed < settings.attempt_budget_seconds:
+            candidate = self._upstream.pool.choose(asked.candidates, tried=tried, conversation=conversation)
+            if candidate is not None:
+                return candidate
+        again = asked.again(elapsed, settings)
+        if again is None:
+            error = asked.error()
+            if self._call.owner and isinstance(error, MissingHere) and error.missing is Missing.RESPONSE:
+                raise ResponseNotFound.named_by(self._call.owner_param) from error
+            raise error
+        candidate, delay = again
         await asyncio.sleep(delay)
-        return candidates[0]
+        return candidate
 
     async def _try(self, candidate: Candidate) -> Stream:
         """Make one attempt, report it to the pool and note it in the receipt."""
@@ -122,21 +139,22 @@ class Answer:
             self._upstream.pool.failed(candidate, pause_seconds=failure.pause_seconds)
         else:
             self._upstream.pool.succeeded(candidate)
-        if isinstance(failure, UpstreamFailure) and self._may_move(failure):
+        if isinstance(failure, UpstreamFailure) and _may_move(failure):
             reason = failure.code or failure.status
             _log.warning("Backend %s failed before content: %s", candidate.backend.name, reason)
-
-    def _may_move(self, failure: UpstreamFailure) -> bool:
-        return failure.is_retryable or self._call.may_be_elsewhere(failure)
 
     async def _attempt(self, candidate: Candidate) -> Stream:
         settings, call = self._upstream.settings, self._call
         self.translation = self._new_translation()
         limit = settings.first_content_seconds if call.streams else NON_STREAMING_TIMEOUT_SECONDS
         response = None
+        if call.signing is not None:
+            call.signing.start()
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as deadline:
                 response = await self._upstream.clients.open(candidate.backend, call, candidate.deployment)
+                if call.signing is not None:
+                    await _ready(call.signing, candidate.backend, deadline)
                 reader = Reader(response.body, self.translation)
                 held = await _hold(reader, settings.max_event_bytes)
         except TimeoutError:
@@ -146,14 +164,25 @@ class Answer:
             _close(response)
             if error.is_about_identity:
                 raise _identity_refused(candidate, error.status) from error
-            raise
+            raise missing_here(error, candidate.backend) or error from None
         except BaseException:
             _close(response)
             raise
         self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
-        record_id = partial(_record_owner, self._upstream.pool, candidate)
-        record_id(call.stored_id)
-        return Stream(reader, held, status=response.status, headers=response.headers, record_id=record_id)
+        return Stream(reader, held, status=response.status, headers=response.headers)
+
+
+def _may_move(failure: UpstreamFailure) -> bool:
+    return failure.is_retryable or isinstance(failure, MissingHere)
+
+
+async def _ready(signing: IdSigning, backend: Backend, deadline: asyncio.Timeout) -> None:
+    """Wait for the key, in time of its own: a slow storage is not a slow backend."""
+    now, ends_at = asyncio.get_running_loop().time, deadline.when()
+    began = now()
+    deadline.reschedule(None)
+    await signing.ready(backend)
+    deadline.reschedule(None if ends_at is None else ends_at + now() - began)
 
 
 async def _hold(reader: Reader, max_bytes: int) -> bytes:
@@ -166,11 +195,6 @@ async def _hold(reader: Reader, max_bytes: int) -> bytes:
         if len(held) > max_bytes and not progress.has_content:
             raise UpstreamFrameTooLarge("The upstream sent more than MAX_EVENT_BYTES before the first content.")
     return bytes(held)
-
-
-def _record_owner(pool: BackendPool, candidate: Candidate, stored_id: str) -> None:
-    if stored_id.startswith("resp_"):
-        pool.record_owner(stored_id, candidate)
 
 
 def _identity_refused(candidate: Candidate, status: int) -> UpstreamIdentityRefused:

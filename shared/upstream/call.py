@@ -1,12 +1,21 @@
 """One call to an upstream and its response, whichever backend answers; and the seam between the attempts and the clients."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.config.backends import Backend
 from shared.config.catalog import Target
-from shared.errors import UpstreamFailure
+
+
+class IdSigning(Protocol):
+    """Signs the ids of stored responses in one answer, with a key that may have to be read first."""
+
+    def start(self) -> None:
+        """Begin to read the key, while the upstream is asked."""
+
+    async def ready(self, backend: Backend) -> None:
+        """Return once this backend's answer can be signed, or is known to stay unsigned. Never raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +23,12 @@ class UpstreamCall:
     """One call. `path` is relative to a backend's base URL; `body` is made per backend, since deployments have other names.
 
     `target`: the model that is to answer; None for a call about a stored response.
-    `streams`: the answer is a stream of events. `stored_id`: the call is about a stored response, and any backend may be the
-    one that has it. `previous_id`: the same, for an answer that goes on from a stored response.
+    `streams`: the answer is a stream of events.
+    `owner`: the name of the backend that has the stored response which the call is about or goes on from, and so the only one
+    that can answer; '' where any can. `owner_param` names the response in the request.
+    `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
+    `resolve`: takes this call and returns it as it goes up, where a key has to be read first. Raises `AnswerError`.
+    `signing`: signs the ids in the answer; None where nothing is signed.
     """
 
     method: str = "POST"
@@ -25,15 +38,11 @@ class UpstreamCall:
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     streams: bool = True
-    stored_id: str = ""
-    previous_id: str = ""
-
-    def may_be_elsewhere(self, failure: UpstreamFailure) -> bool:
-        """Return whether the failure only says that this backend does not have the stored response of the call."""
-        if self.stored_id:
-            return failure.status == 404
-        is_unknown = failure.status == 400 and failure.code == "previous_response_not_found"
-        return bool(self.previous_id) and is_unknown
+    owner: str = ""
+    owner_param: str = ""
+    conversation: Callable[[], bytes] | None = None
+    resolve: "Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None" = None
+    signing: IdSigning | None = None
 
 
 class Body(Protocol):

@@ -1,4 +1,4 @@
-"""Backend selection: priority, weight and a circuit breaker per backend and deployment.
+"""Backend selection: priority, weight, conversation and a circuit breaker per backend and deployment.
 
 Per process; nothing is shared. Pure but for the clock and the random numbers, which are given.
 """
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.upstream import circuit
+from shared.upstream.affinity import order
 from shared.upstream.circuit import CLOSED, Circuit, Report
 
 MAX_REMEMBERED = 4096
-"""The most owners of stored responses, and the most circuits that are not closed, that are kept; the oldest go first."""
+"""The maximum of conversations that moved, and of circuits that are not closed; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +49,36 @@ class BackendPool:
         self._rng = rng
         self._circuits: dict[tuple[str, str], Circuit] = {}
         """Only those that are not closed."""
-        self._owners: dict[str, str] = {}
+        self._moved: dict[bytes, str] = {}
+        """Conversations that are not at the backend that their key chooses, and the name of the one where they are."""
 
-    def candidates_for_model(self, target: Target, *, previous_id: str = "") -> list[Candidate]:
-        """Return every backend that serves the model; only the owner of `previous_id` where that is known and serves it."""
+    def candidates_for_model(self, target: Target, *, owner: str = "") -> list[Candidate]:
+        """Return every backend that serves the model; only the one of that name where there is an owner."""
         pairs = [(backend, target.deployments.get(backend.name)) for backend in self._backends]
         candidates = [Candidate(backend, deployment) for backend, deployment in pairs if deployment is not None]
-        owner = self._owners.get(previous_id)
-        return [candidate for candidate in candidates if candidate.backend.name == owner] or candidates
+        return [candidate for candidate in candidates if owner in ("", candidate.backend.name)]
 
-    def candidates_for_response(self, stored_id: str) -> list[Candidate]:
-        """Return every backend, since any may have the stored response; only its owner where that is known."""
-        name = self._owners.get(stored_id)
-        return [Candidate(backend, "") for backend in self._backends if name is None or backend.name == name]
+    def candidates_for_response(self, owner: str) -> list[Candidate]:
+        """Return the backend of that name, which has the stored response."""
+        return [Candidate(backend, "") for backend in self._backends if backend.name == owner]
 
-    def record_owner(self, stored_id: str, candidate: Candidate) -> None:
-        """Note that the backend has the stored response."""
-        _put_newest(self._owners, stored_id, candidate.backend.name)
+    def remember(self, conversation: bytes, candidate: Candidate) -> None:
+        """Note that the conversation moved to this backend, which has what its first choice does not."""
+        _put_newest(self._moved, conversation, candidate.backend.name)
 
-    def choose(self, candidates: Sequence[Candidate], *, tried: Collection[tuple[str, str]] = ()) -> Candidate | None:
+    def choose(
+        self, candidates: Sequence[Candidate], *, tried: Collection[tuple[str, str]] = (), conversation: bytes = b""
+    ) -> Candidate | None:
         """Return the next candidate to ask, or None when all were tried.
 
-        One whose circuit is open is taken only when no other can serve.
+        One whose circuit is open is taken only when no other can serve. `conversation`: the key under which the same one is
+        chosen each time; b'' for a choice at random.
         """
         left = [candidate for candidate in candidates if candidate.key not in tried]
         now = self._clock()
         ready = [candidate for candidate in left if circuit.is_ready(self._circuit(candidate), now)]
         if ready:
-            chosen = self._weighted(ready)
+            chosen = self._moved_to(ready, conversation) or self._weighted(ready, conversation)
             self._report(chosen, circuit.Probed())
             return chosen
         return min(left, key=lambda one: (circuit.ready_at(self._circuit(one)), one.backend.priority), default=None)
@@ -104,9 +107,19 @@ class BackendPool:
         elif state is not before:
             _put_newest(self._circuits, candidate.key, state)
 
-    def _weighted(self, ready: list[Candidate]) -> Candidate:
+    def _moved_to(self, ready: list[Candidate], conversation: bytes) -> Candidate | None:
+        name = self._moved.get(conversation)
+        chosen = next((candidate for candidate in ready if candidate.backend.name == name), None)
+        if chosen is not None:
+            self.remember(conversation, chosen)  # as the newest
+        return chosen
+
+    def _weighted(self, ready: list[Candidate], conversation: bytes) -> Candidate:
         first = min(candidate.backend.priority for candidate in ready)
         equals = [candidate for candidate in ready if candidate.backend.priority == first]
+        if conversation and len(equals) > 1:
+            by_name = {candidate.backend.name: candidate for candidate in equals}
+            return by_name[order(conversation, {name: one.backend.weight for name, one in by_name.items()})[0]]
         point = self._rng() * sum(candidate.backend.weight for candidate in equals)
         for candidate in equals:
             point -= candidate.backend.weight

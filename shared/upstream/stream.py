@@ -1,6 +1,6 @@
 """An answer after its first content: one body, one translation. It cannot ask another backend, because it has none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from shared.progress import OVER
@@ -20,15 +20,12 @@ class Stream:
         *,
         status: int,
         headers: Mapping[str, str],
-        record_id: Callable[[str], None],
     ) -> None:
         self.status = status
         self.headers = headers
         """The upstream's own."""
         self._reader = reader
         self._held = held
-        self._record_id = record_id
-        record_id(self.translation.progress.answer_id)  # now: a response can be asked for while it is being written
 
     @property
     def translation(self) -> Translation:
@@ -65,4 +62,3 @@ class Stream:
     def close(self) -> None:
         """Release the upstream at once, finished or not."""
         self._reader.close()
-        self._record_id(self.translation.progress.answer_id)

@@ -147,8 +147,8 @@ def chat(*frames: bytes, usage: bytes = USAGE_CHUNK, fails: bool = False, **aske
 
 
 def responses(*frames: bytes, **asked: Any) -> Recording:
-    """A response."""
-    return Recording(b"".join(frames), "/v1/responses", {"input": "hi", **asked})
+    """A response; one that is not stored passes byte for byte."""
+    return Recording(b"".join(frames), "/v1/responses", {"input": "hi", "store": False, **asked})
 
 
 def with_crlf(recording: Recording) -> Recording:

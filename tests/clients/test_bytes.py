@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from dev.simulator.control import Simulator
 from dev.simulator.probe import Seen
 from tests.app_process import App
 from tests.clients.recordings import STREAMS, WHOLES, Recording
+from tests.signed_ids import SIGNED, unsigned
 
 WITHIN_A_CHARACTER = re.compile(rb"(?<=[\xc0-\xff])(?=[\x80-\xbf])")
 AROUND_LINE_ENDS = re.compile(rb"(?<=[\r\n])(?=\r|\n)(?<!\n\r)|(?<=data:)|(?<=\[)(?=DONE)")
@@ -20,6 +22,7 @@ AROUND_LINE_ENDS = re.compile(rb"(?<=[\r\n])(?=\r|\n)(?<!\n\r)|(?<=data:)|(?<=\[
 INSIDE_THE_LAST_LINE_END = re.compile(rb"(?<=\r\n\r)(?=\n)")
 LINE_END = re.compile(rb"\r\n|\r|\n")
 MOST_CUTS = 60
+CALLER = "keys:clients"
 CUT_SECONDS = 0.002
 
 type Writes = list[tuple[float, bytes]]
@@ -69,6 +72,7 @@ RELAYED = [
     for name, recording in STREAMS.items()
     for how, delivery in DELIVERIES.items()
     for wants in ([False, True] if recording.usage else [False])
+    if not recording.asked.get("store")
 ]
 
 
@@ -92,6 +96,32 @@ def test_a_stream_is_relayed_byte_for_byte(
     seen = relayed(mapped, upstream, key, recording, delivery(recording.body), wants_usage=wants_usage)
     assert (seen.status, seen.ending) == (200, "cut" if recording.fails else "complete")
     assert seen.body == (recording.body if wants_usage else recording.body.replace(recording.usage, b""))
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES.values(), ids=DELIVERIES)
+@pytest.mark.parametrize("name", [name for name, one in STREAMS.items() if one.path == "/v1/responses"])
+def test_a_stored_response_is_relayed_with_no_change_but_its_id(
+    mapped: App, upstream: Simulator, key: str, name: str, delivery: Callable[[bytes], Writes]
+) -> None:
+    recording = STREAMS[name]
+    stored = replace(recording, asked={**recording.asked, "store": True})
+    seen = relayed(mapped, upstream, key, stored, delivery(recording.body), wants_usage=False)
+    came, went = frames(seen.body), frames(recording.body)
+    assert seen.ending == ("cut" if recording.fails else "complete")
+    assert len(came) == len(went)
+    signed = set(SIGNED.findall(seen.body))
+    assert len(signed) == 1
+    for ours, theirs in zip(came, went, strict=True):
+        if b"resp_0a1b" not in theirs:
+            assert ours == theirs
+        else:
+            assert fields_of(unsigned(ours, caller=CALLER)) == fields_of(theirs)
+
+
+def fields_of(frame: bytes) -> dict[bytes, Any]:
+    """A frame's fields, its data parsed."""
+    pairs = (line.partition(b": ") for line in LINE_END.split(frame))
+    return {name: json.loads(value) if name == b"data" else value for name, _, value in pairs}
 
 
 def frames(body: bytes) -> list[bytes]:
@@ -131,10 +161,24 @@ def test_an_answer_in_one_piece_is_relayed_byte_for_byte(
     headers = {"content-type": "application/json; odd=1", "x-ratelimit-remaining-tokens": "7"}
     writes = [(0.0, body[: len(body) // 2]), (CUT_SECONDS, body[len(body) // 2 :])]
     upstream.behave(main={"raw": raw(writes), "status": status, "headers": headers})
-    seen = ask(mapped, key, path, {"model": "gpt-4o-mini", "messages": [], "input": "hi", "prompt": "hi"})
+    asked = {"messages": [], "input": "hi", "prompt": "hi", "store": False}
+    seen = ask(mapped, key, path, {"model": "gpt-4o-mini", **asked})
     assert (seen.status, seen.ending) == (status, "complete")
     assert seen.body == body
     assert seen.headers.items() >= headers.items()
+
+
+def test_a_stored_response_in_one_piece_has_another_id_and_the_length_that_comes_of_it(
+    mapped: App, upstream: Simulator, key: str
+) -> None:
+    _, _, body = WHOLES["a response"]
+    writes = [(0.0, body[: len(body) // 2]), (CUT_SECONDS, body[len(body) // 2 :])]
+    upstream.behave(main={"raw": raw(writes), "headers": {"content-type": "application/json"}})
+    seen = ask(mapped, key, "/v1/responses", {"model": "gpt-4o-mini", "input": "hi"})
+    assert (seen.status, seen.ending) == (200, "complete")
+    assert len(SIGNED.findall(seen.body)) == 1
+    assert json.loads(unsigned(seen.body, caller=CALLER)) == json.loads(body)
+    assert seen.headers["content-length"] == str(len(seen.body))
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500])

@@ -309,9 +309,15 @@ def test_a_stream_that_breaks_in_another_way_raises_too(both: Both, api: str, en
 @pytest.mark.parametrize("api", APIS)
 def test_a_whole_answer_that_is_cut_is_the_same_exception(both: Both, api: str) -> None:
     async def case(client: Client) -> Any:
-        return facts(await error_of(lambda: ask(client, api, sim(end="cut"), stream=False)))
+        unstored = {"store": False} if api == "responses" else {}
+        return facts(await error_of(lambda: ask(client, api, sim(end="cut"), stream=False, **unstored)))
 
     assert both.same(case)["class"] == "APIConnectionError"
+
+
+def test_a_stored_response_that_is_cut_is_a_status_because_it_is_sent_once_it_is_complete(both: Both) -> None:
+    error = both.at_app(lambda client: error_of(lambda: ask(client, "responses", sim(end="cut"), stream=False)))
+    assert (error.status_code, error.code) == (502, "upstream_cut")
 
 
 @pytest.mark.parametrize("api", APIS)

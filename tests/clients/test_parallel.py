@@ -58,7 +58,7 @@ def recorded(number: int) -> tuple[str, dict[str, Any], bytes]:
     prompt = sim(raw=[(dice.random() * 0.02, base64.b64encode(part).decode()) for part in parts])
     if number % 2:
         return "/v1/chat/completions", asks(prompt, stream=True), body
-    return "/v1/responses", {"model": MODEL, "input": prompt, "stream": True}, body
+    return "/v1/responses", {"model": MODEL, "input": prompt, "stream": True, "store": False}, body
 
 
 def test_forty_parallel_streams_are_relayed_byte_for_byte(mapped: App, upstream: Simulator, key: str) -> None:

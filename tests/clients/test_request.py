@@ -12,6 +12,7 @@ from tests.app_process import App
 from tests.clients.conftest import MAX_OUTPUT_TOKENS
 from tests.clients.sides import MODEL, UPSTREAM_KEY, Both, Client, all_of, asks, now
 from tests.clients.test_chat import PIXEL, WEATHER, Forecast
+from tests.signed_ids import signed_id
 
 ODD = (
     b' \n{ "model" :"gpt-4o-mini","messages":[{"role":"user",'
@@ -210,13 +211,13 @@ FOREIGN = {
 KEPT = {"openai-beta": "assistants=v2", "x-client-request-id": "id-1", "x-ms-client-request-id": "id-2"}
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/v1/responses/resp_1/cancel"])
+@pytest.mark.parametrize("path", [*PATHS, "/v1/responses/{}/cancel"])
 @pytest.mark.parametrize("how", ["authorization", "api-key"])
 def test_only_headers_of_a_short_list_go_up(app: App, upstream: Simulator, key: str, path: str, how: str) -> None:
     credential = {"authorization": f"Bearer {key}"} if how == "authorization" else {"api-key": key}
     upstream.behave(main=ANSWER)
     headers: dict[str, Any] = {**credential, **FOREIGN, **KEPT}
-    with app.probe(ODD, path, **headers) as probe:
+    with app.probe(ODD, path.format(signed_id("resp_1", caller="keys:clients")), **headers) as probe:
         probe.read_all()
     (record,) = upstream.requests()
     assert set(record["headers"]) <= HEADERS_UP

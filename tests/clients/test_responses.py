@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import batched
 from typing import Any
 
 import openai
@@ -13,7 +14,6 @@ from tests.clients.conftest import KEYS
 from tests.clients.sides import (
     MODEL,
     OTHER_KINDS,
-    UPSTREAM_KEY,
     Both,
     Client,
     all_of,
@@ -213,22 +213,22 @@ def test_a_resume_that_the_upstream_refuses_is_its_refusal(both: Both) -> None:
 def test_a_conversation_goes_on_at_the_account_that_has_its_beginning(upstream: Simulator, key: str) -> None:
     names = ("main", "second")
     backends = json.dumps([{"name": name, "endpoint": upstream.backends[name]} for name in names])
-    elsewhere = openai.OpenAI(base_url=upstream.base_url("second"), api_key=UPSTREAM_KEY)
     with (
-        elsewhere,
         App.start(upstream, **KEYS, AZURE_OPENAI_BACKENDS=backends) as app,
         make_client("openai", app.url, key) as client,
     ):
-        made_here = client.responses.create(model=MODEL, input="hello").id
-        made_elsewhere = elsewhere.responses.create(model=MODEL, input="hello").id
-        for beginning in (made_here, made_elsewhere):
-            for _ in range(5):
+        for number in range(8):
+            beginning = client.responses.create(model=MODEL, input=f"hello {number}").id
+            for _ in range(2):
                 found = client.responses.create(model=MODEL, input="and now?", previous_response_id=beginning)
                 assert found.previous_response_id == beginning
+        asked = [record["backend"] for record in upstream.requests()]
+        assert set(asked) == {"main", "second"}
+        assert all(len(set(turns)) == 1 for turns in batched(asked, 3, strict=True))
         error = asyncio.run(
             error_of(lambda: client.responses.create(model=MODEL, input="hello", previous_response_id="resp_none"))
         )
-        assert (type(error), error.code) == (openai.BadRequestError, "previous_response_not_found")
+        assert (type(error), error.code) == (openai.NotFoundError, "response_not_found")
 
 
 @pytest.mark.parametrize("both", OTHER_KINDS, indirect=True)
@@ -239,9 +239,14 @@ def test_every_other_way_to_make_a_client_works_too(both: Both) -> None:
             await all_of(client.responses.create(model=MODEL, input="hello", stream=True)),
             await now(client.embeddings.create(model=MODEL, input="one", dimensions=3)),
             await now(client.completions.create(model=MODEL, prompt="hello")),
-            facts(await error_of(lambda: client.responses.retrieve("resp_unknown"))),
         ]
 
-    *answers, error = both.same(case)
-    assert all(answers)
-    assert error["class"] == openai.NotFoundError.__name__
+    assert all(both.same(case))
+
+
+def test_an_unknown_response_is_the_exception_that_it_is_upstream(both: Both) -> None:
+    async def case(client: Client) -> Any:
+        error = await error_of(lambda: client.responses.retrieve("resp_unknown"))
+        return type(error).__name__, error.status_code, error.type, error.param
+
+    assert both.same(case) == ["NotFoundError", 404, "invalid_request_error", "id"]

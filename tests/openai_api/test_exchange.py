@@ -12,7 +12,10 @@ from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse
 from shared.http.context import RequestContext
 from shared.openai_api.exchange import InferenceExchange
 from shared.openai_api.paths import Inference, find_address
+from shared.openai_api.response_ids import ResponseIds
 from shared.receipt import Receipt
+from shared.state.file_keys import FileKeyStore
+from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
 from shared.upstream.pool import BackendPool
@@ -37,6 +40,7 @@ def exchange_at(path: str, env: Mapping[str, str]) -> InferenceExchange:
         upstream=Upstream(OpenAIClients(settings), BackendPool(settings.backends), settings),
         context=RequestContext.of(request, "i", {}),
         receipt=Receipt(id="r", invocation_id="i", api="openai"),
+        ids=ResponseIds(KeyRing(FileKeyStore), settings.backends, ""),
         address=address,
     )
 

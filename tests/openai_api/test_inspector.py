@@ -91,3 +91,21 @@ def test_the_error_ending_is_the_one_of_the_format() -> None:
     kinds(inspector, {"type": "response.output_text.delta", "sequence_number": 4})
     name, fields = inspector.error_frame(error)
     assert (name, fields["sequence_number"], fields["code"], fields["error"]) == (b"error", 5, "upstream_cut", error)
+
+
+def test_only_an_event_with_a_response_object_has_one() -> None:
+    inspector = ResponseInspector()
+    events: tuple[dict[str, Any], ...] = (
+        {"response": {"id": "resp_1"}},
+        {"delta": "x"},
+        {"response": None},
+        {"response": {}},
+    )
+    found = []
+    for fields in events:
+        inspector.classify(json.dumps({"type": "response.any"} | fields).encode())
+        found.append(inspector.has_response)
+    assert found == [True, False, False, True]
+    chunks = ChunkInspector()
+    chunks.classify(json.dumps(WORD | {"response": {"id": "resp_1"}}).encode())
+    assert not chunks.has_response

@@ -35,10 +35,10 @@ def test_azures_older_addresses_name_the_deployment(path: str) -> None:
         ("/openai/models", ModelList()),
         ("/v1/models", ModelList()),
         ("/v1/models/gpt-5", OneModel("gpt-5")),
-        ("/v1/responses/resp_1", StoredResponse("responses/resp_1", "resp_1", frozenset({"GET", "DELETE"}))),
-        ("/openai/responses/resp_1", StoredResponse("responses/resp_1", "resp_1", frozenset({"GET", "DELETE"}))),
-        ("/v1/responses/resp_1/cancel", StoredResponse("responses/resp_1/cancel", "resp_1", POST)),
-        ("/v1/responses/resp_1/input_items", StoredResponse("responses/resp_1/input_items", "resp_1", GET)),
+        ("/v1/responses/resp_1", StoredResponse("resp_1", "", frozenset({"GET", "DELETE"}))),
+        ("/openai/responses/resp_1", StoredResponse("resp_1", "", frozenset({"GET", "DELETE"}))),
+        ("/v1/responses/resp_1/cancel", StoredResponse("resp_1", "/cancel", POST)),
+        ("/v1/responses/resp_1/input_items", StoredResponse("resp_1", "/input_items", GET)),
     ],
 )
 def test_models_and_stored_responses_have_addresses(path: str, address: Address) -> None:

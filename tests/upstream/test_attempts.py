@@ -52,7 +52,7 @@ FRAMES = {
 ONLY_RESPONSES = {"created", "output", "failed", "oops", "keepalive", "completed"}
 CHAT_FRAMES = sorted(FRAMES.keys() - ONLY_RESPONSES)
 RESPONSE_FRAMES = sorted(ONLY_RESPONSES | {"malformed", "comment", "huge", "done"})
-OPENINGS = ["ok", "unreachable", "429", "500", "401", "400"]
+OPENINGS = ["ok", "unreachable", "429", "500", "401", "400", "missing"]
 ENDS = ["eof", "reset"]
 
 
@@ -110,9 +110,10 @@ class Clients:
         script = self._scripts[number]
         if script.opening == "unreachable":
             raise UpstreamUnreachable("no")
+        if script.opening == "missing":
+            raise UpstreamErrorResponse(status=400, error=ErrorObject("no", "t", "invalid_encrypted_content"))
         if script.opening != "ok":
-            code = "previous_response_not_found" if script.opening == "400" else "c"
-            raise UpstreamErrorResponse(status=int(script.opening), error=ErrorObject("no", "t", code))
+            raise UpstreamErrorResponse(status=int(script.opening), error=ErrorObject("no", "t", "c"))
         frames = [FRAMES[name].replace(b"%(n)d", b"%d" % number) for name in script.frames]
         reads = [b"".join(read) for read in batched(frames, script.frames_per_read, strict=False)]
         body = Body(reads, script.end)
@@ -240,30 +241,14 @@ def test_an_announced_failure_is_told_as_it_is_however_the_connection_ends(conte
     assert own is bool(content), "the upstream's own ending is the only one, where it left"
 
 
-def test_a_backend_that_only_lacks_the_stored_response_stays_in_use() -> None:
+def test_a_backend_that_only_lacks_what_is_named_stays_in_use() -> None:
     now = 0.0
     pool = new_pool(2, lambda: now)
-    call = UpstreamCall(path="p", target=MODEL, previous_id="resp_1")
     asyncio.run(run([Script("500", [], "eof"), GOOD], "relay", pool=pool))
     now = 100.0
     for _ in range(2):  # the first of them is the probe that brings it back
-        _, failure, _, clients = asyncio.run(run([Script("400", [], "eof"), GOOD], "relay", call=call, pool=pool))
+        _, failure, _, clients = asyncio.run(run([Script("missing", [], "eof"), GOOD], "relay", pool=pool))
         assert (failure, clients.asked) == (None, [0, 1])
-
-
-def test_the_owner_of_a_stored_response_is_known_while_the_answer_is_still_coming() -> None:
-    async def first_block() -> list[str]:
-        clients = Clients([Script("500", [], "eof"), Script("ok", ["created", "output", "output", "completed"], "eof")])
-        pool = new_pool(2)
-        settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"})
-        upstream = Upstream(clients, pool, settings)
-        receipt = Receipt(id="r", invocation_id="i", api="openai")
-        stream = await Answer(CALL, lambda: new_translation("responses"), upstream, receipt).begin()
-        known = [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")]
-        stream.close()
-        return known
-
-    assert asyncio.run(first_block()) == ["1"]
 
 
 def test_the_first_attempt_may_begin_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,19 +117,68 @@ def test_the_pause_is_kept_per_deployment() -> None:
     assert (order(pool, one), order(pool, other)) == (["b", "a"], ["a", "b"])
 
 
-def test_a_stored_response_is_asked_of_everybody_until_its_owner_is_known() -> None:
+def test_a_stored_response_is_asked_of_its_owner_alone() -> None:
     pool, _ = pool_of(backend("a"), backend("b"))
-    assert [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")] == ["a", "b"]
-    pool.record_owner("resp_1", Candidate(backend("b"), "m"))
-    assert [candidate.backend.name for candidate in pool.candidates_for_response("resp_1")] == ["b"]
+    assert [candidate.backend.name for candidate in pool.candidates_for_response("b")] == ["b"]
+    assert pool.candidates_for_response("gone") == []
+    assert [candidate.backend.name for candidate in pool.candidates_for_model(MODEL, owner="b")] == ["b"]
+    assert pool.candidates_for_model(Target("m", {"a": "m"}), owner="b") == []
 
 
-def test_only_the_newest_owners_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def chosen(pool: BackendPool, conversation: bytes, *, tried: tuple[str, ...] = ()) -> str:
+    candidate = pool.choose(
+        pool.candidates_for_model(MODEL), tried={(name, "m") for name in tried}, conversation=conversation
+    )
+    assert candidate is not None
+    pool.abandoned(candidate)
+    return candidate.backend.name
+
+
+KEYS = [b"%d" % number for number in range(10_000)]
+WEIGHTED = (backend("a", weight=3), backend("b", weight=1), backend("ptu", weight=2), backend("spill", priority=9))
+
+
+def test_conversations_share_the_backends_by_weight_and_each_stays_at_one() -> None:
+    pool, _ = pool_of(*WEIGHTED)
+    first = {key: chosen(pool, key) for key in KEYS}
+    shares = Counter(first.values())
+    for name, weight in (("a", 3), ("b", 1), ("ptu", 2)):
+        assert abs(shares[name] / len(KEYS) - weight / 6) < 0.02
+    other, _ = pool_of(*WEIGHTED)  # another process, with dice of its own
+    assert all(chosen(other, key) == name for key, name in first.items())
+
+
+def test_a_cooled_backend_moves_its_own_conversations_alone_and_gets_them_back() -> None:
+    pool, clock = pool_of(*WEIGHTED)
+    before = {key: chosen(pool, key) for key in KEYS[:1000]}
+    pool.failed(Candidate(WEIGHTED[0], "m"), pause_seconds=30)
+    during = {key: chosen(pool, key) for key in before}
+    assert {key for key in before if before[key] != during[key]} == {key for key in before if before[key] == "a"}
+    assert set(during.values()) == {"b", "ptu"}
+    clock.now = 31
+    assert {key: chosen(pool, key) for key in before} == before
+
+
+def test_a_conversation_that_moved_is_asked_for_where_it_is_whatever_its_priority() -> None:
+    pool, clock = pool_of(*WEIGHTED)
+    pool.remember(b"moved", Candidate(WEIGHTED[3], "m"))
+    assert chosen(pool, b"moved") == "spill"
+    assert chosen(pool, b"another") != "spill"
+    assert chosen(pool, b"moved", tried=("spill",)) != "spill"
+    pool.failed(Candidate(WEIGHTED[3], "m"), pause_seconds=30)
+    assert chosen(pool, b"moved") != "spill"
+    clock.now = 31
+    assert chosen(pool, b"moved") == "spill"
+
+
+def test_only_the_newest_moves_are_remembered_and_use_makes_them_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.upstream.pool.MAX_REMEMBERED", 2)
-    pool, _ = pool_of(backend("a"), backend("b"))
-    for number in range(3):
-        pool.record_owner(f"resp_{number}", Candidate(backend("b"), "m"))
-    assert [len(pool.candidates_for_response(f"resp_{number}")) for number in range(3)] == [2, 1, 1]
+    pool, _ = pool_of(*WEIGHTED)
+    for key in (b"one", b"two"):
+        pool.remember(key, Candidate(WEIGHTED[3], "m"))
+    assert chosen(pool, b"one") == "spill"
+    pool.remember(b"three", Candidate(WEIGHTED[3], "m"))
+    assert [chosen(pool, key) == "spill" for key in (b"one", b"two", b"three")] == [True, False, True]
 
 
 def test_what_fails_at_the_same_moment_is_one_failure() -> None:

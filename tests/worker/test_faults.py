@@ -15,6 +15,7 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
+from tests.signed_ids import signed_id
 from tests.worker.matrix import FINISHED, GOOD, LIMIT, MODELS, NAMES, REFUSED, run, start
 from tests.worker.sim import sim
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -230,12 +231,13 @@ def test_a_model_is_asked_only_where_it_is_deployed(simulator: Simulator) -> Non
         assert {record["backend"] for record in simulator.requests()} == {"second"}
 
 
-def test_a_stored_response_is_found_on_whichever_backend_has_it(apps: dict[int, App], simulator: Simulator) -> None:
+def test_a_stored_response_is_found_where_it_is_by_every_instance(apps: dict[int, App], simulator: Simulator) -> None:
     simulator.behave(main={"status": 503, "repeat": True}, second=GOOD)
     seen, _ = WAYS["responses"].ask(apps[2], next(MODELS))
     response_id = seen.events[0]["response"]["id"]
-    for app in (apps[2], apps[3]):  # the one remembers the owner, the other asks in order
+    for app in (apps[2], apps[3]):  # two instances
         assert ask(f"{app.url}/v1/responses/{response_id}").json["id"] == response_id
+    assert [record["backend"] for record in simulator.requests()] == ["main", *["second"] * 3]
     unknown = ask(f"{apps[3].url}/v1/responses/resp_unknown")
     assert (unknown.status, unknown.json["error"]["type"]) == (404, "invalid_request_error")
 
@@ -257,10 +259,11 @@ def test_a_stored_response_lives_its_whole_life_where_it_was_made(apps: dict[int
     assert [record["backend"] for record in simulator.requests()] == ["main", *["second"] * 7]
 
 
-def test_what_no_backend_has_is_missing_only_when_all_have_been_asked(
+def test_the_owners_failure_is_the_answer_and_no_other_account_is_asked(
     apps: dict[int, App], simulator: Simulator
 ) -> None:
-    address = f"{apps[3].url}/v1/responses/resp_nowhere"
-    assert ask(address).status == 404
+    address = f"{apps[3].url}/v1/responses/{signed_id('resp_nowhere', backend='second')}"
+    assert ask(address).json["error"]["code"] == "response_not_found"
     simulator.behave(second={"on": "retrieval", "status": 503})
     assert ask(address).status == 503
+    assert {record["backend"] for record in simulator.requests()} == {"second"}
