@@ -134,7 +134,7 @@ class Answer:
             self._receipt.attempts.append(AttemptRecord(candidate.backend.name, outcome, clock() - began))
 
     def _report(self, candidate: Candidate, failure: AnswerError) -> None:
-        """Tell the pool: a backend that only lacks the stored response, or refuses what is the caller's own, is well."""
+        """Report to the pool: a backend that only lacks what is named, or refuses what is the caller's own, is well."""
         if isinstance(failure, UpstreamFailure) and failure.is_retryable:
             self._upstream.pool.failed(candidate, pause_seconds=failure.pause_seconds)
         else:
