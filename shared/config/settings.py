@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, parse_caller_keys
+from shared.config.host_limits import max_answer_seconds
 from shared.config.values import SettingReader
 from shared.errors import Misconfigured
 
@@ -74,6 +75,8 @@ class Settings:
     heartbeat_seconds: float
     drain_seconds: float
     debug_headers: bool
+    max_answer_seconds: float
+    """How old an answer may become, less than the host's functionTimeout; infinite where that is unlimited."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -114,6 +117,7 @@ class Settings:
             heartbeat_seconds=read.seconds("HEARTBEAT_SECONDS", default=15, most=200),
             drain_seconds=read.seconds("DRAIN_SECONDS", default=25, least=0),
             debug_headers=read.flag("DEBUG_HEADERS", default=False),
+            max_answer_seconds=max_answer_seconds(env),
         )
 
 
