@@ -64,6 +64,7 @@ class SseTranslation[Piece]:
             if self._left is not None:
                 self._count(len(data))
             if single := self._splitter.single_event_data(data):
+                self.progress.events += 1
                 self._on_event(data, single, pieces)
             else:
                 for frame in self._splitter.feed(data):
@@ -89,6 +90,7 @@ class SseTranslation[Piece]:
 
     def _on_frame(self, frame: bytes, pieces: list[Piece]) -> None:
         if data := frame_data(frame):
+            self.progress.events += 1
             self._on_event(frame, data, pieces)
         else:
             self._on_comment(frame, pieces)

@@ -119,6 +119,7 @@ class BodyRelay:
         """Return the same bytes."""
         self.progress.content()
         self.progress.chunks += 1
+        self.progress.events += 1
         if len(self._seen) <= MAX_INSPECTED_BYTES:
             self._seen += data
         return data

@@ -40,6 +40,11 @@ class Stream:
         """When the upstream last sent anything, on the loop's clock."""
         return self._reader.last_read
 
+    @property
+    def last_event(self) -> float:
+        """When the upstream last completed an event, on the loop's clock."""
+        return self._reader.last_event
+
     def release_headers(self) -> None:
         """Forget the upstream's headers, once the head has been sent: a stream may be open for long."""
         self.headers = NO_HEADERS
