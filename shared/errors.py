@@ -67,6 +67,13 @@ class InvalidJson(BadRequest):
     code = "invalid_json"
 
 
+class RequestTimeout(BadRequest):
+    """The body stopped arriving, or arrives too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class UnsupportedMediaType(BadRequest):
     """The Content-Type is not JSON."""
 
@@ -160,6 +167,13 @@ class ServerStopping(AnswerError):
 
     status = 503
     code = "server_stopping"
+
+
+class FunctionTimeout(AnswerError):
+    """The answer is as old as the Functions host lets an invocation become, `functionTimeout` in host.json."""
+
+    status = 504
+    code = "function_timeout"
 
 
 class InvocationLost(AnswerError):

@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError, InternalError, UpstreamSilent
+from shared.errors import AnswerError, InternalError
 from shared.hosting.server import run_outside
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
@@ -66,6 +67,8 @@ class AnswerResponse(Response):
         self._heartbeat: asyncio.Task[None] | None = None
         self._stop: ClientLeft | AnswerError | None = None
         """Why the task was cancelled; the first reason counts."""
+        self._ends_at = asyncio.get_running_loop().time() + settings.max_answer_seconds
+        self._is_body_read = False
         self._out: Outbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,16 +85,22 @@ class AnswerResponse(Response):
         """Run the answer from the request's body to its end. Return without completing a response that must be cut."""
         self._out = Outbound(send, self._receipt)
         try:
-            with self._open_streams.slot(self):
+            await self._run(receive)
+        except ClientLeft as left:
+            self._receipt.ended = left.ended
+        finally:
+            self._receipt.log()
+
+    async def _run(self, receive: Receive) -> None:
+        try:
+            with self._open_streams.request(self):
                 await self._end(await self._outcome(receive), receive)
         except ClientLeft:
-            self._receipt.ended = "client_left"
-        except AnswerError as error:  # there is no slot
+            raise
+        except AnswerError as error:  # the process is stopping
             await self._end(error, receive)
         except Exception:  # noqa: BLE001 - logged under an id that the caller gets
             await self._end(self._internal_error(), receive)
-        finally:
-            self._receipt.log()
 
     async def _outcome(self, receive: Receive) -> AnswerError | None:
         """Send the answer; return why it failed, if it did. Raise `ClientLeft`."""
@@ -120,10 +129,16 @@ class AnswerResponse(Response):
     async def _serve(self, receive: Receive) -> None:
         loop = asyncio.get_running_loop()
         # No name here keeps the body or the answer, which may be large, for as long as the stream is open.
-        self._source = self._prepare(await read_body(receive, self._settings.max_request_bytes))
+        self._source = self._prepare(await self._read_body(receive))
+        self._open_streams.begin(self)
         watch = loop.create_task(self._watch(receive))
         clock = StreamClock(
-            self._current, self._out, self._settings, heartbeat=self._start_heartbeat, silent=self._on_silence
+            self._current,
+            self._out,
+            self._settings,
+            ends_at=self._ends_at,
+            heartbeat=self._start_heartbeat,
+            end=self._cancel,
         )
         try:
             with closing(await self._begin()) as stream:
@@ -135,6 +150,11 @@ class AnswerResponse(Response):
                 self._heartbeat.cancel()
             progress = self._current().translation.progress
             self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
+
+    async def _read_body(self, receive: Receive) -> bytes:
+        body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
+        self._is_body_read = True
+        return body
 
     def _prepare(self, body: bytes) -> Answer:
         assert self._exchange is not None
@@ -167,9 +187,6 @@ class AnswerResponse(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
         self._cancel(ClientLeft())
-
-    def _on_silence(self) -> None:
-        self._cancel(UpstreamSilent("The upstream stopped in the middle of the response."))
 
     def _cancel(self, reason: ClientLeft | AnswerError) -> None:
         self._stop = self._stop or reason
@@ -214,12 +231,19 @@ class AnswerResponse(Response):
                 await self._commit()
             await out.finish()
         elif out.is_open and self._exchange is not None:
-            await out.send_error_page(self._exchange.error_page(error))
+            await out.send_error_page(self._error_page(self._exchange, error))
         elif self._source is not None and out.state is not OutboundState.CLOSED:
             try:
                 await out.send_error_ending(self._source.translation.fail(error), receive)
             except TimeoutError:
                 _log.info("The client of %s reads too slowly for the error ending", receipt.id)
+
+    def _error_page(self, exchange: Exchange, error: AnswerError) -> ErrorPage:
+        page = exchange.error_page(error)
+        if self._is_body_read:
+            return page
+        # Or the server would go on reading the rest of the body, however slowly it comes.
+        return replace(page, headers={**page.headers, "connection": "close"})
 
     def _internal_error(self) -> AnswerError:
         _log.exception("Unexpected failure of the answer %s", self._receipt.id)
