@@ -78,6 +78,10 @@ fix: $(CHECK_READY) ## Format, and fix what the linter can fix
 caller-key: $(RUN_READY) ## Make a key for AUTH_MODE=keys (NAME=who)
 	@$(PYTHON) -m dev.caller_key "$(NAME)"
 
+.PHONY: reference
+reference: $(READY) ## Write docs/reference.md from the settings and error codes in the code
+	@$(PYTHON) -m dev.reference
+
 .PHONY: clean
 clean: ## Remove what the other verbs made
 	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .import_linter_cache .hypothesis artifacts

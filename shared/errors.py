@@ -2,6 +2,7 @@
 
 Nothing here ever carries the text of an exception, a key, a token or an internal address: messages are written for the
 caller. The wire form is OpenAI's error object, https://platform.openai.com/docs/guides/error-codes.
+The first sentence of a class's docstring is its row in docs/reference.md (`make reference`).
 """
 
 import math
@@ -19,7 +20,7 @@ RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 class ErrorObject(msgspec.Struct, frozen=True):
-    """OpenAI's error object, as it stands on the wire."""
+    """OpenAI's error object, as it is on the wire."""
 
     message: str
     type: str
@@ -32,29 +33,30 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 class AnswerError(Exception):
-    """A failure that the caller is told about; the base of every error that leaves the product."""
+    """A failure that is reported to the caller; the base of every error that leaves the product."""
 
     status = 500
     code: str | None = "internal_error"
     type = SERVER
 
     def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """Keep a message for the caller, the request's field that it is about, and headers for the response."""
         super().__init__(message)
         self.message = message
         self.param = param
         self.headers = dict(headers or {})
 
     def error_object(self) -> ErrorObject:
-        """The error as the wire shows it."""
+        """Return the error as it is on the wire."""
         return ErrorObject(self.message, self.type, self.code, self.param)
 
     def body(self) -> bytes:
-        """The JSON body of an answer that is nothing but this error."""
+        """Return the JSON body of a response that is nothing but this error."""
         return msgspec.json.encode(_Envelope(self.error_object()))
 
 
 class BadRequest(AnswerError):
-    """The caller's request can't be understood; nothing was sent anywhere."""
+    """The request is not valid; `param` names the field. Nothing was sent upstream."""
 
     status = 400
     code = "invalid_request"
@@ -62,68 +64,68 @@ class BadRequest(AnswerError):
 
 
 class InvalidJson(BadRequest):
-    """The body is not JSON in UTF-8."""
+    """The request's body is not a JSON object in UTF-8."""
 
     code = "invalid_json"
 
 
 class RequestTimeout(BadRequest):
-    """The body stopped arriving, or arrives too slowly."""
+    """The request's body stopped arriving, or arrived too slowly."""
 
     status = 408
     code = "request_timeout"
 
 
 class UnsupportedMediaType(BadRequest):
-    """The Content-Type is not JSON."""
+    """The request's Content-Type is not `application/json`, or its body is compressed."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class RequestTooLarge(BadRequest):
-    """The body is larger than MAX_REQUEST_BYTES."""
+    """The request's body is larger than `MAX_REQUEST_BYTES`."""
 
     status = 413
     code = "request_too_large"
 
 
 class NotAcceptable(BadRequest):
-    """No wire format that the caller accepts exists here."""
+    """None of the formats in the request's `Accept` is available."""
 
     status = 406
     code = "not_acceptable"
 
 
 class NotFound(BadRequest):
-    """No such address."""
+    """No route matches the request's path."""
 
     status = 404
     code = "not_found"
 
 
 class ModelNotFound(BadRequest):
-    """No backend serves the model that the caller names."""
+    """No backend serves the model that the request names."""
 
     status = 404
     code = "model_not_found"
 
 
 class DeploymentNotFound(ModelNotFound):
-    """The same on Azure's paths, whose clients know it by this code."""
+    """No backend serves the deployment that the request names, on Azure's paths, whose clients know it by this code."""
 
     code = "DeploymentNotFound"
 
 
 class MethodNotAllowed(BadRequest):
-    """The address exists, the method does not."""
+    """The path exists, but not with the request's method."""
 
     status = 405
     code = "method_not_allowed"
 
 
 class Unauthorized(AnswerError):
-    """The caller brought no key, or a wrong one."""
+    """The request has no API key, or an invalid one."""
 
     status = 401
     code = "invalid_api_key"
@@ -131,9 +133,11 @@ class Unauthorized(AnswerError):
 
 
 class Misconfigured(AnswerError):
-    """A setting is invalid, and every request is answered with that. Two sentences, since a secret may stand in it.
+    """A setting is invalid; the message names it and what is allowed, the log says what was found.
 
-    `message` is for callers, who may be anybody: the setting's name and what is allowed, nothing of what was found.
+    There are two messages, since the value may hold a secret.
+
+    `message` is for callers, who may be anyone: the setting's name and what is allowed, nothing of what was found.
 
     `operator_message` is for the log and Application Insights. It adds what was found, as `shared.config.redaction` shows it:
 
@@ -151,26 +155,27 @@ class Misconfigured(AnswerError):
     code = "misconfigured"
 
     def __init__(self, message: str, *, operator_message: str | None = None) -> None:
+        """Keep both messages; without `operator_message` the log gets `message`."""
         super().__init__(message)
         self.operator_message = operator_message or message
 
 
 class TooManyStreams(AnswerError):
-    """MAX_OPEN_STREAMS streams are open."""
+    """`MAX_OPEN_STREAMS` answers are being streamed; `retry-after` says when to try again."""
 
     status = 503
     code = "too_many_streams"
 
 
 class ServerStopping(AnswerError):
-    """This instance is shutting down."""
+    """The process that got the request is stopping."""
 
     status = 503
     code = "server_stopping"
 
 
 class FunctionTimeout(AnswerError):
-    """The answer is as old as the Functions host lets an invocation become, `functionTimeout` in host.json."""
+    """The answer took as long as the Functions host lets one take: `functionTimeout` in host.json, less 5 seconds."""
 
     status = 504
     code = "function_timeout"
@@ -184,76 +189,80 @@ class InvocationLost(AnswerError):
 
 
 class InternalError(AnswerError):
-    """Our own bug. The cause is in the log under the id that the message carries."""
+    """A bug in this app; the log has the cause under the id in the message."""
 
     @classmethod
     def with_id(cls, request_id: str) -> "InternalError":
-        """The fixed sentence with the id under which the log tells more."""
-        return cls(f"Something went wrong in this service. The log has the cause under the id {request_id}.")
+        """Return the error with the id under which the log has the cause."""
+        return cls(f"Internal error. Quote this id when reporting it: {request_id}.")
 
 
 RETRYABLE_STATUSES = frozenset({401, 403, 408, 409, 429})
 """Error statuses below 500 that another backend may not share."""
+_MIN_SERVER_ERROR_STATUS = 500
 
 
 class UpstreamFailure(AnswerError):
-    """Azure OpenAI failed; before the first content another backend may still answer."""
+    """Azure OpenAI reported an error without a code; the status may also be its own 5xx.
+
+    The base of every failure upstream: before the first content another backend may still answer.
+    """
 
     status = 502
     code: str | None = "upstream_failed"
     type = UPSTREAM
     pause_seconds: float | None = None
-    """How long the backend should be left alone; None where nothing says so."""
+    """How many seconds the backend should not be called; None where nothing says so."""
     rank = 2
-    """How little the failure explains, among those of several backends: the lowest one is reported to the caller."""
+    """How little the failure explains, among those of several backends: the lowest is reported to the caller."""
 
     @property
     def is_retryable(self) -> bool:
-        """Whether another backend may not share the failure."""
-        return self.status in RETRYABLE_STATUSES or self.status >= 500
+        """Whether another backend may answer where this one failed."""
+        return self.status in RETRYABLE_STATUSES or self.status >= _MIN_SERVER_ERROR_STATUS
 
 
 class UpstreamUnreachable(UpstreamFailure):
-    """The connection was refused, failed, or broke before the answer began."""
+    """The connection to Azure OpenAI failed, or broke before the answer began."""
 
     code = "upstream_unreachable"
     rank = 3
 
 
 class UpstreamTimeout(UpstreamFailure):
-    """No connection, no headers or no content in time."""
+    """Azure OpenAI did not begin to answer in time."""
 
     status = 504
     code = "upstream_timeout"
 
 
 class UpstreamSilent(UpstreamFailure):
-    """The answer had begun, then nothing came for UPSTREAM_SILENCE_SECONDS."""
+    """The answer had begun, then nothing arrived for `UPSTREAM_SILENCE_SECONDS`."""
 
     status = 504
     code = "upstream_silent"
 
 
 class UpstreamCut(UpstreamFailure):
-    """The answer ended without the ending that its format requires."""
+    """The answer ended before it was complete."""
 
     code = "upstream_cut"
 
 
 class UpstreamMalformed(UpstreamFailure):
-    """An event was not JSON."""
+    """An event of the answer was not JSON, or not of a known form."""
 
     code = "upstream_malformed"
 
 
 class UpstreamFrameTooLarge(UpstreamFailure):
-    """An event was larger than MAX_EVENT_BYTES, or a non-streaming answer larger than can be buffered."""
+    """An event was larger than `MAX_EVENT_BYTES`, or a non-streaming answer larger than can be buffered."""
 
     code = "upstream_frame_too_large"
 
 
 class UpstreamIdentityRefused(UpstreamFailure):
-    """Azure OpenAI refused this app's identity (401 or 403): never the caller's fault."""
+    """Azure OpenAI rejected this app's identity, which lacks a role: the operator's to fix, never the caller's."""
 
     code = "upstream_identity_refused"
     pause_seconds = 180.0  # a missing role takes minutes to work after it has been assigned
@@ -261,7 +270,7 @@ class UpstreamIdentityRefused(UpstreamFailure):
 
 
 class IdentityUnavailable(UpstreamFailure):
-    """No token could be obtained for this app's identity."""
+    """This app could not get a token for its identity."""
 
     code = "identity_unavailable"
     rank = 4
@@ -279,22 +288,21 @@ class UpstreamErrorResponse(UpstreamFailure):
         status: int,
         error: ErrorObject,
         raw_body: bytes | None = None,
-        content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
         pause_seconds: float | None = None,
     ) -> None:
+        """Keep what the upstream sent; `pause_seconds` is its Retry-After."""
         super().__init__(error.message, param=error.param, headers=headers)
         self.status = status
         self.code = error.code
         self.type = error.type
         self.raw_body = raw_body
-        self.content_type = content_type
         self.pause_seconds = pause_seconds
         self.rank = _RANKS.get(status, 1)
 
     @property
     def is_about_identity(self) -> bool:
-        """Whether it refuses this app's identity: the caller brought no upstream key, so it is never the caller's fault."""
+        """Whether it rejects this app's identity: the caller sent no upstream key, so it is never the caller's fault."""
         return self.status in (401, 403)
 
     def with_pause(self, seconds: float) -> "UpstreamErrorResponse":
@@ -305,7 +313,6 @@ class UpstreamErrorResponse(UpstreamFailure):
             status=self.status,
             error=self.error_object(),
             raw_body=self.raw_body,
-            content_type=self.content_type,
             headers={**headers, **waits},
             pause_seconds=seconds,
         )

@@ -1,4 +1,7 @@
-"""One record per answer: who, what, where, how long, how it ended. Never a prompt, an answer, a key or a token."""
+"""The access log record of each answer, called its receipt: who asked, what answered, how long it took, how it ended.
+
+Never a prompt, an answer, a key or a token.
+"""
 
 import logging
 import time
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from shared.events import Usage
+from shared.surrogates import replace_surrogates
 
 _log = logging.getLogger(__name__)
 LOGGER_NAME = __name__
@@ -14,7 +18,7 @@ LOGGER_NAME = __name__
 
 @dataclass(slots=True)
 class AttemptRecord:
-    """One call to one backend: what came of it, and after how many seconds."""
+    """One call to one backend: its outcome, and the seconds until then."""
 
     backend: str
     outcome: str
@@ -23,7 +27,7 @@ class AttemptRecord:
 
 @dataclass(slots=True)
 class Receipt:
-    """Filled in while the answer goes on, logged once at its end as one line of JSON."""
+    """The record of one answer: filled in while the answer goes on, logged once at its end as one line of JSON."""
 
     id: str
     invocation_id: str
@@ -42,13 +46,17 @@ class Receipt:
     _first_token: float | None = None
 
     def mark_first_token(self) -> None:
-        """The first content is about to leave; heartbeats may have gone before it."""
+        """Note that the first content is about to be sent; heartbeats may have been sent before it."""
         self._first_token = time.monotonic() - self._began
 
     def log(self) -> None:
-        """Writes the record. Tokens that the upstream never told are "unknown"."""
+        """Write the record. Never raise: nothing handles an exception after the end of an answer."""
+        _log.info("%s", _json(self._record()))
+
+    def _record(self) -> dict[str, object]:
+        """Return the record's fields. Tokens that the upstream did not report are "unknown"."""
         usage = self.usage
-        record = {
+        return {
             "event": "answer",
             "id": self.id,
             "invocation_id": self.invocation_id,
@@ -62,8 +70,8 @@ class Receipt:
                 for tried in self.attempts
             ],
             "status": self.status,
-            "time_to_first_token": None if self._first_token is None else round(self._first_token, 4),
-            "duration": round(time.monotonic() - self._began, 4),
+            "time_to_first_token_seconds": None if self._first_token is None else round(self._first_token, 4),
+            "duration_seconds": round(time.monotonic() - self._began, 4),
             "chunks": self.chunks,
             "tokens": "unknown"
             if usage is None
@@ -76,4 +84,10 @@ class Receipt:
             "ended": self.ended,
             "upstream_request_id": self.upstream_request_id,
         }
-        _log.info("%s", msgspec.json.encode(record).decode())
+
+
+def _json(record: dict[str, object]) -> str:
+    try:
+        return msgspec.json.encode(record).decode()
+    except UnicodeEncodeError:  # a lone surrogate, out of somebody's JSON
+        return msgspec.json.encode(replace_surrogates(record)).decode()

@@ -27,7 +27,6 @@ from shared.upstream.client import OpenAIClients
 from shared.upstream.pool import BackendPool
 
 _log = logging.getLogger(__name__)
-_DEFAULT_DRAIN_SECONDS = 25.0
 
 
 class Service:
@@ -60,7 +59,7 @@ class Service:
                 await load()
             await telemetry.start()
 
-        drain_seconds = settings.drain_seconds if settings else _DEFAULT_DRAIN_SECONDS
+        drain_seconds = settings.drain_seconds if settings else 0.0  # without settings no stream is ever open
         tune(partial(self._open_streams.drain, drain_seconds), warm_up, telemetry.stop)
 
     @classmethod

@@ -1,14 +1,17 @@
-"""Consistency of the five lists of settings: code, example file, Bicep, Terraform, README table."""
+"""Consistency of the lists of settings: code, example file, Bicep, Terraform, reference page.
 
-import ast
+The code's list is that of the app under which this runs, `shared.config.settings`; the others are the project's files.
+"""
+
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dev.infra_check.scanner import Node, Scanner, literal
 from dev.infra_check.terraform import local_value
 from dev.infra_check.tree import Project
+from shared.config.settings import DECLARATIONS, SETTING_NAMES
 
 # Settings for the platform. The app also reads the two of Application Insights.
 PLATFORM = frozenset(
@@ -24,28 +27,20 @@ PLATFORM = frozenset(
         "PYTHON_ENABLE_INIT_INDEXING",
     }
 )
+DEFAULTS = {declaration.name: declaration.kind.default for declaration in DECLARATIONS.values()}
 # Settings that a deployment never sets, with reasons. There are no other exceptions.
 NOT_DEPLOYED = {
-    "AZURE_OPENAI_API_KEY": "development only: rejected in Azure, where the app has its identity",
-    "OPENAI_BASE_URL": "development only: rejected in Azure",
+    declaration.name: f"development only: in Azure the app uses {declaration.instead_in_azure}"
+    for declaration in DECLARATIONS.values()
+    if declaration.instead_in_azure
 }
+# Settings whose value in the example file is that of the simulated Azure OpenAI.
+EXAMPLES = frozenset({"AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_DEPLOYMENT"})
 # Platform settings of every deployment.
 DEPLOYED_PLATFORM = PLATFORM - {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 # Entries that are not literal settings: they come from a variable, which is read separately.
 _NAMED = re.compile(r"namedSettingList|for \w+, \w+ in local\.named_settings\s*:")
 _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTILINE)
-
-
-def code_settings(root: Path) -> tuple[str, ...]:
-    """Return `SETTING_NAMES` of shared/config/settings.py, parsed without importing it."""
-    for statement in ast.parse((root / "shared" / "config" / "settings.py").read_text(encoding="utf-8")).body:
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and ast.unparse(statement.target) == "SETTING_NAMES"
-            and statement.value
-        ):
-            return tuple(ast.literal_eval(statement.value))
-    raise LookupError("shared/config/settings.py has no SETTING_NAMES")
 
 
 def example_settings(root: Path) -> dict[str, str]:
@@ -99,22 +94,24 @@ def _parts(listed: Node | None, quote: str) -> list[Node]:
     return [] if listed is None else [listed]
 
 
-def readme_settings(root: Path) -> frozenset[str]:
-    """Return the names in the README's table; none if there is no README."""
-    readme = root / "README.md"
-    return frozenset(_TABLE_ROW.findall(readme.read_text(encoding="utf-8"))) if readme.exists() else frozenset()
+def reference_settings(root: Path) -> list[str]:
+    """Return the names in the table of docs/reference.md, in order; none if there is no such page."""
+    page = root / "docs" / "reference.md"
+    return _TABLE_ROW.findall(page.read_text(encoding="utf-8")) if page.exists() else []
 
 
 def setting_lists(project: Project) -> Iterator[str]:
     """Report names that are missing in one of the lists, and defaults that differ."""
-    code = frozenset(code_settings(project.root))
+    code = frozenset(SETTING_NAMES)
     deployed = code - NOT_DEPLOYED.keys()
-    example = example_settings(project.root)
+    example, reference = example_settings(project.root), reference_settings(project.root)
     bicep, terraform = bicep_settings(project), terraform_settings(project)
     yield from _compare("local.settings.json.example", frozenset(example), code)
     yield from _compare("Bicep", frozenset(bicep), deployed | DEPLOYED_PLATFORM)
     yield from _compare("Terraform", frozenset(terraform), deployed | DEPLOYED_PLATFORM)
-    yield from _compare("The README's table", readme_settings(project.root), code)
+    yield from _compare("docs/reference.md", frozenset(reference), code)
+    yield from _order("local.settings.json.example", example)
+    yield from _order("docs/reference.md", reference)
     for found in project.bicep_resources().values():
         if found.resource_type == "Microsoft.Web/sites/config" and literal(found.at("name")) == "appsettings":
             yield f"{found.place}: {found.name} replaces every setting of the app"
@@ -122,8 +119,21 @@ def setting_lists(project: Project) -> Iterator[str]:
         in_bicep, in_terraform = literal(bicep[name]), literal(terraform[name])
         if in_bicep != in_terraform:
             yield f"{name} is {in_bicep} in Bicep and {in_terraform} in Terraform"
-        if in_bicep is not None and in_bicep != example.get(name, in_bicep):
-            yield f"{name} is {in_bicep!r} in Bicep and {example[name]!r} in local.settings.json.example"
+    yield from _defaults("local.settings.json.example", {name: example[name] for name in example.keys() - EXAMPLES})
+    yield from _defaults("Bicep", {name: literal(value) for name, value in bicep.items()})
+
+
+def _order(where: str, names: Iterable[str]) -> Iterator[str]:
+    listed = [name for name in names if name in DEFAULTS]
+    if listed != [name for name in SETTING_NAMES if name in listed]:
+        yield f"{where} has the settings in another order than shared/config/settings.py"
+
+
+def _defaults(where: str, values: Mapping[str, str | None]) -> Iterator[str]:
+    """Report literal values that are not the app's own default; what an expression evaluates to is not known here."""
+    for name, value in sorted(values.items()):
+        if value is not None and value != DEFAULTS.get(name, value):
+            yield f"{name} is {value!r} in {where} and {DEFAULTS[name]!r} by default"
 
 
 def _compare(where: str, found: frozenset[str], expected: frozenset[str]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from shared.chat.negotiation import Preferences, choose_format
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.chat.translation import ChatTranslation
-from shared.config.model_names import resolve_model
 from shared.config.settings import Settings
 from shared.errors import AnswerError
 from shared.http.context import RequestContext, debug_headers, own_error_page
@@ -42,10 +41,11 @@ class ChatExchange:
         schema, parsed = parse_chat_request(body, schema_of_call=self.schema)
         request = self._completed(parsed)
         receipt.format = choose_format(self.preferences, schema, stream=request.stream)
-        receipt.model = model = resolve_model(settings, request.model)
+        target = settings.catalog.resolve(request.model)
+        receipt.model = target.model
         call = UpstreamCall(
             path=dialect.path,
-            model=model,
+            target=target,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.config.addresses import Address
 from shared.config.redaction import REPEATED, address, json_error, json_value, unknown_field
-from shared.config.values import check_scope, invalid
+from shared.config.values import invalid_setting, is_name, parse_scope
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})
@@ -31,12 +31,12 @@ class Backend:
     is_azure: bool = True
 
     def deployment(self, model: str) -> str | None:
-        """The deployment that serves the model here, or None."""
+        """Return the deployment that serves the model here, or None."""
         return self.deployments.get(model) if self.deployments else model
 
 
 def single_backend(setting: str, url: str, *, scope: str, is_azure: bool) -> Backend:
-    """The one backend that an address alone describes."""
+    """Return the one backend that an address alone describes. Raise `Misconfigured`."""
     return Backend(name="default", base_url=_base_url(setting, url, is_azure=is_azure), scope=scope, is_azure=is_azure)
 
 
@@ -46,51 +46,63 @@ def parse_backends(text: str, *, default_scope: str) -> tuple[Backend, ...]:
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise invalid(setting, json_error(text, error), "a JSON list of backends") from None
+        raise invalid_setting(setting, json_error(text, error), "a JSON list of backends") from None
     if not isinstance(listed, list) or not listed:
-        raise invalid(setting, json_value(listed), "a JSON list with at least one backend")
-    backends = tuple(_parse_one(f"{setting}[{index}]", entry, default_scope) for index, entry in enumerate(listed))
+        raise invalid_setting(setting, json_value(listed), "a JSON list with at least one backend")
+    backends = tuple(_parse_backend(f"{setting}[{index}]", entry, default_scope) for index, entry in enumerate(listed))
     names = [backend.name for backend in backends]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise invalid(f"{setting}[{index}].name", REPEATED, "a different name for each backend")
+            raise invalid_setting(f"{setting}[{index}].name", REPEATED, "a different name for each backend")
     return backends
 
 
-def _parse_one(where: str, entry: Any, default_scope: str) -> Backend:
+def _parse_backend(where: str, entry: Any, default_scope: str) -> Backend:
     if not isinstance(entry, dict):
-        raise invalid(where, json_value(entry), 'an object such as {"name": "east", "endpoint": "https://…"}')
+        raise invalid_setting(where, json_value(entry), 'an object such as {"name": "east", "endpoint": "https://…"}')
     if unknown := unknown_field(entry, _FIELDS):
         allowed = f"no fields other than {', '.join(sorted(_FIELDS))} (keys are not used: the app has its own identity)"
-        raise invalid(where, unknown, allowed)
-    name, endpoint = entry.get("name"), entry.get("endpoint")
-    if not isinstance(name, str) or not name.strip() or not (name.isascii() and name.isprintable()):
-        # It goes into a header and into the log.
-        raise invalid(f"{where}.name", json_value(name), "a name in plain ASCII")
-    if not isinstance(endpoint, str) or not endpoint.strip():
-        allowed = "an address such as https://my-account.openai.azure.com"
-        raise invalid(f"{where}.endpoint", json_value(endpoint), allowed)
-    deployments = entry.get("deployments", {})
-    if not isinstance(deployments, dict) or not all(isinstance(v, str) and v and k for k, v in deployments.items()):
-        raise invalid(f"{where}.deployments", json_value(deployments), 'an object such as {"gpt-5": "my-deployment"}')
-    scope = entry.get("scope", default_scope)
-    if not isinstance(scope, str):
-        allowed = "a token scope such as https://cognitiveservices.azure.com/.default"
-        raise invalid(f"{where}.scope", json_value(scope), allowed)
+        raise invalid_setting(where, unknown, allowed)
     return Backend(
-        name=name.strip(),
-        base_url=_base_url(f"{where}.endpoint", endpoint, is_azure=True),
-        priority=_whole(f"{where}.priority", entry.get("priority", 1), least=0),
-        weight=_whole(f"{where}.weight", entry.get("weight", 1), least=1),
-        deployments=deployments,
-        scope=check_scope(f"{where}.scope", scope),
+        name=_name(f"{where}.name", entry.get("name")),
+        base_url=_account_url(f"{where}.endpoint", entry.get("endpoint")),
+        priority=_whole_number(f"{where}.priority", entry.get("priority", 1), minimum=0),
+        weight=_whole_number(f"{where}.weight", entry.get("weight", 1), minimum=1),
+        deployments=_deployments(f"{where}.deployments", entry.get("deployments", {})),
+        scope=_scope(f"{where}.scope", entry.get("scope", default_scope)),
     )
 
 
-def _whole(where: str, value: Any, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise invalid(where, json_value(value), f"a whole number of at least {least}")
+def _name(where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not (value.isascii() and value.isprintable()):
+        # It goes into a header and into the log.
+        raise invalid_setting(where, json_value(value), "a name in plain ASCII")
+    return value.strip()
+
+
+def _account_url(where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise invalid_setting(where, json_value(value), "an address such as https://my-account.openai.azure.com")
+    return _base_url(where, value, is_azure=True)
+
+
+def _whole_number(where: str, value: Any, *, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise invalid_setting(where, json_value(value), f"a whole number of at least {minimum}")
     return value
+
+
+def _deployments(where: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(is_name(name) for pair in value.items() for name in pair):
+        raise invalid_setting(where, json_value(value), 'an object such as {"gpt-5": "my-deployment"}')
+    return value
+
+
+def _scope(where: str, value: Any) -> str:
+    if not isinstance(value, str):
+        allowed = "a token scope such as https://cognitiveservices.azure.com/.default"
+        raise invalid_setting(where, json_value(value), allowed)
+    return parse_scope(where, value)
 
 
 def _base_url(where: str, url: str, *, is_azure: bool) -> str:
@@ -99,9 +111,9 @@ def _base_url(where: str, url: str, *, is_azure: bool) -> str:
     is_safe = found is not None and (found.scheme == "https" or found.host in _LOOPBACK)
     if found is None or not is_safe or found.query or found.fragment:
         allowed = "an https address (plain http only for this machine), without query, fragment or credentials"
-        raise invalid(where, address(url), allowed)
+        raise invalid_setting(where, address(url), allowed)
     path = found.path.rstrip("/")
     if is_azure and path not in ("", "/openai", "/openai/v1"):
         allowed = "the account's address alone, such as https://my-account.openai.azure.com"
-        raise invalid(where, address(url), allowed)
+        raise invalid_setting(where, address(url), allowed)
     return f"{found.root}/openai/v1/" if is_azure else f"{found.root}{path}/"

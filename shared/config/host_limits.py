@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.config.redaction import size
-from shared.config.values import invalid
+from shared.config.values import invalid_setting
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +70,6 @@ def _seconds(name: str, text: str) -> float:
         return int(found) * 86_400.0
     match = _TIME_SPAN.fullmatch(found)
     if match is None:
-        raise invalid(name, size(found), _ALLOWED)
+        raise invalid_setting(name, size(found), _ALLOWED)
     days, hours, minutes, seconds = (float(match[part] or 0) for part in ("days", "hours", "minutes", "seconds"))
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -17,11 +17,12 @@ Redacted = NewType("Redacted", str)
 NOTHING = Redacted("nothing")
 REPEATED = Redacted("one that another entry has too")
 
-SHOWN_CHARACTERS = 7
-"""The longest number that is shown. Nobody uses a key this short."""
+QUOTED_CHARACTERS = 7
+"""The longest number that is quoted. Nobody uses a key this short."""
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*( ?[A-Za-z]{1,2})?")
 _TYPO_LIKENESS = 0.75
 _TYPO_EXTRA_CHARACTERS = 1
+_MAX_DOMAIN_CHARACTERS = 253
 _DOMAIN = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
@@ -32,7 +33,7 @@ def size(text: str, kind: str = "value") -> Redacted:
 
 def number(text: str) -> Redacted:
     """Return a short number, with a unit of one or two letters if it has one; any other text by its size."""
-    if len(text) <= SHOWN_CHARACTERS and _NUMBER.fullmatch(text):
+    if len(text) <= QUOTED_CHARACTERS and _NUMBER.fullmatch(text):
         return Redacted(repr(text))
     return size(text)
 
@@ -66,7 +67,7 @@ def json_value(value: object) -> Redacted:
     if isinstance(value, dict | list):
         return Redacted("an object" if isinstance(value, dict) else "a list")
     text = json.dumps(value)
-    return Redacted(text) if isinstance(value, bool) or len(text) <= SHOWN_CHARACTERS else size(text, "number")
+    return Redacted(text) if isinstance(value, bool) or len(text) <= QUOTED_CHARACTERS else size(text, "number")
 
 
 def json_error(text: str, error: Exception) -> Redacted:
@@ -91,5 +92,5 @@ def _is_public_name(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
-        return len(host) <= 253 and _DOMAIN.fullmatch(host.removesuffix(".")) is not None
+        return len(host) <= _MAX_DOMAIN_CHARACTERS and _DOMAIN.fullmatch(host.removesuffix(".")) is not None
     return True

@@ -1,163 +1,218 @@
-"""The app's settings, read once from the environment into a frozen value.
+"""The app's settings, each declared once, read once from the environment into a frozen value.
 
 `Settings.from_env` raises `Misconfigured`, which names the setting and what is allowed, and for the log what was found.
-The README's table, local.settings.json.example, Bicep and Terraform list the same names; a test holds them together.
+docs/reference.md, local.settings.json.example, Bicep and Terraform list the same settings; tests compare them with this list.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.config.backends import Backend, parse_backends, single_backend
-from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, parse_caller_keys
+from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
+from shared.config.catalog import ModelCatalog
+from shared.config.declarations import declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
-from shared.config.values import SettingReader
+from shared.config.values import (
+    choice,
+    flag,
+    guid,
+    integer,
+    name_map,
+    optional_integer,
+    origins,
+    scope,
+    seconds,
+    secret,
+    text,
+)
 from shared.errors import Misconfigured
 
-DEFAULT_SCOPE = "https://cognitiveservices.azure.com/.default"
 APIS = ("chat", "responses", "completions")
 AUTH_MODES = ("function", "keys", "entra", "anonymous")
 
-SETTING_NAMES: tuple[str, ...] = (
-    "AZURE_OPENAI_ENDPOINT",
-    "AZURE_OPENAI_DEPLOYMENT",
-    "AZURE_OPENAI_API",
-    "AZURE_OPENAI_SCOPE",
-    "AZURE_CLIENT_ID",
-    "AZURE_OPENAI_API_KEY",
-    "OPENAI_BASE_URL",
-    "AZURE_OPENAI_BACKENDS",
-    "AZURE_OPENAI_MODELS",
-    "AUTH_MODE",
-    "CALLER_KEYS",
-    "ALLOWED_ORIGINS",
-    "STREAMING_ENABLED",
-    "SYSTEM_PROMPT",
-    "MAX_REQUEST_BYTES",
-    "MAX_OUTPUT_TOKENS",
-    "MAX_EVENT_BYTES",
-    "MAX_OPEN_STREAMS",
-    "COMMIT_SECONDS",
-    "FIRST_CONTENT_SECONDS",
-    "ATTEMPT_BUDGET_SECONDS",
-    "UPSTREAM_SILENCE_SECONDS",
-    "HEARTBEAT_SECONDS",
-    "DRAIN_SECONDS",
-    "DEBUG_HEADERS",
-)
-"""Every setting that the app itself reads, in the order of the README's table."""
+_NO_MODELS = ModelCatalog(aliases={}, default="", backends=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One field per setting (see the README's table); durations in seconds, sizes in bytes."""
+    """One field per setting, durations in seconds and sizes in bytes; then what several settings or the platform say."""
 
-    backends: tuple[Backend, ...]
-    deployment: str
-    api: str
-    client_id: str
-    api_key: str
+    endpoint: str = setting(
+        "AZURE_OPENAI_ENDPOINT",
+        text("an address such as https://my-account.openai.azure.com"),
+        meaning="The Azure OpenAI account; plain http is allowed for this machine only.",
+    )
+    deployment: str = setting(
+        "AZURE_OPENAI_DEPLOYMENT", text(), meaning="The deployment that answers a request which names no model."
+    )
+    api: str = setting(
+        "AZURE_OPENAI_API",
+        choice(APIS, default="chat"),
+        meaning="The upstream API that the chat API calls; `completions` is the legacy one.",
+    )
+    scope: str = setting(
+        "AZURE_OPENAI_SCOPE",
+        scope("https://cognitiveservices.azure.com/.default"),
+        meaning="The scope of the token for Azure OpenAI; newer documents name `https://ai.azure.com/.default`.",
+    )
+    client_id: str = setting(
+        "AZURE_CLIENT_ID", guid(), meaning="The client id of the app's user-assigned managed identity."
+    )
+    api_key: str = setting(
+        "AZURE_OPENAI_API_KEY",
+        secret(),
+        meaning="A key for the endpoint, instead of a signed-in identity.",
+        instead_in_azure="its managed identity",
+    )
+    openai_base_url: str = setting(
+        "OPENAI_BASE_URL",
+        text("an address such as http://localhost:11434/v1"),
+        meaning="Any OpenAI-compatible server, instead of Azure OpenAI.",
+        instead_in_azure="AZURE_OPENAI_ENDPOINT or AZURE_OPENAI_BACKENDS",
+    )
+    backend_list: str = setting(
+        "AZURE_OPENAI_BACKENDS",
+        text("a JSON list of `{name, endpoint, priority, weight, deployments: {model: deployment}, scope}`"),
+        meaning="Several accounts instead of one: the lowest `priority` goes first, equals share by `weight`, and a model is "
+        "requested only where it is deployed.",
+    )
+    models: Mapping[str, str] = setting(
+        "AZURE_OPENAI_MODELS",
+        name_map(),
+        meaning="The model names that callers use, each with its deployment; names pass through where it is not set.",
+    )
+    auth_mode: str = setting(
+        "AUTH_MODE",
+        choice(AUTH_MODES, default="function"),
+        meaning="How callers authenticate: with the app's function key, with one of `CALLER_KEYS`, through App Service "
+        "authentication, or not at all.",
+    )
+    caller_keys: tuple[CallerKey, ...] = setting(
+        "CALLER_KEYS", caller_keys(), meaning="The names and hashed keys of the callers, for `AUTH_MODE=keys`."
+    )
+    allowed_origins: frozenset[str] = setting(
+        "ALLOWED_ORIGINS", origins(), meaning="The other origins whose pages may call this app from a browser."
+    )
+    streaming_enabled: bool = setting(
+        "STREAMING_ENABLED", flag(default=True), meaning="Whether answers are streamed; `false` buffers every answer."
+    )
+    system_prompt: str = setting(
+        "SYSTEM_PROMPT", text(), meaning="A system message before every conversation of the chat API."
+    )
+    max_request_bytes: int = setting(
+        "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."
+    )
+    max_output_tokens: int | None = setting(
+        "MAX_OUTPUT_TOKENS", optional_integer(minimum=1), meaning="A limit on the tokens of every answer."
+    )
+    max_event_bytes: int = setting(
+        "MAX_EVENT_BYTES",
+        integer(4 * 1024 * 1024, minimum=16 * 1024),
+        meaning="The largest event accepted from upstream, and the limit of what is held before the first content.",
+    )
+    max_open_streams: int = setting(
+        "MAX_OPEN_STREAMS",
+        integer(0, minimum=0),
+        meaning="How many answers one process streams at a time, a 503 beyond it; `0` sets no limit.",
+    )
+    # COMMIT_SECONDS and HEARTBEAT_SECONDS stay below the 230 s after which the platform cuts an idle connection.
+    commit_seconds: float = setting(
+        "COMMIT_SECONDS",
+        seconds(10, maximum=200),
+        meaning="How long a response without content waits before it sends its status and heartbeats.",
+    )
+    first_content_seconds: float = setting(
+        "FIRST_CONTENT_SECONDS", seconds(90), meaning="How long one attempt may take to its first content."
+    )
+    attempt_budget_seconds: float = setting(
+        "ATTEMPT_BUDGET_SECONDS", seconds(100), meaning="How long after the request's start an attempt may still begin."
+    )
+    upstream_silence_seconds: float = setting(
+        "UPSTREAM_SILENCE_SECONDS", seconds(120), meaning="How long an upstream may pause within an answer."
+    )
+    heartbeat_seconds: float = setting(
+        "HEARTBEAT_SECONDS",
+        seconds(15, maximum=200),
+        meaning="How long a response is silent before each heartbeat.",
+    )
+    drain_seconds: float = setting(
+        "DRAIN_SECONDS",
+        seconds(25, minimum=0),
+        meaning="How long a stopping process lets its streams finish.",
+    )
+    debug_headers: bool = setting(
+        "DEBUG_HEADERS", flag(default=False), meaning="Whether answers carry `x-backend` and `x-attempts`."
+    )
+
+    backends: tuple[Backend, ...] = ()
+    catalog: ModelCatalog = _NO_MODELS
     in_azure: bool
     has_managed_identity: bool
-    models: Mapping[str, str]
-    auth_mode: str
-    caller_keys: tuple[CallerKey, ...]
-    allowed_origins: frozenset[str]
-    streaming_enabled: bool
-    system_prompt: str
-    max_request_bytes: int
-    max_output_tokens: int | None
-    max_event_bytes: int
-    max_open_streams: int
-    commit_seconds: float
-    first_content_seconds: float
-    attempt_budget_seconds: float
-    upstream_silence_seconds: float
-    heartbeat_seconds: float
-    drain_seconds: float
-    debug_headers: bool
     max_answer_seconds: float
-    """How old an answer may become, less than the host's functionTimeout; infinite where that is unlimited."""
+    """How old an answer may become: the host's functionTimeout less a margin, infinite where that is unlimited."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read and check every setting. Raise `Misconfigured` for the first that is invalid."""
-        read = SettingReader(env)
         in_azure = bool(env.get("WEBSITE_SITE_NAME"))
-        auth_mode = read.choice("AUTH_MODE", AUTH_MODES, default="function")
-        _check_entra(auth_mode, env)
-        api_key = read.secret("AZURE_OPENAI_API_KEY")
-        if api_key and in_azure:
-            raise Misconfigured(
-                "AZURE_OPENAI_API_KEY is set, but this app runs in Azure, where it uses its managed identity: "
-                "remove the setting; it is for development only."
-            )
-        return cls(
-            backends=_backends(read, in_azure=in_azure),
-            deployment=read.text("AZURE_OPENAI_DEPLOYMENT"),
-            api=read.choice("AZURE_OPENAI_API", APIS, default="chat"),
-            client_id=read.guid("AZURE_CLIENT_ID"),
-            api_key=api_key,
+        settings = cls(
+            **{field: declaration.read(env) for field, declaration in DECLARATIONS.items()},
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),
-            models=read.name_map("AZURE_OPENAI_MODELS"),
-            auth_mode=auth_mode,
-            caller_keys=_caller_keys(read, auth_mode),
-            allowed_origins=read.origins("ALLOWED_ORIGINS"),
-            streaming_enabled=read.flag("STREAMING_ENABLED", default=True),
-            system_prompt=read.text("SYSTEM_PROMPT"),
-            max_request_bytes=read.integer("MAX_REQUEST_BYTES", default=16 * 1024 * 1024, least=1024),
-            max_output_tokens=read.optional_integer("MAX_OUTPUT_TOKENS", least=1),
-            max_event_bytes=read.integer("MAX_EVENT_BYTES", default=4 * 1024 * 1024, least=16 * 1024),
-            max_open_streams=read.integer("MAX_OPEN_STREAMS", default=0, least=0),
-            commit_seconds=read.seconds("COMMIT_SECONDS", default=10, most=200),
-            first_content_seconds=read.seconds("FIRST_CONTENT_SECONDS", default=90),
-            attempt_budget_seconds=read.seconds("ATTEMPT_BUDGET_SECONDS", default=100),
-            upstream_silence_seconds=read.seconds("UPSTREAM_SILENCE_SECONDS", default=120),
-            # A heartbeat rarer than the platform's own idle limit of 230 s would be none.
-            heartbeat_seconds=read.seconds("HEARTBEAT_SECONDS", default=15, most=200),
-            drain_seconds=read.seconds("DRAIN_SECONDS", default=25, least=0),
-            debug_headers=read.flag("DEBUG_HEADERS", default=False),
             max_answer_seconds=max_answer_seconds(env),
         )
+        _check_development_only(settings)
+        _check_auth_mode(settings, env)
+        backends = _backends(settings)
+        catalog = ModelCatalog(aliases=settings.models, default=settings.deployment, backends=backends)
+        return replace(settings, backends=backends, catalog=catalog)
+
+
+DECLARATIONS = declarations_of(Settings)
+"""Every setting that the app itself reads, in the order of docs/reference.md, by its field in `Settings`."""
+
+SETTING_NAMES = tuple(declaration.name for declaration in DECLARATIONS.values())
 
 
 def host_checks_keys(env: Mapping[str, str]) -> bool:
-    """Whether the host is to ask for its function key: told by AUTH_MODE alone, so that it holds while another setting is
-    wrong, and the callers of an app that checks for itself get the sentence and not the host's empty 401."""
-    return env.get("AUTH_MODE", "").strip().lower() not in set(AUTH_MODES) - {"function"}
+    """Return whether the host is to check its function key.
+
+    AUTH_MODE alone decides, so that it holds while another setting is invalid: callers of an app that checks for itself get
+    the sentence about that setting, and not the host's empty 401. While AUTH_MODE itself is invalid the host checks.
+    """
+    try:
+        return bool(DECLARATIONS["auth_mode"].read(env) == "function")
+    except Misconfigured:
+        return True
 
 
-def _check_entra(auth_mode: str, env: Mapping[str, str]) -> None:
-    if auth_mode == "entra" and env.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+def _check_development_only(settings: Settings) -> None:
+    for field, declaration in DECLARATIONS.items():
+        if declaration.instead_in_azure and settings.in_azure and getattr(settings, field):
+            raise Misconfigured(
+                f"{declaration.name} is set, but this app runs in Azure, where it uses {declaration.instead_in_azure}: "
+                "remove the setting; it is for development only."
+            )
+
+
+def _check_auth_mode(settings: Settings, env: Mapping[str, str]) -> None:
+    if settings.auth_mode == "entra" and env.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
         raise Misconfigured(
             "AUTH_MODE is 'entra', but App Service authentication (Easy Auth) is not switched on for this app "
             "(WEBSITE_AUTH_ENABLED is not 'True'): switch it on, or choose another AUTH_MODE."
         )
-
-
-def _caller_keys(read: SettingReader, auth_mode: str) -> tuple[CallerKey, ...]:
-    keys = parse_caller_keys(read.text("CALLER_KEYS"))
-    if auth_mode == "keys" and not keys:
+    if settings.auth_mode == "keys" and not settings.caller_keys:
         raise Misconfigured(f"AUTH_MODE is 'keys', but CALLER_KEYS is empty; expected {CALLER_KEYS_FORM}.")
-    return keys
 
 
-def _backends(read: SettingReader, *, in_azure: bool) -> tuple[Backend, ...]:
-    scope = read.scope("AZURE_OPENAI_SCOPE", default=DEFAULT_SCOPE)
-    listed = read.text("AZURE_OPENAI_BACKENDS")
-    endpoint = read.text("AZURE_OPENAI_ENDPOINT")
-    base_url = read.text("OPENAI_BASE_URL")
-    if base_url and in_azure:
-        raise Misconfigured(
-            "OPENAI_BASE_URL is set, but this app runs in Azure: remove the setting; it is for development only. "
-            "AZURE_OPENAI_ENDPOINT or AZURE_OPENAI_BACKENDS names the Azure OpenAI account."
-        )
-    if base_url:
-        return (single_backend("OPENAI_BASE_URL", base_url, scope=scope, is_azure=False),)
-    if listed:
-        return parse_backends(listed, default_scope=scope)
-    if endpoint:
-        return (single_backend("AZURE_OPENAI_ENDPOINT", endpoint, scope=scope, is_azure=True),)
+def _backends(settings: Settings) -> tuple[Backend, ...]:
+    if settings.openai_base_url:
+        url = settings.openai_base_url
+        return (single_backend("OPENAI_BASE_URL", url, scope=settings.scope, is_azure=False),)
+    if settings.backend_list:
+        return parse_backends(settings.backend_list, default_scope=settings.scope)
+    if settings.endpoint:
+        return (single_backend("AZURE_OPENAI_ENDPOINT", settings.endpoint, scope=settings.scope, is_azure=True),)
     raise Misconfigured(
         "AZURE_OPENAI_ENDPOINT is not set; expected the address of an Azure OpenAI account, such as "
         "https://my-account.openai.azure.com (or a list of accounts in AZURE_OPENAI_BACKENDS)."

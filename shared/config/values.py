@@ -1,21 +1,26 @@
-"""Read single values out of the environment. `invalid` builds the error about one that cannot be taken."""
+"""The kinds of settings: what their text may be, and how it is read. Each kind's `parse` raises `Misconfigured`."""
 
 import json
 import re
-from collections.abc import Mapping
 from math import nan
+from typing import Any
 
 from shared.config.addresses import Address
+from shared.config.declarations import Kind
 from shared.config.redaction import REPEATED, Redacted, address, json_error, json_value, number, size, word
 from shared.errors import Misconfigured
+from shared.surrogates import has_lone_surrogate
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MAX_DIGITS = 15
+_SCOPE = "a token scope such as https://cognitiveservices.azure.com/.default"
+_NAMES = 'a JSON object such as {"gpt-5": "my-deployment"} or a comma-separated list such as gpt-5=my-deployment, gpt-4=other'
 
 
-def invalid(name: str, found: Redacted, allowed: str) -> Misconfigured:
+def invalid_setting(name: str, found: Redacted, allowed: str) -> Misconfigured:
     """Return the error about one setting: for callers without what was found, for the operator with it."""
     return Misconfigured(
         f"{name} is not valid; expected {allowed}.",
@@ -23,125 +28,163 @@ def invalid(name: str, found: Redacted, allowed: str) -> Misconfigured:
     )
 
 
-class SettingReader:
-    """Typed reads by name. An empty or blank value counts as not set."""
+def text(allowed: str = "any text") -> Kind[str]:
+    """Return the kind of a text that is taken as it is, or that other code checks: '' where it is not set."""
+    return Kind("", allowed, lambda _name, found: found)
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
 
-    def text(self, name: str) -> str:
-        """The value without surrounding blanks, or ''."""
-        value = self._env.get(name, "").strip()
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise Misconfigured(f"{name} is not valid UTF-8; expected text.")
-        return value
+def secret() -> Kind[str]:
+    """Return the kind of a key that a header can carry. Raise `Misconfigured` otherwise, with nothing of the key."""
+    allowed = "printable ASCII"
 
-    def secret(self, name: str) -> str:
-        """As `text`, of what may stand in a header; the sentence never shows it."""
-        value = self.text(name)
-        if not (value.isascii() and value.isprintable()):
-            raise Misconfigured(f"{name} has characters that no key has; expected printable ASCII.")
-        return value
+    def parse(name: str, found: str) -> str:
+        if not (found.isascii() and found.isprintable()):
+            raise Misconfigured(f"{name} contains non-printable or non-ASCII characters; expected {allowed}.")
+        return found
 
-    def choice(self, name: str, allowed: tuple[str, ...], *, default: str) -> str:
-        """One of a few words, in any case of letters."""
-        found = self.text(name)
-        value = found.lower() or default
-        if value not in allowed:
-            raise invalid(name, word(found, allowed), "one of " + ", ".join(allowed))
-        return value
+    return Kind("", allowed, parse)
 
-    def flag(self, name: str, *, default: bool) -> bool:
-        """true or false (also 1/0, yes/no, on/off)."""
-        found = self.text(name)
-        if not found:
-            return default
-        if found.lower() in _TRUE:
-            return True
-        if found.lower() in _FALSE:
-            return False
-        raise invalid(name, word(found, sorted(_TRUE | _FALSE)), "true or false")
 
-    def integer(self, name: str, *, default: int, least: int) -> int:
-        """A whole number of at least `least`."""
-        value = self.optional_integer(name, least=least)
-        return default if value is None else value
+def choice(words: tuple[str, ...], *, default: str) -> Kind[str]:
+    """Return the kind of one of a few words, in any case of letters. Raise `Misconfigured` for another word."""
+    allowed = "one of " + ", ".join(words)
 
-    def optional_integer(self, name: str, *, least: int) -> int | None:
-        """A whole number of at least `least`, or None where it is not set."""
-        found = self.text(name)
-        if not found:
-            return None
-        if not (found.isascii() and found.isdigit() and len(found) < 16) or int(found) < least:
-            raise invalid(name, number(found), f"a whole number of at least {least}")
-        return int(found)
+    def parse(name: str, found: str) -> str:
+        if found.lower() not in words:
+            raise invalid_setting(name, word(found, words), allowed)
+        return found.lower()
 
-    def seconds(self, name: str, *, default: float, least: float = 0.05, most: float = 86_400) -> float:
-        """A duration in seconds, fractions allowed."""
-        found = self.text(name)
-        if not found:
-            return default
+    return Kind(default, allowed, parse)
+
+
+def flag(*, default: bool) -> Kind[bool]:
+    """Return the kind of true and false (also 1/0, yes/no, on/off). Raise `Misconfigured` for anything else."""
+    allowed = "true or false"
+
+    def parse(name: str, found: str) -> bool:
+        if found.lower() not in _TRUE | _FALSE:
+            raise invalid_setting(name, word(found, sorted(_TRUE | _FALSE)), allowed)
+        return found.lower() in _TRUE
+
+    return Kind(str(default).lower(), allowed, parse)
+
+
+def integer(default: int, *, minimum: int) -> Kind[int]:
+    """Return the kind of a whole number. Raise `Misconfigured` below `minimum`."""
+    allowed = f"a whole number of at least {minimum}"
+
+    def parse(name: str, found: str) -> int:
+        return _parse_integer(name, found, minimum, allowed)
+
+    return Kind(str(default), allowed, parse)
+
+
+def optional_integer(*, minimum: int) -> Kind[int | None]:
+    """Return the kind of a whole number, None where it is not set. Raise `Misconfigured` below `minimum`."""
+    allowed = f"a whole number of at least {minimum}"
+
+    def parse(name: str, found: str) -> int | None:
+        return _parse_integer(name, found, minimum, allowed) if found else None
+
+    return Kind("", allowed, parse)
+
+
+def seconds(default: float, *, minimum: float = 0.05, maximum: float = 86_400) -> Kind[float]:
+    """Return the kind of a duration in seconds, fractions allowed. Raise `Misconfigured` outside the bounds."""
+    allowed = f"a number of seconds from {minimum:g} to {maximum:g}"
+
+    def parse(name: str, found: str) -> float:
         value = float(found) if _DECIMAL.fullmatch(found) else nan
-        if not least <= value <= most:
-            raise invalid(name, number(found), f"a number of seconds from {least:g} to {most:g}")
+        if not minimum <= value <= maximum:
+            raise invalid_setting(name, number(found), allowed)
         return value
 
-    def guid(self, name: str) -> str:
-        """Return a GUID, or '' where it is not set."""
-        value = self.text(name)
-        if value and not _GUID.fullmatch(value):
-            raise invalid(name, size(value), "a GUID such as 11111111-2222-3333-4444-555555555555")
-        return value
+    return Kind(f"{default:g}", allowed, parse)
 
-    def scope(self, name: str, *, default: str) -> str:
-        """A token scope, which is an https address that ends in /.default."""
-        return check_scope(name, self.text(name) or default)
 
-    def origins(self, name: str) -> frozenset[str]:
-        """A comma list of browser origins, each scheme://host[:port] and nothing more."""
-        origins = [part.strip().lower() for part in self.text(name).split(",") if part.strip()]
-        for position, origin in enumerate(origins, 1):
+def guid() -> Kind[str]:
+    """Return the kind of a GUID, '' where it is not set. Raise `Misconfigured` for anything else."""
+    allowed = "a GUID such as 11111111-2222-3333-4444-555555555555"
+
+    def parse(name: str, found: str) -> str:
+        if found and not _GUID.fullmatch(found):
+            raise invalid_setting(name, size(found), allowed)
+        return found
+
+    return Kind("", allowed, parse)
+
+
+def scope(default: str) -> Kind[str]:
+    """Return the kind of a token scope. Raise `Misconfigured` as `parse_scope` does."""
+    return Kind(default, _SCOPE, parse_scope)
+
+
+def origins() -> Kind[frozenset[str]]:
+    """Return the kind of browser origins, as browsers write them. Raise `Misconfigured` for an entry that is none."""
+    allowed = "a comma-separated list of origins such as https://app.example.com (no path, no *)"
+
+    def parse(name: str, found: str) -> frozenset[str]:
+        listed = [part.strip().lower() for part in found.split(",") if part.strip()]
+        for position, origin in enumerate(listed, 1):
             if not _is_origin(origin):
-                allowed = "origins such as https://app.example.com, separated by commas (no path, no *)"
-                raise invalid(f"{name}, entry {position},", address(origin), allowed)
-        return frozenset(_without_default_port(origin) for origin in origins)
+                raise invalid_setting(f"{name}, entry {position},", address(origin), allowed)
+        return frozenset(_without_default_port(origin) for origin in listed)
 
-    def name_map(self, name: str) -> dict[str, str]:
-        """Return a JSON object of strings, or a comma-separated list of alias=deployment, as a mapping."""
-        found = self.text(name)
-        allowed = 'a JSON object such as {"gpt-5": "my-deployment"} or a list such as gpt-5=my-deployment, gpt-4=other'
-        names: dict[str, str] = {}
-        if found.startswith("{"):
-            try:
-                names = json.loads(found)
-            except (ValueError, RecursionError) as error:
-                raise invalid(name, json_error(found, error), allowed) from None
-            for position, (alias, deployment) in enumerate(names.items(), 1):
-                if not (isinstance(deployment, str) and deployment and alias):
-                    raise invalid(f"{name}, entry {position},", json_value(deployment), allowed)
-            return names
-        for position, part in enumerate(filter(str.strip, found.split(",")), 1):
-            alias, _, deployment = (piece.strip() for piece in part.partition("="))
-            if not alias or not deployment or "=" in deployment:  # a key in Base64 may end in `==`
-                raise invalid(f"{name}, entry {position},", size(part.strip()), allowed)
-            if alias in names:
-                raise invalid(f"{name}, entry {position},", REPEATED, allowed)
-            names[alias] = deployment
-        return names
+    return Kind("", allowed, parse)
 
 
-def check_scope(name: str, scope: str) -> str:
+def name_map() -> Kind[dict[str, str]]:
+    """Return the kind of a mapping of names. Raise `Misconfigured` for an entry without a name or a value."""
+    return Kind("", _NAMES, _parse_name_map)
+
+
+def parse_scope(name: str, found: str) -> str:
     """Return the scope. Raise `Misconfigured` where it is not an https address that ends in /.default."""
-    found = Address.parse(scope)
-    is_scope = found is not None and found.scheme == "https" and found.path.endswith("/.default")
-    if found is None or not is_scope or found.query or found.fragment:
-        allowed = "a token scope such as https://cognitiveservices.azure.com/.default"
-        raise invalid(name, address(scope), allowed)
-    return scope
+    parsed = Address.parse(found)
+    is_scope = parsed is not None and parsed.scheme == "https" and parsed.path.endswith("/.default")
+    if parsed is None or not is_scope or parsed.query or parsed.fragment:
+        raise invalid_setting(name, address(found), _SCOPE)
+    return found
+
+
+def is_name(value: object) -> bool:
+    """Return whether the value can be the name of a model or a deployment: a text that is not empty and can be encoded."""
+    return isinstance(value, str) and value != "" and not has_lone_surrogate(value)
+
+
+def _parse_integer(name: str, found: str, minimum: int, allowed: str) -> int:
+    if not (found.isascii() and found.isdigit() and len(found) <= _MAX_DIGITS) or int(found) < minimum:
+        raise invalid_setting(name, number(found), allowed)
+    return int(found)
+
+
+def _parse_name_map(name: str, found: str) -> dict[str, str]:
+    if found.startswith("{"):
+        return _parse_name_object(name, found)
+    names: dict[str, str] = {}
+    for position, part in enumerate(filter(str.strip, found.split(",")), 1):
+        alias, _, deployment = (piece.strip() for piece in part.partition("="))
+        if not alias or not deployment or "=" in deployment:  # a key in Base64 may end in `==`
+            raise invalid_setting(f"{name}, entry {position},", size(part.strip()), _NAMES)
+        if alias in names:
+            raise invalid_setting(f"{name}, entry {position},", REPEATED, _NAMES)
+        names[alias] = deployment
+    return names
+
+
+def _parse_name_object(name: str, found: str) -> dict[str, str]:
+    try:
+        names: dict[str, Any] = json.loads(found)
+    except (ValueError, RecursionError) as error:
+        raise invalid_setting(name, json_error(found, error), _NAMES) from None
+    for position, (alias, deployment) in enumerate(names.items(), 1):
+        if not (is_name(alias) and is_name(deployment)):
+            raise invalid_setting(f"{name}, entry {position},", json_value(deployment), _NAMES)
+    return names
 
 
 def _without_default_port(origin: str) -> str:
-    """As browsers send it."""
+    """Return the origin as browsers send it."""
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 

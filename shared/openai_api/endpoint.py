@@ -5,9 +5,8 @@ from typing import assert_never
 import msgspec
 from starlette.responses import Response
 
-from shared.config.model_names import served_models
 from shared.config.settings import Settings
-from shared.errors import AnswerError, MethodNotAllowed, ModelNotFound, NotFound
+from shared.errors import AnswerError, MethodNotAllowed, NotFound
 from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
@@ -67,15 +66,14 @@ class OpenAIEndpoint:
         return AnswerResponse(exchange, settings=self._settings, open_streams=self._open_streams)
 
     def _model_list(self, context: RequestContext) -> Response:
-        entries = [_model_entry(name) for name in served_models(self._settings)]
+        entries = [_model_object(name) for name in self._settings.catalog.names]
         return context.plain(msgspec.json.encode({"object": "list", "data": entries}), media_type="application/json")
 
     def _one_model(self, context: RequestContext, name: str) -> Response:
-        if name not in served_models(self._settings):
-            raise ModelNotFound(f"The model {name!r} does not exist here.", param="model")
-        return context.plain(msgspec.json.encode(_model_entry(name)), media_type="application/json")
+        self._settings.catalog.check_listed(name)
+        return context.plain(msgspec.json.encode(_model_object(name)), media_type="application/json")
 
 
-def _model_entry(name: str) -> dict[str, object]:
-    """Return https://platform.openai.com/docs/api-reference/models/object."""
+def _model_object(name: str) -> dict[str, object]:
+    """Return a model as OpenAI lists it: https://platform.openai.com/docs/api-reference/models/object."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "azure-openai"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from shared.config.model_names import resolve_model
+from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.errors import AnswerError, DeploymentNotFound, ModelNotFound, UpstreamErrorResponse
 from shared.http.context import RequestContext, debug_headers, own_error_page
@@ -34,6 +34,7 @@ _HEADERS_DOWN = frozenset(
 )
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
+_UNKNOWN_TYPE = "application/octet-stream"
 _QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
 """`code` is the host's function key."""
 
@@ -70,7 +71,7 @@ class RelayExchange:
         own = {"x-request-id": self.context.id, **self.context.cors}
         if not isinstance(error, UpstreamErrorResponse) or error.raw_body is None:
             return own_error_page(error, own)
-        headers = {"content-type": error.content_type, "x-request-id": self.context.id, **_down(error.headers)}
+        headers = {"content-type": _UNKNOWN_TYPE, "x-request-id": self.context.id, **_down(error.headers)}
         return ErrorPage(error.status, {**headers, **self.context.cors}, error.raw_body)
 
 
@@ -85,12 +86,13 @@ class InferenceExchange(RelayExchange):
         settings, address, receipt = self.settings, self.address, self.receipt
         request = parse_openai_request(body)
         name = address.deployment if address.deployment is not None else request.model
-        receipt.model = model = self._resolve(name)
+        target = self._resolve(name)
+        receipt.model = target.model
         receipt.format = "stream" if request.stream else "whole"
         limit = settings.max_output_tokens
         call = UpstreamCall(
             path=address.path,
-            model=model,
+            target=target,
             body=lambda _backend, deployment: upstream_body(request, address.path, deployment, max_output_tokens=limit),
             headers=_headers_up(self.context),
             streams=request.stream,
@@ -98,9 +100,9 @@ class InferenceExchange(RelayExchange):
         )
         return Answer(call, self._translations(request), self.upstream, receipt)
 
-    def _resolve(self, name: str | None) -> str:
+    def _resolve(self, name: str | None) -> Target:
         try:
-            return resolve_model(self.settings, name)
+            return self.settings.catalog.resolve(name)
         except ModelNotFound as error:
             if self.address.is_azure:
                 raise DeploymentNotFound(error.message, param=error.param) from error

@@ -13,7 +13,6 @@ from functools import partial
 from shared.config.settings import Settings
 from shared.errors import (
     AnswerError,
-    ModelNotFound,
     UpstreamErrorResponse,
     UpstreamFailure,
     UpstreamFrameTooLarge,
@@ -62,8 +61,6 @@ class Answer:
         Raise the failure that explains most when none does, and at once one that is the caller's own.
         """
         candidates = self._candidates()
-        if not candidates:
-            raise ModelNotFound(f"The model {self._call.model!r} does not exist here.", param="model")
         await self._upstream.clients.load()  # a slow import is not a slow backend
         failures: list[UpstreamFailure] = []
         tried: set[tuple[str, str]] = set()
@@ -79,9 +76,9 @@ class Answer:
 
     def _candidates(self) -> Sequence[Candidate]:
         pool, call = self._upstream.pool, self._call
-        if call.stored_id:
+        if call.target is None:
             return pool.candidates_for_response(call.stored_id)
-        return pool.candidates_for_model(call.model, previous_id=call.previous_id)
+        return pool.candidates_for_model(call.target, previous_id=call.previous_id)
 
     async def _next(
         self, candidates: Sequence[Candidate], tried: set[tuple[str, str]], failures: list[UpstreamFailure]

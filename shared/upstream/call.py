@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.errors import UpstreamFailure
 
 
@@ -12,13 +13,14 @@ from shared.errors import UpstreamFailure
 class UpstreamCall:
     """One call. `path` is relative to a backend's base URL; `body` is made per backend, since deployments have other names.
 
+    `target`: the model that is to answer; None for a call about a stored response.
     `streams`: the answer is a stream of events. `stored_id`: the call is about a stored response, and any backend may be the
     one that has it. `previous_id`: the same, for an answer that goes on from a stored response.
     """
 
     method: str = "POST"
     path: str
-    model: str = ""
+    target: Target | None = None
     body: Callable[[Backend, str], bytes | None] = lambda _backend, _deployment: None
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

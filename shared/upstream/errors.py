@@ -62,7 +62,6 @@ def error_from_status(status: int, headers: Mapping[str, str], body: bytes | Non
         status=status if is_answer else 502,
         error=error if status < 500 and is_answer else _with_code(error),
         raw_body=body if is_answer else None,
-        content_type=headers.get("content-type", "application/octet-stream"),
         headers=headers,
         pause_seconds=retry_after_seconds(headers),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.upstream import circuit
 from shared.upstream.circuit import CLOSED, Circuit, Report
 
@@ -49,9 +50,9 @@ class BackendPool:
         """Only those that are not closed."""
         self._owners: dict[str, str] = {}
 
-    def candidates_for_model(self, model: str, *, previous_id: str = "") -> list[Candidate]:
-        """Return every backend that has the model; only the owner of `previous_id` where that is known and has it."""
-        pairs = [(backend, backend.deployment(model)) for backend in self._backends]
+    def candidates_for_model(self, target: Target, *, previous_id: str = "") -> list[Candidate]:
+        """Return every backend that serves the model; only the owner of `previous_id` where that is known and serves it."""
+        pairs = [(backend, target.deployments.get(backend.name)) for backend in self._backends]
         candidates = [Candidate(backend, deployment) for backend, deployment in pairs if deployment is not None]
         owner = self._owners.get(previous_id)
         return [candidate for candidate in candidates if candidate.backend.name == owner] or candidates

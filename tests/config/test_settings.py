@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.config.settings import SETTING_NAMES, Settings
+from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_checks_keys
 from shared.errors import Misconfigured
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
@@ -82,7 +82,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"AZURE_CLIENT_ID": "my-identity"}, "AZURE_CLIENT_ID is not valid: found a value of 11 characters; expected a GUID"),
     ({"AUTH_MODE": "none"}, "AUTH_MODE is not valid: found a value of 4 characters; expected one of function, keys"),
     ({"AUTH_MODE": "functions"}, "AUTH_MODE is not valid: found 'functions'; expected one of function, keys, entra, anonymous"),
-    ({"AUTH_MODE": "keys"}, "CALLER_KEYS is empty; expected name=sha256:<64 hex digits>, separated by commas"),
+    ({"AUTH_MODE": "keys"}, "CALLER_KEYS is empty; expected a comma-separated list of name=sha256:<64 hex digits>"),
     ({"AUTH_MODE": "entra"}, "WEBSITE_AUTH_ENABLED"),
     ({"CALLER_KEYS": f"{KEY},alice=secret"}, "CALLER_KEYS, entry 2, is not valid: found a value of 12 characters; expected"),
     ({"AZURE_OPENAI_API_KEY": "k", "WEBSITE_SITE_NAME": "app"}, "AZURE_OPENAI_API_KEY is set, but"),
@@ -106,6 +106,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"AZURE_OPENAI_MODELS": "a=b, a=c"}, "AZURE_OPENAI_MODELS, entry 2, is not valid: found one that another entry has too"),
     ({"AZURE_OPENAI_MODELS": '{"a": 1}'}, "AZURE_OPENAI_MODELS, entry 1, is not valid: found 1; expected a JSON object"),
     ({"AZURE_OPENAI_MODELS": '{"a": "b", "c": {"d": "e"}}'}, "AZURE_OPENAI_MODELS, entry 2, is not valid: found an object"),
+    ({"AZURE_OPENAI_MODELS": '{"a\\ud800": "b"}'}, "entry 1, is not valid: found a text of 1 character; expected"),
     ({"AZURE_OPENAI_MODELS": "{nope"}, "AZURE_OPENAI_MODELS is not valid: .* with a JSON error at line 1, column 2"),
     ({"AZURE_OPENAI_BACKENDS": "[nope"}, "found a value of 5 characters with a JSON error at line 1, column 2; expected"),
     ({"AZURE_OPENAI_BACKENDS": '[{"name": "a"},\n {"name": "b",}]'}, "JSON error at line 2, column 14"),
@@ -125,6 +126,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     (backends(GOOD | {"weight": "3"}), "AZURE_OPENAI_BACKENDS\\[0\\].weight is not valid: found a text of 1 character"),
     (backends(GOOD | {"weight": -12345678}), "\\[0\\].weight is not valid: found a number of 9 characters"),
     (backends(GOOD | {"deployments": {"m": 1}}), "AZURE_OPENAI_BACKENDS\\[0\\].deployments is not valid: found an object"),
+    (backends(GOOD | {"deployments": {"m": "\ud800"}}), "AZURE_OPENAI_BACKENDS\\[0\\].deployments is not valid: found an obj"),
     (backends(GOOD | {"scope": "x"}), "AZURE_OPENAI_BACKENDS\\[0\\].scope is not valid: found a value of 1 character"),
     (backends(GOOD | {"scope": 1}), "AZURE_OPENAI_BACKENDS\\[0\\].scope is not valid: found 1; expected a token scope"),
     (backends(GOOD | {"endpoint": "http://a.example"}), "AZURE_OPENAI_BACKENDS\\[0\\].endpoint .* 'http://a.example'"),
@@ -151,7 +153,9 @@ def test_a_key_that_stands_in_place_of_its_own_name_is_refused_since_names_are_l
 
 
 def test_a_key_that_no_header_can_carry_is_told_without_showing_it() -> None:
-    with pytest.raises(Misconfigured, match="AZURE_OPENAI_API_KEY has characters that no key has") as caught:
+    with pytest.raises(
+        Misconfigured, match="AZURE_OPENAI_API_KEY contains non-printable or non-ASCII characters"
+    ) as caught:
         Settings.from_env(ENDPOINT | {"AZURE_OPENAI_API_KEY": "hunter2\nhunter2"})
     assert "hunter2" not in caught.value.message
 
@@ -177,3 +181,58 @@ def test_blank_values_count_as_not_set() -> None:
 @pytest.mark.parametrize("text", ["a=x, b=y", '{"a": "x", "b": "y"}'])
 def test_model_names_are_a_list_or_an_object(text: str) -> None:
     assert Settings.from_env(ENDPOINT | {"AZURE_OPENAI_MODELS": text}).models == {"a": "x", "b": "y"}
+
+
+class Recorded(dict[str, str]):
+    """An environment that knows which of its variables were read."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__(env)
+        self.read: list[str] = []
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.read.append(name)
+        return super().get(name, default)
+
+
+def test_each_declared_setting_is_read_once_and_besides_them_only_what_the_platform_says() -> None:
+    env = Recorded(ENDPOINT)
+    Settings.from_env(env)
+    assert sorted(env.read) == sorted([*SETTING_NAMES, "IDENTITY_ENDPOINT", "WEBSITE_SITE_NAME"])
+
+
+def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_written_as_it_is_read() -> None:
+    others = {"backends", "catalog", "in_azure", "has_managed_identity", "max_answer_seconds"}
+    assert set(Settings.__slots__) - set(DECLARATIONS) == others
+    defaults = {name: declaration.kind.default for name, declaration in DECLARATIONS.items()}
+    written = {DECLARATIONS[name].name: default for name, default in defaults.items() if default}
+    assert Settings.from_env(ENDPOINT | written) == Settings.from_env(ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    ("auth_mode", "by_host"),
+    [
+        ("", True),
+        (" ", True),
+        ("Function", True),
+        ("keys", False),
+        (" ENTRA ", False),
+        ("anonymous", False),
+        ("kyes", True),
+    ],
+)
+@pytest.mark.parametrize("other", [{}, {"COMMIT_SECONDS": "never"}])
+def test_auth_mode_alone_decides_whether_the_host_checks_keys_and_an_invalid_one_lets_it(
+    auth_mode: str, by_host: bool, other: dict[str, str]
+) -> None:
+    assert host_checks_keys({"AUTH_MODE": auth_mode} | other) is by_host
+
+
+@pytest.mark.parametrize("name", ["AZURE_OPENAI_API_KEY", "OPENAI_BASE_URL"])
+def test_a_setting_for_development_is_invalid_in_azure_and_says_what_is_used_there(name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"{name} is set, but .* it uses .*: remove the setting"):
+        Settings.from_env(ENDPOINT | {name: "http://localhost/v1", "WEBSITE_SITE_NAME": "app"})
+    assert [one.name for one in DECLARATIONS.values() if one.instead_in_azure] == [
+        "AZURE_OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ]

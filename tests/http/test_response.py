@@ -10,6 +10,7 @@ import pytest
 from starlette.types import Send
 
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.errors import AnswerError, ServerStopping, UpstreamCut
 from shared.http import outbound
@@ -118,7 +119,7 @@ class OneAnswer:
         """Nothing follows from it."""
 
     def prepare(self, _body: bytes) -> Answer:
-        call = UpstreamCall(path="p", model="m")
+        call = UpstreamCall(path="p", target=Target("m", {"default": "m"}))
         return Answer(call, self._translation, self.upstream, self.receipt)
 
     def head(self, _stream: Stream | None) -> dict[str, str]:

@@ -29,8 +29,8 @@ def copy(tmp_path: Path) -> Path:
     """The parts of the project that the checks read, in a directory of their own."""
     for directory in ("infra", ".github"):
         shutil.copytree(ROOT / directory, tmp_path / directory, ignore=shutil.ignore_patterns(".terraform*"))
-    (tmp_path / "shared" / "config").mkdir(parents=True)
-    for name in ("azure.yaml", "README.md", "local.settings.json.example", "shared/config/settings.py"):
+    (tmp_path / "docs").mkdir()
+    for name in ("azure.yaml", "local.settings.json.example", "docs/reference.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dev.infra_check.scanner import literal
-from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings, code_settings
+from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project, snake
 from shared.config.settings import SETTING_NAMES, Settings
@@ -34,13 +34,6 @@ OWN_CHECKS = (
 @pytest.mark.parametrize("check", OWN_CHECKS)
 def test_the_tree_is_in_order(check: str) -> None:
     assert said(ROOT, check) == ""
-
-
-def test_the_listed_settings_are_exactly_those_that_the_code_reads() -> None:
-    source = (ROOT / "shared" / "config" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r'read\.\w+\(\s*"([A-Z_]+)"', source))
-    assert read == set(SETTING_NAMES)
-    assert code_settings(ROOT) == SETTING_NAMES
 
 
 def test_nothing_else_is_read_from_the_environment() -> None:

@@ -17,6 +17,7 @@ from shared.chat.dialects import DIALECTS
 from shared.chat.encoders.sse import SseEncoder
 from shared.chat.translation import ChatTranslation
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamErrorResponse, UpstreamUnreachable
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
@@ -130,7 +131,8 @@ def new_translation(api: str) -> Translation:
     return ChatTranslation(DIALECTS["chat"].new_decoder(), SseEncoder(), max_event_bytes=10_000)
 
 
-CALL = UpstreamCall(path="p", model="m")
+MODEL = Target("m", {str(number): "m" for number in range(3)})
+CALL = UpstreamCall(path="p", target=MODEL)
 
 
 def new_pool(size: int, clock: Callable[[], float] = time.monotonic) -> BackendPool:
@@ -241,7 +243,7 @@ def test_an_announced_failure_is_told_as_it_is_however_the_connection_ends(conte
 def test_a_backend_that_only_lacks_the_stored_response_stays_in_use() -> None:
     now = 0.0
     pool = new_pool(2, lambda: now)
-    call = UpstreamCall(path="p", model="m", previous_id="resp_1")
+    call = UpstreamCall(path="p", target=MODEL, previous_id="resp_1")
     asyncio.run(run([Script("500", [], "eof"), GOOD], "relay", pool=pool))
     now = 100.0
     for _ in range(2):  # the first of them is the probe that brings it back
@@ -285,7 +287,7 @@ def test_a_stream_holds_nothing_of_what_was_asked() -> None:
         env = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
         upstream = Upstream(clients, new_pool(1), Settings.from_env(env))
         receipt = Receipt(id="r", invocation_id="i", api="relay")
-        call = UpstreamCall(path="p", model="m", body=large)
+        call = UpstreamCall(path="p", target=MODEL, body=large)
         begun = Answer(call, lambda: new_translation("relay"), upstream, receipt).begin()
         del large, call
         with closing(await begun) as stream:

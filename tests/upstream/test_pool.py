@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.upstream.circuit import FIRST_PAUSE_SECONDS
 from shared.upstream.pool import BackendPool, Candidate
 
@@ -27,10 +28,17 @@ def pool_of(*backends: Backend) -> tuple[BackendPool, Clock]:
     return BackendPool(backends, clock=clock, rng=Random(7).random), clock
 
 
-def order(pool: BackendPool, model: str = "m") -> list[str]:
+def everywhere(model: str) -> Target:
+    return Target(model, dict.fromkeys(("a", "b", "ptu", "spill"), model))
+
+
+MODEL = everywhere("m")
+
+
+def order(pool: BackendPool, target: Target = MODEL) -> list[str]:
     tried: set[tuple[str, str]] = set()
     names = []
-    while candidate := pool.choose(pool.candidates_for_model(model), tried=tried):
+    while candidate := pool.choose(pool.candidates_for_model(target), tried=tried):
         tried.add(candidate.key)
         names.append(candidate.backend.name)
         pool.abandoned(candidate)
@@ -49,22 +57,20 @@ def test_equals_share_the_work_by_weight() -> None:
 
 
 def test_a_model_is_asked_only_where_it_is_deployed() -> None:
-    pool, _ = pool_of(backend("a", deployments={"m": "dep-a"}), backend("b", deployments={"n": "dep-b"}), backend("c"))
-    assert [(candidate.backend.name, candidate.deployment) for candidate in pool.candidates_for_model("m")] == [
-        ("a", "dep-a"),
-        ("c", "m"),
-    ]
+    pool, _ = pool_of(backend("a"), backend("b"), backend("c"))
+    candidates = pool.candidates_for_model(Target("m", {"a": "dep-a", "c": "m"}))
+    assert [(candidate.backend.name, candidate.deployment) for candidate in candidates] == [("a", "dep-a"), ("c", "m")]
 
 
 def test_a_cooled_backend_is_skipped_and_tried_last() -> None:
     pool, _ = pool_of(backend("a", priority=1), backend("b", priority=2))
-    pool.failed(pool.candidates_for_model("m")[0], pause_seconds=30)
+    pool.failed(pool.candidates_for_model(MODEL)[0], pause_seconds=30)
     assert order(pool) == ["b", "a"]
 
 
 def test_when_all_are_cooled_the_soonest_goes_first() -> None:
     pool, _ = pool_of(backend("a"), backend("b"))
-    a, b = pool.candidates_for_model("m")
+    a, b = pool.candidates_for_model(MODEL)
     pool.failed(a, pause_seconds=30)
     pool.failed(b, pause_seconds=10)
     assert order(pool) == ["b", "a"]
@@ -72,7 +78,7 @@ def test_when_all_are_cooled_the_soonest_goes_first() -> None:
 
 def test_one_probe_at_a_time_brings_a_backend_back() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    candidates = pool.candidates_for_model("m")
+    candidates = pool.candidates_for_model(MODEL)
     pool.failed(candidates[0], pause_seconds=30)
     clock.now = 31
     probe = pool.choose(candidates)
@@ -84,7 +90,7 @@ def test_one_probe_at_a_time_brings_a_backend_back() -> None:
 
 def test_a_probe_whose_client_left_makes_room_for_the_next() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    candidates = pool.candidates_for_model("m")
+    candidates = pool.candidates_for_model(MODEL)
     pool.failed(candidates[0], pause_seconds=30)
     clock.now = 31
     assert pool.choose(candidates) == candidates[0]
@@ -95,7 +101,7 @@ def test_a_probe_whose_client_left_makes_room_for_the_next() -> None:
 def test_without_a_retry_after_the_pause_grows_and_is_bounded() -> None:
     clock = Clock()
     pool = BackendPool([backend("a"), backend("b")], clock=clock, rng=lambda: 0.5)
-    candidate = pool.candidates_for_model("m")[0]
+    candidate = pool.candidates_for_model(MODEL)[0]
     for expected in [1, 2, 4, 8, 16, 32, 60, 60]:
         pool.failed(candidate, pause_seconds=None)
         clock.now += expected * FIRST_PAUSE_SECONDS - 0.01
@@ -105,9 +111,10 @@ def test_without_a_retry_after_the_pause_grows_and_is_bounded() -> None:
 
 
 def test_the_pause_is_kept_per_deployment() -> None:
-    pool, _ = pool_of(backend("a", deployments={"m": "d1", "n": "d2"}), backend("b", priority=2))
-    pool.failed(pool.candidates_for_model("m")[0], pause_seconds=30)
-    assert (order(pool, "m"), order(pool, "n")) == (["b", "a"], ["a", "b"])
+    pool, _ = pool_of(backend("a"), backend("b", priority=2))
+    one, other = Target("m", {"a": "d1", "b": "d"}), Target("n", {"a": "d2", "b": "d"})
+    pool.failed(pool.candidates_for_model(one)[0], pause_seconds=30)
+    assert (order(pool, one), order(pool, other)) == (["b", "a"], ["a", "b"])
 
 
 def test_a_stored_response_is_asked_of_everybody_until_its_owner_is_known() -> None:
@@ -128,7 +135,7 @@ def test_only_the_newest_owners_are_remembered(monkeypatch: pytest.MonkeyPatch) 
 def test_what_fails_at_the_same_moment_is_one_failure() -> None:
     clock = Clock()
     pool = BackendPool([backend("a", priority=1), backend("b", priority=2)], clock=clock, rng=lambda: 0.5)
-    candidate = pool.candidates_for_model("m")[0]
+    candidate = pool.candidates_for_model(MODEL)[0]
     for _ in range(50):
         pool.failed(candidate, pause_seconds=None)
     clock.now = FIRST_PAUSE_SECONDS + 0.01
@@ -137,7 +144,7 @@ def test_what_fails_at_the_same_moment_is_one_failure() -> None:
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pool, clock = pool_of(backend("a", priority=1), backend("b", priority=2))
-    candidate = pool.candidates_for_model("m")[0]
+    candidate = pool.candidates_for_model(MODEL)[0]
     pool.failed(candidate, pause_seconds=30)
     pool.failed(candidate, pause_seconds=None)
     clock.now = 29
@@ -150,5 +157,5 @@ def test_circuits_of_names_that_only_ever_failed_are_bounded(monkeypatch: pytest
     monkeypatch.setattr("shared.upstream.pool.MAX_REMEMBERED", 2)
     pool, _ = pool_of(backend("a"), backend("b", priority=9))
     for name in ("m1", "m2", "m3"):
-        pool.failed(pool.candidates_for_model(name)[0], pause_seconds=30)
-    assert [order(pool, name)[0] for name in ("m1", "m2", "m3")] == ["a", "b", "b"]
+        pool.failed(pool.candidates_for_model(everywhere(name))[0], pause_seconds=30)
+    assert [order(pool, everywhere(name))[0] for name in ("m1", "m2", "m3")] == ["a", "b", "b"]

@@ -109,7 +109,7 @@ def test_while_connecting(simulator: Simulator) -> None:
         receipts = app.receipts(ended="client_left", count=len(WAYS))
         assert len(receipts) == len(WAYS)
         assert {receipt["attempts"][0]["outcome"] for receipt in receipts} == {"abandoned"}
-        assert max(receipt["duration"] for receipt in receipts) < 2
+        assert max(receipt["duration_seconds"] for receipt in receipts) < 2
 
 
 def test_a_client_that_leaves_at_once_costs_one_request_at_most(app: App, simulator: Simulator) -> None:
