@@ -69,10 +69,10 @@ class StreamRelay(SseTranslation[bytes]):
         if kind is FrameKind.TERMINAL:
             progress.end()
         elif kind is FrameKind.FAILURE_ANNOUNCED and error is not None:
-            self._has_forwarded_error = True
+            self._has_forwarded_error = self._inspector.shows_failure
             progress.announce_failure(error_from_event(error))
         elif kind is FrameKind.FAILURE and error is not None:
-            self._has_forwarded_error = True
+            self._has_forwarded_error = self._inspector.shows_failure
             progress.fail(error_from_event(error), is_explanation=True)
 
     def _on_comment(self, frame: bytes, pieces: list[bytes]) -> None:

@@ -182,10 +182,6 @@ RESPONSES: dict[str, tuple[list[Step], str]] = {
     ),
     "failed": ([chunked(CREATED + DELTA + FAILED_EVENT)], "response.failed"),
     "failed, then reset": ([chunked(CREATED + DELTA + FAILED_EVENT, is_complete=False), 0.1, RESET], "response.failed"),
-    "cancelled": (
-        [chunked(CREATED + DELTA + event("response.cancelled", 2, response=response("cancelled")))],
-        "response.cancelled",
-    ),
 }
 
 
@@ -198,6 +194,16 @@ def test_a_responses_stream_ends_once_and_as_the_upstream_ended_it(raw: RawUpstr
         kinds = [one.type for one in stream]
     assert kinds[-1] == last
     assert "error" not in kinds
+
+
+def test_the_openai_package_raises_for_a_cancelled_response(raw: RawUpstream, raw_app: App) -> None:
+    raw.play(chunked(CREATED + DELTA + event("response.cancelled", 2, response=response("cancelled"))))
+    client = openai.OpenAI(base_url=f"{raw_app.url}/v1", api_key="any", max_retries=0)
+    with (
+        client.responses.create(model="m", input="hi", stream=True) as stream,
+        pytest.raises(openai.APIError, match="The response was cancelled"),
+    ):
+        list(stream)
 
 
 def test_an_error_ending_of_the_upstreams_own_is_the_only_one(raw: RawUpstream, raw_app: App) -> None:
