@@ -93,7 +93,13 @@ class InferenceExchange(RelayExchange):
         call = UpstreamCall(
             path=address.path,
             target=target,
-            body=lambda _backend, deployment: upstream_body(request, address.path, deployment, max_output_tokens=limit),
+            body=lambda _backend, deployment: upstream_body(
+                request,
+                address.path,
+                deployment,
+                max_output_tokens=limit,
+                is_checked=settings.catalog.is_closed,
+            ),
             headers=_headers_up(self.context),
             streams=request.stream,
             previous_id=request.previous_id,
