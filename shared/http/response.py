@@ -31,6 +31,10 @@ _log = logging.getLogger(__name__)
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
+LARGE_BODY_BYTES = 1024 * 1024
+"""From this size on a body is read in a thread. Up to it, reading takes less than the thread is worth."""
+
+
 class Exchange(Protocol):
     """What an API contributes to one request."""
 
@@ -42,13 +46,19 @@ class Exchange(Protocol):
         """Note that the response has begun."""
 
     def prepare(self, body: bytes) -> Answer:
-        """Return the answer that the request's body asks for. Raise `AnswerError`."""
+        """Return the answer that the request's body asks for. Raise `AnswerError`. May be called in another thread."""
 
     def head(self, stream: Stream | None) -> Mapping[str, str]:
         """Return the answer's headers besides those of every stream. `stream`: None while no backend has answered."""
 
     def error_page(self, error: AnswerError) -> ErrorPage:
         """Return the response to a failure while the status can still be chosen."""
+
+
+def _without_frames(error: AnswerError) -> AnswerError:
+    """Return the error without what it passed through: the frames would keep the body until a garbage collection."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class AnswerResponse(Response):
@@ -115,7 +125,7 @@ class AnswerResponse(Response):
             if isinstance(self._stop, AnswerError) and not self._has_sent_everything():
                 error = self._stop
         except AnswerError as failure:
-            error = failure
+            error = _without_frames(failure)
         except ClientLeft:
             raise
         except Exception:  # noqa: BLE001 - logged under an id that the caller gets
@@ -129,7 +139,7 @@ class AnswerResponse(Response):
     async def _serve(self, receive: Receive) -> None:
         loop = asyncio.get_running_loop()
         # No name here keeps the body or the answer, which may be large, for as long as the stream is open.
-        self._source = self._prepare(await self._read_body(receive))
+        self._source = await self._prepared(await self._read_body(receive))
         self._open_streams.begin(self)
         watch = loop.create_task(self._watch(receive))
         clock = StreamClock(
@@ -155,6 +165,10 @@ class AnswerResponse(Response):
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
         self._is_body_read = True
         return body
+
+    async def _prepared(self, body: bytes) -> Answer:
+        """Return the answer that the body asks for. Reading a large one takes longer than others should wait for it."""
+        return await asyncio.to_thread(self._prepare, body) if len(body) > LARGE_BODY_BYTES else self._prepare(body)
 
     def _prepare(self, body: bytes) -> Answer:
         assert self._exchange is not None

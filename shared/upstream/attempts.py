@@ -52,7 +52,8 @@ class Answer:
         self._new_translation = new_translation
         self._upstream = upstream
         self._receipt = receipt
-        self._began_at = asyncio.get_running_loop().time()
+        self._began_at = 0.0
+        """When `begin` was called, on the loop's clock."""
         self.translation = new_translation()
 
     async def begin(self) -> Stream:
@@ -60,6 +61,7 @@ class Answer:
 
         Raise the failure that explains most when none does, and at once one that is the caller's own.
         """
+        self._began_at = asyncio.get_running_loop().time()
         candidates = self._candidates()
         await self._upstream.clients.load()  # a slow import is not a slow backend
         failures: list[UpstreamFailure] = []

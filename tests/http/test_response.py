@@ -1,10 +1,13 @@
 """How an answer that fails after its head ends: the error event, the pause before a cut, and what may happen in that pause."""
 
 import asyncio
+import gc
 import json
 import logging
+import threading
+import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from starlette.types import Send
@@ -12,11 +15,11 @@ from starlette.types import Send
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
-from shared.errors import AnswerError, ServerStopping, UpstreamCut
+from shared.errors import AnswerError, BadRequest, ServerStopping, UpstreamCut
 from shared.http import outbound
 from shared.http.open_streams import OpenStreams
 from shared.http.outbound import CUT_DELAY_SECONDS, ErrorPage, Outbound
-from shared.http.response import AnswerResponse
+from shared.http.response import LARGE_BODY_BYTES, AnswerResponse
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.relay import StreamRelay
 from shared.receipt import LOGGER_NAME, Receipt
@@ -145,6 +148,27 @@ def response_to(
     return AnswerResponse(
         OneAnswer(upstream, inspector or ChunkInspector(), receipt), settings=settings, open_streams=streams
     )
+
+
+@dataclass
+class Thing:
+    """Something that a request made."""
+
+
+class Observed(OneAnswer):
+    """Notes in which thread bodies are read, and what is left of what was made there. Then it fails."""
+
+    threads: ClassVar[list[int]] = []
+    made: ClassVar[list[weakref.ref[Thing]]] = []
+
+    def prepare(self, body: bytes) -> Answer:
+        thing = Thing()
+        self.threads.append(threading.get_ident())
+        self.made.append(weakref.ref(thing))
+        try:
+            raise ValueError("of a library")
+        except ValueError:
+            raise BadRequest("no") from None
 
 
 def outbound_to(send: Send) -> Outbound:
@@ -294,6 +318,29 @@ def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: An
     assert code == ServerStopping.code
     assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
     assert outcomes() == [ServerStopping.code]
+
+
+@pytest.mark.parametrize(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
+def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size: int, *, is_elsewhere: bool) -> None:
+    class Sending(Client):
+        async def receive(self) -> Any:
+            return {"type": "http.request", "body": b" " * size, "more_body": False}
+
+    async def case() -> None:
+        client, settings = Sending(), Settings.from_env(SETTINGS)
+        upstream = Upstream(BreakingClients(BreakingBody([])), BackendPool(settings.backends), settings)
+        exchange = Observed(upstream, ChunkInspector(), Receipt(id="r1", invocation_id="i1", api="openai"))
+        response = AnswerResponse(exchange, settings=settings, open_streams=OpenStreams())
+        await response({"type": "http"}, client.receive, client.send)
+        assert client.sent[0]["status"] == 400
+
+    gc.disable()
+    try:
+        asyncio.run(case())
+        assert (Observed.threads[-1] != threading.get_ident()) is is_elsewhere
+        assert Observed.made[-1]() is None
+    finally:
+        gc.enable()
 
 
 def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:
