@@ -15,7 +15,8 @@ from shared.config.settings import Settings, host_checks_keys
 from shared.errors import Misconfigured, NotFound
 from shared.hosting.console import show_records
 from shared.hosting.server import importing, tune
-from shared.hosting.telemetry import Telemetry, TelemetryTarget
+from shared.hosting.telemetry import Telemetry
+from shared.hosting.telemetry_target import TelemetryTarget
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
@@ -57,7 +58,7 @@ class Service:
         async def warm_up() -> None:
             with importing():
                 await load()
-            await telemetry.start()
+            await telemetry.start(importing)
 
         drain_seconds = settings.drain_seconds if settings else 0.0  # without settings no stream is ever open
         tune(partial(self._open_streams.drain, drain_seconds), warm_up, telemetry.stop)
