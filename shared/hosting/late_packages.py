@@ -31,12 +31,14 @@ class LatePackage(ModuleType):
     """A package whose `__init__` has not run yet. When it has, this is a plain module."""
 
     def __getattr__(self, name: str) -> Any:
+        """Run the `__init__`, then look again. Raise AttributeError, or what the `__init__` raises."""
         _load(self)
         if name not in self.__dict__ and type(self) is LatePackage:  # its `__init__` is running
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         return getattr(self, name)
 
     def __dir__(self) -> list[str]:
+        """Run the `__init__`, then list the names. Raise what the `__init__` raises."""
         _load(self)
         return list(ModuleType.__dir__(self))
 
