@@ -49,7 +49,7 @@ class Service(Protocol):
         """GET /health: whether this instance can serve."""
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """GET /: the chat page for a browser, a curl line for everybody else."""
+        """GET /: the chat page for a browser, a curl line for other clients."""
 
     def page(self, request: Request, invocation_id: str) -> Response:
         """GET /page/…: what the chat page is made of."""
@@ -114,7 +114,7 @@ class ConfiguredService:
         return context.plain(b'{"status":"ok"}', media_type="application/json", headers=headers)
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """Return the chat page to a browser, a curl line to everybody else."""
+        """Return the chat page to a browser, a curl line to other clients."""
         context = self._context(request, invocation_id)
         if _is_browser(request):
             return _page_file(context)
@@ -179,7 +179,7 @@ class MisconfiguredService:
         )
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """Return the chat page to a browser, which shows the sentence when it is asked; 503 to everybody else."""
+        """Return the chat page to a browser, which shows the sentence when it is asked; 503 to other clients."""
         context = _context(request, invocation_id)
         return _page_file(context) if _is_browser(request) else context.refuse(self._problem)
 

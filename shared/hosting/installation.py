@@ -1,4 +1,4 @@
-"""Puts the app into the process that it runs in: log, telemetry, patches; and says once which patches are on."""
+"""The app in the process that it runs in: its log, telemetry and patches, and one log line on which patches are on."""
 
 import asyncio
 import contextlib

@@ -47,7 +47,7 @@ def _load(module: ModuleType) -> None:
     """Run the `__init__` of the package, unless it has run or is running. Raise what it raises, at each look.
 
     NOTE: under importlib's own lock for this module, as an import would. Threads that import each other's modules are then
-    found, and one of them gets the package as far as it is. A lock of our own would let both wait for ever.
+    found, and one of them gets the package as far as it is. A lock of our own would deadlock.
     """
     try:
         with _bootstrap._ModuleLockManager(module.__name__):

@@ -1,6 +1,6 @@
 """Every change to somebody else's library, one row each: everything that an upgrade of the platform can break.
 
-A row's `shape` is probed before the row is applied. Where it differs the row is off, `without` holds, and one log line says so.
+A row's `shape` is probed before it is applied. Where it differs the row is off, `without` holds, and one log line reports it.
 Where `apply` is None the code is elsewhere, works without the row's gain by itself, and is only probed here.
 """
 

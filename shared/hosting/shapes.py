@@ -77,7 +77,7 @@ def coordinator_of(modules: Modules) -> Any:
 def path_route(modules: Modules) -> str:
     """Probe the pattern of `{path:path}`, the only route that the extension has."""
     convertors = getattr(modules.get("starlette.convertors"), "CONVERTOR_TYPES", CONVERTOR_TYPES)
-    return "" if getattr(convertors.get("path"), "regex", None) == ".*" else "its path convertor is not '.*'"
+    return "" if getattr(convertors.get("path"), "regex", None) == ".*" else "its path converter is not '.*'"
 
 
 def response_call(modules: Modules) -> str:

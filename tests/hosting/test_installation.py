@@ -84,6 +84,18 @@ def test_a_client_that_cannot_be_loaded_leaves_the_app_serving_and_the_patches_r
     assert application.summary.startswith("own server off")
 
 
+def test_without_a_server_of_ours_and_without_a_loop_the_patches_are_reported_while_the_app_is_imported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    application = Application()
+    in_a_worker = {"azure_functions_runtime": object()}
+    with caplog.at_level(logging.INFO, "shared.hosting"):
+        Installation(application, Telemetry(TelemetryTarget()), in_a_worker, PATCHES).apply()
+    assert application.summary.startswith("own server off")
+    assert "Patches: own server off; " in caplog.text
+    assert application.notes == []
+
+
 def imported(code: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "OPENAI_"))}
     env |= {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT": "gpt"} | settings

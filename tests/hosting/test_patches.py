@@ -33,7 +33,7 @@ NAMES = [row.name for row in PATCHES]
 
 
 class Application:
-    """Notes which patches it is told of."""
+    """Notes which patches are on, and how it was loaded."""
 
     def __init__(self) -> None:
         self.summary = ""
@@ -142,7 +142,7 @@ WRONG: list[tuple[str, str, Change]] = [
     ("invocation memory", "it is not loaded", lambda m: m.pop(shapes.RUNTIME)),
     (
         "normalized paths",
-        "its path convertor is not '.*'",
+        "its path converter is not '.*'",
         lambda m: m["starlette.convertors"].CONVERTOR_TYPES.update(path=SimpleNamespace(regex="[^/]*")),
     ),
     (

@@ -98,6 +98,35 @@ def test_the_patched_server_warms_up_serves_drains_on_a_signal_and_winds_down_in
     assert lifecycle.notes == ["warm up", "signal", "drain", "wind down"]
 
 
+@pytest.mark.slow
+def test_an_idle_connection_is_kept_open_for_longer_than_uvicorns_five_seconds() -> None:
+    class Extension(ExtensionServer):
+        """A copy of its own, since the class is what is patched."""
+
+    server.install_server(Extension, Lifecycle(), [server.NormalizedPaths])
+    extension = Extension(free_port())
+
+    async def run() -> list[bytes]:
+        serving = asyncio.create_task(extension.serve())
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", extension.port)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+        seen = []
+        for pause in (7, 0):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            seen.append(await reader.readuntil(b"0\r\n\r\n"))
+            await asyncio.sleep(pause)
+        writer.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return seen
+
+    assert len(asyncio.run(asyncio.wait_for(run(), 60))) == 2
+
+
 def test_however_many_signals_come_it_drains_once() -> None:
     async def run() -> list[str]:
         lifecycle = Lifecycle()
