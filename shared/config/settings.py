@@ -142,7 +142,8 @@ class Settings:
     debug_headers: bool = setting(
         "DEBUG_HEADERS",
         flag(default=False),
-        meaning="Whether answers carry `x-backend` and `x-attempts`, and `/health` `x-patches`: which changes to the worker's libraries are on.",
+        meaning="Whether answers carry `x-backend` and `x-attempts`, and `/health` "
+        "`x-patches`: which changes to the worker's libraries are on.",
     )
 
     backends: tuple[Backend, ...] = ()
