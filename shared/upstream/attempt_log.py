@@ -49,9 +49,12 @@ def _cause(call: UpstreamCall, failure: UpstreamFailure, response: UpstreamRespo
 
 def _hint(backend: Backend, failure: UpstreamFailure) -> str:
     """Return the first guess where a server that is not Azure's knows no such path, which it then says in no JSON."""
-    is_guess = (
-        isinstance(failure, UpstreamErrorResponse) and failure.status == 404 and not is_json(failure.content_type)
-    )
+    is_guess = isinstance(failure, UpstreamErrorResponse) and failure.status == 404 and not is_explained(failure)
     if backend.is_azure or not is_guess or backend.base_url.endswith("/v1/"):
         return ""
     return ": does OPENAI_BASE_URL end in /v1?"
+
+
+def is_explained(failure: UpstreamErrorResponse) -> bool:
+    """Return whether the upstream said in JSON, or in an event, what is wrong."""
+    return failure.raw_body is None or is_json(failure.headers.get("content-type", ""))

@@ -22,9 +22,8 @@ from shared.errors import (
 from shared.header_values import clean_value
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
-from shared.upstream.attempt_log import log_failure, log_rejection
+from shared.upstream.attempt_log import is_explained, log_failure, log_rejection
 from shared.upstream.call import UpstreamCall, UpstreamClients, UpstreamResponse
-from shared.upstream.errors import is_json
 from shared.upstream.failover import choose_error, retry_delay
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
@@ -172,8 +171,7 @@ class Answer:
             sign_in = SignIn.of(self._upstream.settings, backend)
             log_rejection(backend, failure.status, sign_in)
             return UpstreamIdentityRefused(REJECTIONS[sign_in].message, cause=failure.cause)
-        is_explained = isinstance(failure, UpstreamErrorResponse) and is_json(failure.content_type)
-        if self._may_move(failure) or not is_explained:
+        if self._may_move(failure) or not (isinstance(failure, UpstreamErrorResponse) and is_explained(failure)):
             log_failure(backend, self._call, failure, response)
         return failure
 

@@ -22,8 +22,8 @@ from shared.upstream.client import OpenAIClients
 from tests.upstream.loopback import EVENTS, JSON, OK, Replies, response, serving
 from tests.upstream.test_identity import Credential, until
 
-CALL = UpstreamCall(path="chat/completions", model="m", body=lambda _backend, _deployment: b'{"model":"m"}')
-WHOLE = UpstreamCall(path="embeddings", model="m", body=CALL.body, streams=False)
+CALL = UpstreamCall(path="chat/completions", body=lambda _backend, _deployment: b'{"model":"m"}')
+WHOLE = UpstreamCall(path="embeddings", body=CALL.body, streams=False)
 UNAUTHORIZED = response(b'{"error":{"message":"no","code":"401"}}', status="401 Unauthorized")
 
 

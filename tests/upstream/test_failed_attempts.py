@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared.config.backends import Backend
+from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.errors import (
     AnswerError,
@@ -28,7 +29,8 @@ from tests.upstream.test_attempts import Body
 
 BASE = "http://localhost:11434/"
 WORD = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
-CALL = UpstreamCall(path="chat/completions", model="m", query=[("code", "SECRET")])
+MODEL = Target("m", {str(number): "m" for number in range(3)})
+CALL = UpstreamCall(path="chat/completions", target=MODEL, query=[("code", "SECRET")])
 
 
 @dataclass
@@ -103,7 +105,7 @@ def test_a_backend_of_another_scope_may_have_a_token() -> None:
 def test_running_out_of_resources_does_not_close_the_circuit_of_a_backend_that_is_being_probed() -> None:
     clients = Clients([OutOfResources("x")])
     pool = pool_of(clients)
-    (candidate,) = pool.candidates_for_model("m")
+    (candidate,) = pool.candidates_for_model(MODEL)
     pool._circuits[candidate.key] = Open(0.0, 3)
     begin(clients, pool)
     assert isinstance(pool._circuits[candidate.key], Open)
