@@ -71,7 +71,7 @@ def error_from_status(status: int, headers: Mapping[str, str], body: bytes | Non
     """Return the failure that a response other than 2xx means. `body`: None where it could not be read."""
     value = _decoded(body)
     error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
-    if status == 429 and (error.code or "429") == "429":  # Azure's own code is the status over again
+    if status == 429 and (error.code or "429") == "429":  # Azure repeats the status as the code
         error = ErrorObject(error.message, RATE_LIMIT, "rate_limit_exceeded", error.param)
     # A redirect, or a status that does not exist, is none of the caller's business: not even its page.
     is_error = 400 <= status <= 599

@@ -32,7 +32,7 @@ class ResponseBody:
         self._fail()
 
     def _fail(self) -> None:
-        # NOTE: after an error in the framing of a body aiohttp closes the connection, and lets the reader wait for ever.
+        # NOTE: after an error in the framing of a body aiohttp closes the connection, and leaves the reader waiting.
         if not self._content.is_eof() and self._content.exception() is None:
             self._content.set_exception(aiohttp.ClientPayloadError("the connection has gone"))
 
@@ -130,5 +130,5 @@ def _is_complete(text: bytearray) -> bool:
     except ValueError:
         return False
     except RecursionError:
-        pass  # too deep to tell
+        pass  # nested too deeply to be checked
     return True

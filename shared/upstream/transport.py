@@ -21,7 +21,7 @@ from shared.upstream.response_body import ResponseBody
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
-"""How long connections may take to close; an upstream that does not read could hold one open for ever."""
+"""How long connections may take to close; an upstream that does not read could hold one open indefinitely."""
 MAX_BUFFERED_BYTES = 1024 * 1024
 """The largest error response, or answer to a DELETE, that is read."""
 MAX_HEADER_BYTES = 64 * 1024
