@@ -54,6 +54,7 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     ready = json.loads(process.stdout.readline() or b"{}")
     if not ready:
         raise SystemExit("The simulated Azure OpenAI did not start.")
+    env.setdefault("DEBUG_HEADERS", "true")  # on this machine nobody is kept from seeing them
     passed_over = [name for name in DECIDE_WHOM_TO_ASK if env.get(name)]
     env |= dict.fromkeys(DECIDE_WHOM_TO_ASK, "")
     env["AZURE_OPENAI_ENDPOINT"] = ready["backends"]["main"]

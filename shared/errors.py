@@ -38,6 +38,8 @@ class AnswerError(Exception):
     status = 500
     code: str | None = "internal_error"
     type = SERVER
+    is_about_backend = False
+    """Whether it says something of the backend that was asked, and so counts for its cooldown."""
 
     def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         """Keep a message for the caller, the request's field that it is about, and headers for the response."""
@@ -167,6 +169,13 @@ class TooManyStreams(AnswerError):
     code = "too_many_streams"
 
 
+class OutOfResources(AnswerError):
+    """This process has no file descriptor or memory left for a connection; no backend is to blame."""
+
+    status = 503
+    code = "out_of_resources"
+
+
 class ServerStopping(AnswerError):
     """The process that got the request is stopping."""
 
@@ -211,10 +220,18 @@ class UpstreamFailure(AnswerError):
     status = 502
     code: str | None = "upstream_failed"
     type = UPSTREAM
+    is_about_backend = True
     pause_seconds: float | None = None
     """How many seconds the backend should not be called; None where nothing says so."""
     rank = 2
     """How little the failure explains, among those of several backends: the lowest is reported to the caller."""
+
+    def __init__(
+        self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None, cause: str = ""
+    ) -> None:
+        super().__init__(message, param=param, headers=headers)
+        self.cause = cause
+        """What the log says of it, in words of ours, such as "connection refused"; never for callers."""
 
     @property
     def is_retryable(self) -> bool:
@@ -270,9 +287,10 @@ class UpstreamIdentityRefused(UpstreamFailure):
 
 
 class IdentityUnavailable(UpstreamFailure):
-    """This app could not get a token for its identity."""
+    """This app could not get a token for its identity: the identity endpoint's fault, no backend's."""
 
     code = "identity_unavailable"
+    is_about_backend = False
     rank = 4
 
 
@@ -290,9 +308,10 @@ class UpstreamErrorResponse(UpstreamFailure):
         raw_body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         pause_seconds: float | None = None,
+        cause: str = "",
     ) -> None:
         """Keep what the upstream sent; `pause_seconds` is its Retry-After."""
-        super().__init__(error.message, param=error.param, headers=headers)
+        super().__init__(error.message, param=error.param, headers=headers, cause=cause)
         self.status = status
         self.code = error.code
         self.type = error.type
@@ -315,6 +334,7 @@ class UpstreamErrorResponse(UpstreamFailure):
             raw_body=self.raw_body,
             headers={**headers, **waits},
             pause_seconds=seconds,
+            cause=self.cause,
         )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from dev.simulator.control import Simulator
-from shared.hosting.server import OTHER_HALF_SECONDS
+from shared.hosting.invocations import OTHER_HALF_SECONDS
 from tests.app_process import App
 
 PAGE_BYTES = 4096

@@ -141,7 +141,10 @@ class Settings:
         meaning="How long a stopping process lets its streams finish.",
     )
     debug_headers: bool = setting(
-        "DEBUG_HEADERS", flag(default=False), meaning="Whether answers carry `x-backend` and `x-attempts`."
+        "DEBUG_HEADERS",
+        flag(default=False),
+        meaning="Whether answers carry `x-backend` and `x-attempts`, and `/health` "
+        "`x-patches`: which changes to the worker's libraries are on.",
     )
 
     backends: tuple[Backend, ...] = ()

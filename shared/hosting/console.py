@@ -17,6 +17,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes records to stderr from INFO on, as `LEVEL logger: message`."""
 
     def __init__(self) -> None:
+        """Write to the stderr of now."""
         super().__init__(sys.stderr)
         self.setLevel(logging.INFO)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from shared.errors import RETRY_HEADERS, AnswerError, UpstreamErrorResponse
-from shared.hosting.server import forget_invocation
+from shared.hosting.invocations import release_invocation
 from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
 
@@ -36,8 +36,8 @@ class RequestContext:
         return Receipt(id=self.id, invocation_id=self.invocation_id, api=api, caller=caller)
 
     def started(self) -> None:
-        """The response has begun: the worker may forget the request."""
-        forget_invocation(self.invocation_id)
+        """Note that the response has begun: the worker library releases the invocation."""
+        release_invocation(self.invocation_id)
 
     def plain(
         self, body: bytes, *, status: int = 200, media_type: str | None = None, headers: Mapping[str, str] = NO_HEADERS

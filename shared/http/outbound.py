@@ -20,6 +20,7 @@ from enum import Enum
 
 from starlette.types import Receive, Send
 
+from shared.header_values import clean_headers
 from shared.http.body import ClientLeft
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
@@ -131,9 +132,16 @@ class Outbound:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)
 
     async def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head, cleaned of what a hop after this one refuses; `header_values` says what that is.
+
+        A status that no client knows is a bad gateway.
+        """
+        kept = clean_headers(headers)
+        kept.setdefault("x-request-id", self._receipt.id)
+        status = status if 200 <= status <= 599 else 502
         self._receipt.status = status
-        self._receipt.id = headers["x-request-id"]  # what the caller gets, so that the log can be searched for it
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        self._receipt.id = kept["x-request-id"]  # what the caller gets, so that the log can be searched for it
+        raw = [(name.encode(), value.encode()) for name, value in kept.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
 

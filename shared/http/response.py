@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.config.settings import Settings
 from shared.errors import AnswerError, InternalError
-from shared.hosting.server import run_outside
+from shared.hosting.detach import detach
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
 from shared.http.outbound import ErrorPage, Outbound, OutboundState
@@ -85,7 +85,7 @@ class AnswerResponse(Response):
         """Begin the answer."""
         if self._exchange is not None:
             self._exchange.started()
-        await run_outside(scope, receive, send, self._answer)
+        await detach(scope, receive, send, self._answer)
 
     def interrupt(self, reason: AnswerError) -> None:
         """End the answer from outside, honestly: with an error status or an error ending."""

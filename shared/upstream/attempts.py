@@ -5,7 +5,6 @@ knows no backend but its own.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,24 +12,28 @@ from functools import partial
 from shared.config.settings import Settings
 from shared.errors import (
     AnswerError,
+    IdentityUnavailable,
     UpstreamErrorResponse,
     UpstreamFailure,
     UpstreamFrameTooLarge,
     UpstreamIdentityRefused,
     UpstreamTimeout,
 )
+from shared.header_values import clean_value
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
+from shared.upstream.attempt_log import is_explained, log_failure, log_rejection
 from shared.upstream.call import UpstreamCall, UpstreamClients, UpstreamResponse
 from shared.upstream.failover import choose_error, retry_delay
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
+from shared.upstream.sign_in import REJECTIONS, SignIn
 from shared.upstream.stream import Stream
-
-_log = logging.getLogger(__name__)
 
 NON_STREAMING_TIMEOUT_SECONDS = 230.0
 """A non-streaming answer sends nothing until it is complete; past this the platform has cut the connection anyway."""
+MAX_ID_CHARACTERS = 256
+"""Of an upstream's ids that are kept or logged; a longer one cannot be asked for either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ class Answer:
                 if not self._may_move(failure):
                     raise
                 failures.append(failure)
+                if isinstance(failure, IdentityUnavailable):  # no other backend gets a token for that scope either
+                    scope = candidate.backend.scope
+                    tried.update(other.key for other in candidates if other.backend.scope == scope)
 
     def _candidates(self) -> Sequence[Candidate]:
         pool, call = self._upstream.pool, self._call
@@ -119,14 +125,14 @@ class Answer:
             self._receipt.attempts.append(AttemptRecord(candidate.backend.name, outcome, clock() - began))
 
     def _report(self, candidate: Candidate, failure: AnswerError) -> None:
-        """Tell the pool: a backend that only lacks the stored response, or refuses what is the caller's own, is well."""
-        if isinstance(failure, UpstreamFailure) and failure.is_retryable:
-            self._upstream.pool.failed(candidate, pause_seconds=failure.pause_seconds)
+        """Report to the pool: a backend that only lacks the stored response, or refuses what is the caller's own, is well."""
+        pool = self._upstream.pool
+        if not failure.is_about_backend:
+            pool.abandoned(candidate)
+        elif isinstance(failure, UpstreamFailure) and failure.is_retryable:
+            pool.failed(candidate, pause_seconds=failure.pause_seconds)
         else:
-            self._upstream.pool.succeeded(candidate)
-        if isinstance(failure, UpstreamFailure) and self._may_move(failure):
-            reason = failure.code or failure.status
-            _log.warning("Backend %s failed before content: %s", candidate.backend.name, reason)
+            pool.succeeded(candidate)
 
     def _may_move(self, failure: UpstreamFailure) -> bool:
         return failure.is_retryable or self._call.may_be_elsewhere(failure)
@@ -143,19 +149,33 @@ class Answer:
                 held = await _hold(reader, settings.max_event_bytes)
         except TimeoutError:
             _close(response)
-            raise UpstreamTimeout("The model's service did not begin to answer in time.") from None
-        except UpstreamErrorResponse as error:
+            timeout = UpstreamTimeout(
+                "The model's service did not begin to answer in time.", cause=f"no content within {limit:g} s"
+            )
+            raise self._logged(timeout, candidate, response) from None
+        except UpstreamFailure as failure:
             _close(response)
-            if error.is_about_identity:
-                raise _identity_refused(candidate, error.status) from error
-            raise
+            raise self._logged(failure, candidate, response) from None
         except BaseException:
             _close(response)
             raise
-        self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
+        self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
         record_id = partial(_record_owner, self._upstream.pool, candidate)
         record_id(call.stored_id)
         return Stream(reader, held, status=response.status, headers=response.headers, record_id=record_id)
+
+    def _logged(
+        self, failure: UpstreamFailure, candidate: Candidate, response: UpstreamResponse | None
+    ) -> UpstreamFailure:
+        """Return the failure to raise, once it is in the log. One of the caller's own is not, if it says so in JSON."""
+        backend = candidate.backend
+        if isinstance(failure, UpstreamErrorResponse) and failure.is_about_identity:
+            sign_in = SignIn.of(self._upstream.settings, backend)
+            log_rejection(backend, failure.status, sign_in)
+            return UpstreamIdentityRefused(REJECTIONS[sign_in].message, cause=failure.cause)
+        if self._may_move(failure) or not (isinstance(failure, UpstreamErrorResponse) and is_explained(failure)):
+            log_failure(backend, self._call, failure, response)
+        return failure
 
 
 async def _hold(reader: Reader, max_bytes: int) -> bytes:
@@ -171,20 +191,8 @@ async def _hold(reader: Reader, max_bytes: int) -> bytes:
 
 
 def _record_owner(pool: BackendPool, candidate: Candidate, stored_id: str) -> None:
-    if stored_id.startswith("resp_"):
+    if stored_id.startswith("resp_") and len(stored_id) <= MAX_ID_CHARACTERS:
         pool.record_owner(stored_id, candidate)
-
-
-def _identity_refused(candidate: Candidate, status: int) -> UpstreamIdentityRefused:
-    _log.error(
-        "Backend %s answered %d: this app's identity needs the role Cognitive Services OpenAI User on that account.",
-        candidate.backend.name,
-        status,
-    )
-    return UpstreamIdentityRefused(
-        "The model's service refused this service's own identity. This is not about your key: the operator must give "
-        "the app's managed identity the role Cognitive Services OpenAI User on the Azure OpenAI account."
-    )
 
 
 def _close(response: UpstreamResponse | None) -> None:

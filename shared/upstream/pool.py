@@ -14,7 +14,7 @@ from shared.upstream import circuit
 from shared.upstream.circuit import CLOSED, Circuit, Report
 
 MAX_REMEMBERED = 4096
-"""The most owners of stored responses, and the most circuits that are not closed, that are kept; the oldest go first."""
+"""How many owners of stored responses, and how many circuits that are not closed, are kept; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def test_the_simulated_service_takes_the_place_of_what_the_shell_names(printed: 
     assert env["AZURE_OPENAI_ENDPOINT"].startswith("http://127.0.0.1:")
     assert env["IDENTITY_ENDPOINT"].startswith("http://127.0.0.1:")
     assert (env["AZURE_OPENAI_API_KEY"], env["OPENAI_BASE_URL"]) == ("", "")
+    assert env["DEBUG_HEADERS"] == "true"  # so that `make smoke` sees the patches
     assert "AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, OPENAI_BASE_URL" in printed
     assert "a-key-of-another-tool" not in printed
 

@@ -74,9 +74,14 @@ def apps(simulator_process: Simulator) -> Iterator[dict[int, App]]:
         app.stop()
 
 
-def asked_alone(name: str) -> int:
-    """A lone backend is asked again where the connection failed before anything was said."""
-    return 2 if "before the head" in name else 0 if name == "refused connection" else 1
+def asked_alone(name: str) -> tuple[int, ...]:
+    """How often the only backend is asked: again where the connection failed before anything was said.
+
+    Again with another token after the first 401 in a minute, too; tests/upstream/test_client.py counts those.
+    """
+    if name == "401":
+        return (1, 2)
+    return (2,) if "before the head" in name else (0,) if name == "refused connection" else (1,)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -87,7 +92,7 @@ def test_a_lone_backends_failure_before_content_is_a_status(
     outcome, asked, _ = run(apps, simulator, WAYS[way], 1, main=fault)
     assert (outcome.kind, outcome.status) == (REFUSED, status)
     assert not code or outcome.code == code
-    assert asked.get("main", 0) == asked_alone(name)
+    assert asked.get("main", 0) in asked_alone(name)
 
 
 @pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
@@ -187,7 +192,9 @@ def test_when_all_refuse_the_most_useful_refusal_is_told_with_the_soonest_retry_
     limit: dict[str, Any] = {"status": 429, "headers": {"Retry-After": "40", "retry-after-ms": None}}
     sooner = {"status": 503, "headers": {"retry-after-ms": "7000"}}
     outcome, asked, seen = run(apps, simulator, WAYS[way], 3, main={"status": 401}, second=limit, third=sooner)
-    assert (outcome.status, asked) == (429, {"main": 1, "second": 1, "third": 1})
+    assert outcome.status == 429
+    assert asked.pop("main") in asked_alone("401")
+    assert asked == {"second": 1, "third": 1}
     assert (seen.headers["retry-after"], seen.headers["retry-after-ms"]) == ("7", "7000")
 
 

@@ -84,7 +84,7 @@ def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
     seen = app.chat(sim("receipt", tokens=3, interval=0.02))
     (receipt,) = app.receipts(id=seen.headers["x-request-id"])
     assert receipt.keys() == {
-        "event", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
+        "event", "version", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
         "time_to_first_token_seconds", "duration_seconds", "chunks", "tokens", "ended", "upstream_request_id",
     }  # fmt: skip
     assert (receipt["api"], receipt["format"], receipt["model"], receipt["backend"]) == (

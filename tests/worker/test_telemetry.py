@@ -26,7 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
-from shared.hosting.telemetry import Telemetry, TelemetryTarget
+from shared.hosting.telemetry import Telemetry
+from shared.hosting.telemetry_target import TelemetryTarget
 from tests.app_process import App
 from tests.worker.sim import sim
 
@@ -225,7 +226,9 @@ def test_an_endpoint_that_is_no_address_is_refused_without_showing_it(
     with caplog.at_level(logging.WARNING, "shared.hosting.telemetry"):
         Telemetry(TelemetryTarget(connection_string=connection))._open()
     (record,) = caplog.records
-    assert record.getMessage().startswith("Application Insights gets no records of this process (ValueError): expected")
+    assert record.getMessage().startswith(
+        "Telemetry export to Application Insights is disabled for this process (ValueError): expected"
+    )
     assert PLANTED not in record.getMessage()
 
 
