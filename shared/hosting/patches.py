@@ -130,6 +130,14 @@ PATCHES: tuple[Patch, ...] = (
         needs=OWN_SERVER,
     ),
     Patch(
+        name="aborted connections",
+        library="uvicorn",
+        proved="0.54.0",
+        shape=shapes.response_cycle,
+        without="a client that does not read keeps its connection, and a stopping process",
+        is_late=True,
+    ),
+    Patch(
         name="collector pause",
         library="python",
         proved="3.13",

@@ -19,6 +19,7 @@ type Modules = Mapping[str, Any]
 
 EXTENSION = "azurefunctions.extensions.http.fastapi"
 RUNTIME = "azure_functions_runtime.http_v2"
+PROTOCOL = "uvicorn.protocols.http.httptools_impl"
 NOT_LOADED = "it is not loaded"
 
 _SERVER_FIELDS = ("hostname", "port", "web_app")
@@ -85,6 +86,16 @@ def response_call(modules: Modules) -> str:
     response = getattr(modules.get("starlette.responses"), "Response", Response)
     expected = ["self", "scope", "receive", "send"]
     return "" if _parameters(response.__call__) == expected else "its Response is not called with scope, receive, send"
+
+
+def response_cycle(modules: Modules) -> str:
+    """Probe for a `send` that belongs to an object with a `transport` (hosting/abort.py, `abort_connection`)."""
+    if PROTOCOL not in modules:
+        return NOT_LOADED
+    cycle = getattr(modules[PROTOCOL], "RequestResponseCycle", None)
+    if not callable(getattr(cycle, "send", None)):
+        return "it has no RequestResponseCycle with send"
+    return _missing_names("its RequestResponseCycle takes", _parameters(cycle), ("transport",))
 
 
 def collector(modules: Modules) -> str:

@@ -21,6 +21,7 @@ from enum import Enum
 from starlette.types import Receive, Send
 
 from shared.header_values import clean_headers
+from shared.hosting.abort import abort_connection
 from shared.http.body import ClientLeft
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
@@ -130,6 +131,11 @@ class Outbound:
                 await self._send({"type": "http.response.body", "body": ending.frames, "more_body": ending.is_cut})
         if ending.is_cut:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever waits to be sent on it."""
+        self.state = OutboundState.CLOSED
+        abort_connection(self._send)
 
     async def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head, cleaned of what a hop after this one refuses; `header_values` says what that is.

@@ -19,7 +19,7 @@ from shared.errors import AnswerError, InternalError
 from shared.hosting.detach import detach
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
-from shared.http.outbound import ErrorPage, Outbound, OutboundState
+from shared.http.outbound import ClientTooSlow, ErrorPage, Outbound, OutboundState
 from shared.http.stream_clock import StreamClock
 from shared.progress import Phase
 from shared.receipt import Receipt
@@ -98,6 +98,8 @@ class AnswerResponse(Response):
             await self._run(receive)
         except ClientLeft as left:
             self._receipt.ended = left.ended
+            if isinstance(left, ClientTooSlow):
+                self._out.abort()
         finally:
             self._receipt.log()
 
@@ -251,6 +253,7 @@ class AnswerResponse(Response):
                 await out.send_error_ending(self._source.translation.fail(error), receive)
             except TimeoutError:
                 _log.info("The client of %s reads too slowly for the error ending", receipt.id)
+                out.abort()
 
     def _error_page(self, exchange: Exchange, error: AnswerError) -> ErrorPage:
         page = exchange.error_page(error)

@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 from starlette.convertors import CONVERTOR_TYPES
 from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from shared.hosting import shapes
 from shared.hosting.installation import Installation
@@ -92,6 +93,7 @@ def stand_ins() -> dict[str, Any]:
         "uvicorn": SimpleNamespace(Config=uvicorn.Config, Server=uvicorn.Server),
         "starlette.convertors": SimpleNamespace(CONVERTOR_TYPES=dict(CONVERTOR_TYPES)),
         "starlette.responses": SimpleNamespace(Response=Response),
+        shapes.PROTOCOL: SimpleNamespace(RequestResponseCycle=RequestResponseCycle),
         "gc": SimpleNamespace(disable=1, enable=1, freeze=1),
         "importlib._bootstrap": importlib._bootstrap,
         "openai": SimpleNamespace(AsyncOpenAI=Client, **errors),
@@ -108,6 +110,10 @@ def not_async(self: object, invoc_id: str) -> None: ...
 
 
 def of_another_signature(self: object, connection: object) -> None: ...
+
+
+class Sending:
+    def send(self) -> None: ...
 
 
 type Change = Callable[[dict[str, Any]], object]
@@ -149,6 +155,12 @@ WRONG: list[tuple[str, str, Change]] = [
         "detached answers",
         "its Response is not called with scope, receive, send",
         lambda m: setattr(m["starlette.responses"], "Response", SimpleNamespace(__call__=of_another_signature)),
+    ),
+    ("aborted connections", "no RequestResponseCycle with send", lambda m: m.update({shapes.PROTOCOL: 1})),
+    (
+        "aborted connections",
+        "its RequestResponseCycle takes no transport",
+        lambda m: m.update({shapes.PROTOCOL: SimpleNamespace(RequestResponseCycle=Sending)}),
     ),
     ("collector pause", "its gc has no freeze", lambda m: delattr(m["gc"], "freeze")),
     (
@@ -294,7 +306,7 @@ import azure_functions_runtime.http_v2, azurefunctions.extensions.http.fastapi
 from shared.hosting.late_packages import late
 with late("openai.types"):
     import openai
-import aiohttp
+import aiohttp, uvicorn.protocols.http.httptools_impl
 from shared.hosting.patches import PATCHES
 print(json.dumps({row.name: row.shape(sys.modules) for row in PATCHES}))
 """

@@ -47,12 +47,23 @@ class Uploading(Client):
         return {"type": "http.disconnect"}
 
 
+class Transport:
+    """The server's side of the connection."""
+
+    def __init__(self) -> None:
+        self.is_aborted = False
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
 class NotReading(Client):
     """A client whose side has room for so many body messages."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
         self.room = room
+        self.transport = Transport()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.body":
@@ -136,6 +147,7 @@ def test_a_client_that_takes_nothing_is_cut_and_its_upstream_closed(
     client, upstream = NotReading(room=1), LiveBody([WORD])
     ask(client, upstream)
     assert (client.body, client.is_complete, upstream.is_closed) == (WORD, False, True)
+    assert client.transport.is_aborted
     assert outcomes() == ["client_too_slow"]
 
 
@@ -193,6 +205,16 @@ def test_an_answer_that_has_not_begun_by_then_is_a_504(monkeypatch: pytest.Monke
     ask(client, upstream)
     assert (head(client)[0], ERROR_PAGES[-1], outcomes()) == (504, FunctionTimeout.code, [FunctionTimeout.code])
     assert b"connection" not in head(client)[1]
+
+
+def test_a_client_that_does_not_even_take_the_error_event_is_aborted(
+    monkeypatch: pytest.MonkeyPatch, outcomes: Any
+) -> None:
+    monkeypatch.setattr(outbound, "ERROR_ENDING_TIMEOUT_SECONDS", SOON)
+    monkeypatch.setitem(SETTINGS, "AzureFunctionsJobHost__functionTimeout", "00:00:01")
+    client = NotReading(room=1)
+    ask(client, LiveBody([WORD]))
+    assert (client.body, client.transport.is_aborted, outcomes()) == (WORD, True, [FunctionTimeout.code])
 
 
 def test_callers_who_send_nothing_take_no_slot(outcomes: Any) -> None:
