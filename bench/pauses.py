@@ -1,8 +1,8 @@
 """`python -m bench.pauses`: how long somebody else's stream stops while the worst bodies are read, and the memory they take.
 
-One stream with a chunk every 5 ms goes through a worker; next to it each body is sent three times. The pause is the longest age of
-a chunk at its arrival. This machine's own noise only adds to it: the shortest pause of the three counts, and the first row has
-no body. Memory is the peak above what the worker took at rest, what earlier bodies left included.
+One stream with a chunk every 5 ms goes through a worker; next to it each body is sent three times. The pause is the longest
+age of a chunk at its arrival. This machine's own noise only adds to it: the shortest pause of the three counts, and the first
+row has no body. Memory is the peak above what the worker took at rest, what earlier bodies left included.
 """
 
 import argparse
