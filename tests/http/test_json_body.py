@@ -128,6 +128,8 @@ def test_the_utf8_of_a_large_body_is_checked_across_its_slices(shift: int) -> No
     for broken in (text + b"\xf0\x9f", text[:-1], b"\xff" + text):
         with pytest.raises(InvalidJson, match="UTF-8"):
             parse_fields(b'{"x":"' + broken + b'"}')
+    with pytest.raises(InvalidJson, match="UTF-8"):
+        parse_fields(b'{"x":"' + text + b'"}\xf0\x9f')
 
 
 def test_a_body_may_contain_the_byte_that_marks_surrogates() -> None:
