@@ -7,6 +7,7 @@ The first sentence of a class's docstring is its row in docs/reference.md (`make
 
 import math
 from collections.abc import Mapping
+from typing import Self
 
 import msgspec
 
@@ -51,6 +52,11 @@ class AnswerError(Exception):
     def error_object(self) -> ErrorObject:
         """Return the error as it is on the wire."""
         return ErrorObject(self.message, self.type, self.code, self.param)
+
+    def without_frames(self) -> Self:
+        """Return the error without the frames that it passed through, which would keep a request until it is collected."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
     def body(self) -> bytes:
         """Return the JSON body of a response that is nothing but this error."""

@@ -112,11 +112,15 @@ class Outbound:
         async with _patience():
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def send_error_page(self, page: ErrorPage) -> None:
-        """Send a response that is nothing but an error. Raise `ClientTooSlow`."""
+    async def send_error_page(self, page: ErrorPage, *, closes: bool = False) -> None:
+        """Send a response that is nothing but an error. Raise `ClientTooSlow`.
+
+        `closes`: the connection ends with it, where the server would go on reading the rest of a body.
+        """
         self.state = OutboundState.CLOSED
+        headers = {**page.headers, "content-length": str(len(page.body))}
         async with _patience():
-            await self._send_head(page.status, {**page.headers, "content-length": str(len(page.body))})
+            await self._send_head(page.status, headers | {"connection": "close"} if closes else headers)
             await self._send({"type": "http.response.body", "body": page.body, "more_body": False})
 
     async def send_error_ending(self, ending: ErrorEnding, receive: Receive) -> None:

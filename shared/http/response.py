@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
 from typing import Protocol
 
 from starlette.responses import Response
@@ -53,12 +52,6 @@ class Exchange(Protocol):
 
     def error_page(self, error: AnswerError) -> ErrorPage:
         """Return the response to a failure while the status can still be chosen."""
-
-
-def _without_frames(error: AnswerError) -> AnswerError:
-    """Return the error without what it passed through: the frames would keep the body until a garbage collection."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 class AnswerResponse(Response):
@@ -127,7 +120,7 @@ class AnswerResponse(Response):
             if isinstance(self._stop, AnswerError) and not self._has_sent_everything():
                 error = self._stop
         except AnswerError as failure:
-            error = _without_frames(failure)
+            error = failure.without_frames()
         except ClientLeft:
             raise
         except Exception:  # noqa: BLE001 - logged under an id that the caller gets
@@ -141,7 +134,7 @@ class AnswerResponse(Response):
     async def _serve(self, receive: Receive) -> None:
         loop = asyncio.get_running_loop()
         # No name here keeps the body or the answer, which may be large, for as long as the stream is open.
-        self._source = await self._prepared(await self._read_body(receive))
+        self._source = await self._requested(receive)
         self._open_streams.begin(self)
         watch = loop.create_task(self._watch(receive))
         clock = StreamClock(
@@ -163,13 +156,9 @@ class AnswerResponse(Response):
             progress = self._current().translation.progress
             self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
 
-    async def _read_body(self, receive: Receive) -> bytes:
+    async def _requested(self, receive: Receive) -> Answer:
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
         self._is_body_read = True
-        return body
-
-    async def _prepared(self, body: bytes) -> Answer:
-        """Return the answer that the body asks for. Reading a large one takes longer than others should wait for it."""
         return await asyncio.to_thread(self._prepare, body) if len(body) > LARGE_BODY_BYTES else self._prepare(body)
 
     def _prepare(self, body: bytes) -> Answer:
@@ -247,20 +236,13 @@ class AnswerResponse(Response):
                 await self._commit()
             await out.finish()
         elif out.is_open and self._exchange is not None:
-            await out.send_error_page(self._error_page(self._exchange, error))
+            await out.send_error_page(self._exchange.error_page(error), closes=not self._is_body_read)
         elif self._source is not None and out.state is not OutboundState.CLOSED:
             try:
                 await out.send_error_ending(self._source.translation.fail(error), receive)
             except TimeoutError:
                 _log.info("The client of %s reads too slowly for the error ending", receipt.id)
                 out.abort()
-
-    def _error_page(self, exchange: Exchange, error: AnswerError) -> ErrorPage:
-        page = exchange.error_page(error)
-        if self._is_body_read:
-            return page
-        # Or the server would go on reading the rest of the body, however slowly it comes.
-        return replace(page, headers={**page.headers, "connection": "close"})
 
     def _internal_error(self) -> AnswerError:
         _log.exception("Unexpected failure of the answer %s", self._receipt.id)
