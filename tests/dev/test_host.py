@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.host_process import HostProcess, eventually, get, rest, until, write_app
+from tests.dev.host_process import HostProcess, eventually, get, gone, rest, until, write_app
 
 STILL = 10
 """Looks that see the same: nothing moves any more."""
@@ -300,7 +300,7 @@ def test_the_status_names_the_worker(host: HostProcess) -> None:
     status = host.status()
 
     assert status["state"] == "Running"
-    assert Path(f"/proc/{status['worker_pid']}").exists()
+    assert not gone(status["worker_pid"])
     assert "chat" in status["functions"]
     assert host.get("/admin/other").status_code == 404
 

@@ -14,8 +14,8 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe, ask
 from tests.app_process import App
+from tests.worker.samples import RAW
 from tests.worker.sim import ended, sim
-from tests.worker.test_chat import RAW
 from tests.worker.ways import STREAMS, WAYS, Outcome
 
 HEARTBEATS = {name: way.heartbeat for name, way in WAYS.items() if way.heartbeat}

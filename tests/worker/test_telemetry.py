@@ -29,6 +29,7 @@ from dev.simulator.probe import ask
 from shared.hosting.telemetry import Telemetry
 from shared.hosting.telemetry_target import TelemetryTarget
 from tests.app_process import App
+from tests.platforms import only_on_linux
 from tests.worker.sim import sim
 
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
@@ -145,6 +146,7 @@ def answer_id(app: App, prompt: str = "hi") -> str:
     return str(seen.headers["x-request-id"])
 
 
+@only_on_linux("/proc shows which libraries a process has loaded")
 def test_a_receipt_arrives_with_its_fields_and_the_apps_identity(simulator: Simulator, ingestion: Ingestion) -> None:
     settings = ingestion.settings | {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": AAD,
@@ -258,6 +260,7 @@ def test_without_a_connection_string_nothing_is_listened_to() -> None:
     assert logging.getLogger("shared").handlers == before
 
 
+@only_on_linux("/proc shows which libraries a process has loaded")
 def test_without_a_connection_string_nothing_arrives(simulator: Simulator, ingestion: Ingestion) -> None:
     with App.start(simulator, REQUESTS_CA_BUNDLE=str(ingestion.certificate)) as app:
         answer_id(app)
