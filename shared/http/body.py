@@ -10,7 +10,7 @@ class ClientLeft(Exception):
 
 
 async def read_body(receive: Receive, max_bytes: int) -> bytes:
-    """The whole body. Raises `RequestTooLarge` or `ClientLeft`."""
+    """Return the complete body. Raise `RequestTooLarge` or `ClientLeft`."""
     pieces: list[bytes] = []
     size = 0
     while True:
