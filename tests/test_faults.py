@@ -41,8 +41,8 @@ BEFORE_CONTENT: dict[str, tuple[Play, int, str]] = {
     "403": (refuses(403), 502, "upstream_identity_refused"),
     "no connection": (fails(UpstreamUnreachable), 502, "upstream_unreachable"),
     "no connection in time": (fails(UpstreamTimeout), 504, "upstream_timeout"),
-    "no token": (fails(IdentityUnavailable), 502, "identity_unavailable"),
 }
+NO_TOKEN = fails(IdentityUnavailable)
 MALFORMED = b'data: {"choices":[{"index":0,"delta":{"content":"cut off\n\n'
 type Then = Callable[[Frames], Sequence[Step]]
 
@@ -124,6 +124,13 @@ def test_a_lone_backends_failure_before_content_is_a_status(way: str, fault: Pla
     assert outcome == Outcome("refused", code, status)
     # A lone backend is asked again where the connection failed before anything was said.
     assert asked == {"main": 2 if code == "upstream_unreachable" else 1}
+
+
+@pytest.mark.parametrize("backends", [1, 2, 3])
+@every_way
+def test_without_a_token_no_other_backend_of_the_same_scope_is_asked(way: str, backends: int) -> None:
+    outcome, asked, _ = run(way, [NO_TOKEN, *[GOOD] * (backends - 1)])
+    assert (outcome, asked) == (Outcome("refused", "identity_unavailable", 502), {"main": 1})
 
 
 @however_it_is_read
