@@ -49,9 +49,9 @@ class App:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "OPENAI_"))}
         if simulator is not None:
             env |= simulator.identity_environment | {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
-        env |= QUICK | settings
+        given = [f"--set={name}={value}" for name, value in (QUICK | settings).items()]
         log_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - lives as long as the app
-        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *arguments]
+        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *given, *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log_file, text=True)
         app = cls(process, log_file)
         app.url = app._wait_until_ready()

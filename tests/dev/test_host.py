@@ -307,7 +307,8 @@ def test_the_status_names_the_worker(host: HostProcess) -> None:
 
 def test_the_worker_runs_in_the_apps_folder_with_the_settings_of_the_command(tmp_path: Path) -> None:
     app = write_app(tmp_path, prefix="api")
-    (app / "local.settings.json.example").write_text('{"Values": {"FROM_FILE": "file", "CHANGED": "file"}}')
+    values = '{"IsEncrypted": false, "Values": {"FROM_FILE": "file", "CHANGED": "file"}}'
+    (app / "local.settings.json.example").write_text(values)
     options = ("--keys", "secret", "--set", "CHANGED=set", "--set", "AzureWebJobsDisableHomepage=true")
     with HostProcess(app, *options, "--set", "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=100") as host:
         host.ready()
