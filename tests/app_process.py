@@ -126,9 +126,9 @@ class App:
         """How many blocks of memory Python has allocated in that process, after a garbage collection."""
         return int(ask(self.url + "/admin/host/status").json["worker_blocks"])
 
-    def signal(self, signum: signal.Signals) -> None:
-        """To the host, as the platform does."""
-        self._process.send_signal(signum)
+    def drain(self) -> None:
+        """Send SIGTERM to the worker while the host goes on delivering, as Azure does with a whole instance."""
+        self._process.send_signal(signal.SIGUSR1)
 
     def wait(self, seconds: float) -> int:
         """Until the host has ended; its exit status."""

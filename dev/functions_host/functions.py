@@ -41,17 +41,17 @@ class Match:
 
 
 class FunctionTable:
-    """In the order in which the host asks them; `refusals` says which functions it does not serve, and why."""
+    """In the order in which the host asks them; `unserved` says which functions it does not serve, and why."""
 
     def __init__(self, metadata: Iterable[Message], prefix: str) -> None:
         self.functions: list[HttpFunction] = []
-        self.refusals: list[str] = []
+        self.unserved: list[str] = []
         # As the host sorts: ordinal, in capitals.
         for one in sorted(metadata, key=lambda one: str(one["name"]).upper()):
             try:
                 self.functions.append(_http_function(one, prefix, self.functions))
             except ValueError as error:
-                self.refusals.append(f"The function {one['name']!r} is not served: {error}")
+                self.unserved.append(f"The function {one['name']!r} is not served: {error}")
 
     def find(self, method: str, path: str) -> Match | None:
         """The function for a request and the parameters of its route; a wrong method is as good as a wrong path."""

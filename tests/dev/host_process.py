@@ -101,7 +101,7 @@ class HostProcess:
         return connection
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signals it, and its exit status."""
+        """Signal it, and return its exit status."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
@@ -112,7 +112,7 @@ class HostProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            self.end(signal.SIGINT)
+            self.end(signal.SIGTERM)
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -112,15 +112,15 @@ def test_a_reserved_route_is_refused_and_the_others_stay(route: str) -> None:
     table = FunctionTable([function("bad", route), function("good", "chat")], "")
 
     assert [one.name for one in table.functions] == ["good"]
-    assert "'bad' is not served" in table.refusals[0]
-    assert "built in routes" in table.refusals[0]
+    assert "'bad' is not served" in table.unserved[0]
+    assert "built in routes" in table.unserved[0]
 
 
 def test_two_functions_with_one_route_conflict_only_when_they_share_a_method() -> None:
     shared = FunctionTable([function("a", "chat", ["GET"]), function("b", "/CHAT", ["GET", "POST"])], "")
     apart = FunctionTable([function("a", "chat", ["GET"]), function("b", "chat", ["POST"])], "")
 
-    assert "conflicts with the route defined by function 'a'" in shared.refusals[0]
+    assert "conflicts with the route defined by function 'a'" in shared.unserved[0]
     assert [one.name for one in apart.functions] == ["a", "b"]
 
 
@@ -130,4 +130,4 @@ def test_a_function_without_an_http_trigger_is_named_and_not_served() -> None:
     table = FunctionTable([timer], "")
 
     assert table.functions == []
-    assert "'tick' is not served" in table.refusals[0]
+    assert "'tick' is not served" in table.unserved[0]

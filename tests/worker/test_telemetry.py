@@ -8,7 +8,6 @@ import gzip
 import ipaddress
 import json
 import logging
-import signal
 import ssl
 import threading
 import time
@@ -179,7 +178,7 @@ def test_a_stopping_process_sends_what_it_still_has(simulator: Simulator, ingest
         answer_id(app)
         assert len(ingestion.receipts()) == 1
         last = answer_id(app)
-        app.signal(signal.SIGTERM)
+        app.drain()
         app.wait(10)
     assert ingestion.receipts(2, seconds=0)[-1]["properties"]["id"] == last
 
