@@ -77,8 +77,8 @@ async def close(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.Str
 class Host:
     """What a test has of a running host."""
 
-    def __init__(self, worker: ScriptedWorker, port: int) -> None:
-        self.worker, self._port = worker, port
+    def __init__(self, worker: ScriptedWorker, port: int, open_connections: set[ClientConnection]) -> None:
+        self.worker, self._port, self.open_connections = worker, port, open_connections
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port)
@@ -113,7 +113,7 @@ async def running_host(
         worker.pool = ConnectionPool("127.0.0.1", behind.sockets[0].getsockname()[1])
         front = await loop.create_server(connection, "127.0.0.1", 0)
         try:
-            yield Host(worker, front.sockets[0].getsockname()[1])
+            yield Host(worker, front.sockets[0].getsockname()[1], state.connections)
         finally:
             front.close()
             behind.close()

@@ -92,6 +92,30 @@ def test_the_invocation_is_sent_although_its_client_has_left_and_its_http_half_n
     asyncio.run(play())
 
 
+def test_a_request_whose_connection_is_being_opened_is_sent_although_its_client_has_left() -> None:
+    """On the real host 996 to 999 of 1,000 that are reset at once are."""
+    opened = asyncio.Event()
+
+    class Slow(ConnectionPool):
+        async def fresh(self) -> WorkerConnection:
+            await opened.wait()
+            return await super().fresh()
+
+    async def play() -> None:
+        async with running_host(say_nothing) as host:
+            host.worker.pool = Slow("127.0.0.1", host.worker.pool.port)
+            _, writer = await host.connect()
+            writer.write(GET)
+            await until(lambda: host.worker.invocations)
+            writer.transport.abort()
+            await until(lambda: not host.open_connections)
+            opened.set()
+            await host.worker.closed.wait()
+            assert len(host.worker.heads) == 1
+
+    asyncio.run(play())
+
+
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
     ("request_", "times"), [(GET, 10), (GET.replace(b"GET", b"DELETE"), 10), (POST, 1), (CHUNKED + b"0\r\n\r\n", 1)]
@@ -248,9 +272,10 @@ def test_at_function_timeout_a_returned_handlers_stream_is_reset_and_the_worker_
 
     async def script(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n")
-        await write.wait()
+        writing, closed = asyncio.ensure_future(write.wait()), asyncio.ensure_future(reader.read())
+        await asyncio.wait({writing, closed}, return_when=asyncio.FIRST_COMPLETED)
         writer.write(b"2\r\nmo\r\n")
-        await reader.read()
+        await closed
 
     async def play() -> None:
         async with running_host(script) as host:
