@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 
-from dev.functions_host.worker_connection import ConnectionPool, ResponseListener, WorkerConnection
+from dev.functions_host.connection_pool import ConnectionPool
+from dev.functions_host.worker_connection import ResponseListener, WorkerConnection
 
 RETRY_SECONDS = (0.05, 0.1, 0.2, *(0.25,) * 6)
 """Before each further attempt for a request without a body, ten in all over 1.9 s (the host's RetryProxyHandler)."""

@@ -1,11 +1,9 @@
-"""Connections to the worker's own HTTP server: one response at a time, handed on as it arrives, and a pool of idle ones.
+"""A connection to the worker's own HTTP server: one response at a time, handed on as it arrives.
 
-It frames nothing and keeps nothing: the listener of a response decides what becomes of it. Connections are used again, as the
-real host does, which closes one that has been idle for 75 s.
+It frames nothing and keeps nothing: the listener of a response decides what becomes of it.
 """
 
 import asyncio
-import socket
 from typing import Protocol, cast
 
 import httptools
@@ -13,8 +11,6 @@ import httptools
 from dev.functions_host.request import Headers
 
 FIRST_FINAL_STATUS = 200
-RECEIVE_BUFFER_BYTES = 256 * 1024
-IDLE_SECONDS = 75.0
 MAX_HEAD_BYTES = 64 * 1024
 """A response whose head is larger never arrives: .NET's HTTP client gives it up (MaxResponseHeadersLength)."""
 
@@ -31,10 +27,17 @@ class ResponseListener(Protocol):
         ...
 
 
+class Pool(Protocol):
+    """Keeps connections between requests."""
+
+    def give_back(self, connection: "WorkerConnection") -> None: ...
+    def forget(self, connection: "WorkerConnection") -> None: ...
+
+
 class WorkerConnection(asyncio.Protocol):
     """Made by the pool."""
 
-    def __init__(self, pool: "ConnectionPool") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._listener: ResponseListener | None = None
@@ -174,65 +177,3 @@ class WorkerConnection(asyncio.Protocol):
             # Asked here: afterwards the parser has forgotten it. It does not know about HEAD.
             self._stays_open = self._parser.should_keep_alive() and self._method != "HEAD"
             self._ended = True
-
-
-class ConnectionPool:
-    """Idle connections, the last used first."""
-
-    def __init__(self, host: str, port: int, *, idle_seconds: float = IDLE_SECONDS) -> None:
-        self.host, self.port = host, port
-        self._idle: list[WorkerConnection] = []
-        self._idle_seconds = idle_seconds
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    def idle(self) -> WorkerConnection | None:
-        """Return an idle connection, if there is one, for a request."""
-        while self._idle:
-            connection = self._idle.pop()
-            connection.take()
-            if not connection.closing:
-                return connection
-        return None
-
-    async def fresh(self) -> WorkerConnection:
-        """Return a new connection; raise OSError when the worker takes none."""
-        loop = asyncio.get_running_loop()
-        link = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-        # Without a bound the kernel takes megabytes in advance for a client that reads slowly.
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        link.setblocking(False)  # noqa: FBT003 - the signature is the standard library's
-        try:
-            await loop.sock_connect(link, (self.host, self.port))
-            _, connection = await loop.create_connection(lambda: WorkerConnection(self), sock=link)
-        except BaseException:
-            link.close()
-            raise
-        return connection
-
-    async def reachable(self) -> bool:
-        """Return whether the worker's server listens yet; the connection is kept for the first request."""
-        try:
-            self.give_back(await self.fresh())
-        except OSError:
-            return False
-        return True
-
-    def give_back(self, connection: WorkerConnection) -> None:
-        """Keep a connection for the next request."""
-        connection.resume()
-        connection.keep(self._idle_seconds)
-        self._idle.append(connection)
-
-    def forget(self, connection: WorkerConnection) -> None:
-        """Drop a connection that is closed."""
-        connection.take()
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    def close(self) -> None:
-        """Close all: the worker has ended."""
-        for connection in list(self._idle):
-            connection.abort()

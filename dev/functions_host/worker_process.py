@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dev.functions_host import log_lines
+from dev.functions_host.connection_pool import ConnectionPool
 from dev.functions_host.failure import HostFailure
 from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
-from dev.functions_host.worker_connection import ConnectionPool
 from dev.wire import Decoder, Message, encode
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "worker.py"

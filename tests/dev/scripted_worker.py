@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from dev.functions_host.client_connection import ClientConnection
+from dev.functions_host.connection_pool import ConnectionPool
 from dev.functions_host.exchange import Exchange
 from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
 from dev.functions_host.settings import HostSettings
 from dev.functions_host.state import HostState
-from dev.functions_host.worker_connection import ConnectionPool
 from tests.dev.test_host_routes import function
 
 type Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from dev.functions_host import forwarding
+from dev.functions_host.connection_pool import ConnectionPool
 from dev.functions_host.invocation import Invocation
-from dev.functions_host.worker_connection import ConnectionPool, WorkerConnection
+from dev.functions_host.worker_connection import WorkerConnection
 from tests.dev.scripted_worker import OK, Listener, close, running_host, until
 
 GET = b"GET /x HTTP/1.1\r\nhost: h\r\n\r\n"
