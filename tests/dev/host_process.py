@@ -144,14 +144,15 @@ def rest(connection: socket.socket) -> bytes:
     return data
 
 
-def send_and_go(address: tuple[str, int], request: str, *, times: int, abortive: bool) -> None:
-    """Send the request on so many connections and close each just after it: by a reset, or in an orderly way."""
+def send_and_go(address: tuple[str, int], request: str, *, times: int, seconds: float) -> None:
+    """Send the request on so many connections; close them after so long, by a reset and in an orderly way in turns."""
     connections = [socket.create_connection(address) for _ in range(times)]
     for connection in connections:
         connection.sendall(request.replace("\n", "\r\n").encode())
-        if abortive:
-            time.sleep(0.0002)  # a reset discards what the other side has not read yet
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(seconds)
+    for connection in connections[::2]:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for connection in connections:
         connection.close()
 
 

@@ -19,9 +19,9 @@ KILL_SECONDS = TIMEOUT_SECONDS + 2
 STREAMS_BEGIN_SECONDS = 5
 TOKENS = ["x"] * 28
 """With half a second between them: longer than the first invocations have, shorter than a stream of its own may last."""
-RESETS = 30
-HTTP_DELAY_SECONDS = 0.2
-"""The host holds back each HTTP request so long, so that every reset comes between an invocation and its HTTP request."""
+LEAVERS = 30
+HTTP_DELAY_SECONDS = 1.5
+"""The host holds back each HTTP request so long: every client that leaves in between leaves an invocation without it."""
 PATIENCE_SECONDS = 20
 
 
@@ -52,7 +52,7 @@ def test_a_request_that_never_reaches_the_worker_ends_alone_and_the_worker_lives
         # The other half alone, which the host sends for an invocation that has failed already.
         worker = ask(app.url + "/admin/host/status").json["worker_address"]
         unannounced = send(worker, get("/health", "x-ms-invocation-id: unknown", "connection: close"))
-        send_and_go(controlled[0].getpeername(), get("/health"), times=RESETS, abortive=True)
+        send_and_go(controlled[0].getpeername(), get("/health"), times=LEAVERS, seconds=HTTP_DELAY_SECONDS / 2)
         time.sleep(max(0, begun + STREAMS_BEGIN_SECONDS - time.monotonic()))
         streams = {
             name: WAYS[name].begin(app, "gpt", sim(tokens=TOKENS, interval=0.5)) for name in ("chat sse", "openai chat")
@@ -74,6 +74,6 @@ def test_a_request_that_never_reaches_the_worker_ends_alone_and_the_worker_lives
         assert outcomes == dict.fromkeys(streams, Outcome("finished", words="".join(TOKENS)))
         assert ask(app.url + "/health").status == 200
         assert app.worker_pid == pid
-        assert lost(app) == len(controlled) + len(unsendable) + RESETS
+        assert lost(app) == len(controlled) + len(unsendable) + LEAVERS
         assert lost(app) == app.log.count("ERROR host: The function ")  # each is logged once
         eventually(lambda: app.worker_tasks <= tasks + 1)
