@@ -16,7 +16,7 @@ from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
 from dev.functions_host.settings import HostSettings
 from dev.functions_host.state import HostState
-from tests.dev.test_host_routes import function
+from tests.dev.indexed import function
 
 type Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """What the worker's server does about a request, whose head is given."""

@@ -13,8 +13,8 @@ from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
 from dev.functions_host.supervisor import RestartPolicy, Supervisor
 from dev.functions_host.worker_process import WorkerCommand, WorkerProcess
+from tests.dev.indexed import function
 from tests.dev.scripted_worker import until
-from tests.dev.test_host_routes import function
 
 
 def test_the_first_death_is_followed_by_a_worker_at_once_the_second_10_s_later_and_the_third_ends_the_host() -> None:

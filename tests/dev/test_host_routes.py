@@ -1,17 +1,10 @@
 """Which function answers which path: templates, constraints, and the order of functions."""
 
-import json
-
 import pytest
 
 from dev.functions_host.functions import FunctionTable
 from dev.functions_host.route_template import RouteTemplate
-from dev.wire import Message
-
-
-def function(name: str, route: str | None, methods: list[str] | None = None, level: str = "ANONYMOUS") -> Message:
-    trigger = {"type": "httpTrigger", "name": "req", "authLevel": level, "route": route, "methods": methods}
-    return {"name": name, "function_id": name, "bindings": [json.dumps(trigger), '{"type": "http", "name": "$return"}']}
+from tests.dev.indexed import function
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,9 @@ def test_azures_older_addresses_name_the_deployment(path: str) -> None:
 
 
 def test_the_name_of_a_model_or_deployment_may_have_slashes() -> None:
-    model = find_address("/v1/models/azure/gpt-x")
-    deployment = find_address("/openai/deployments/azure/gpt-x/chat/completions")
-    assert model is not None
-    assert deployment is not None
-    assert (model.kind, model.id) == ("model", "azure/gpt-x")
-    assert (deployment.path, deployment.deployment) == ("chat/completions", "azure/gpt-x")
+    assert find_address("/v1/models/azure/gpt-x") == OneModel("azure/gpt-x")
+    found = find_address("/openai/deployments/azure/gpt-x/chat/completions")
+    assert found == Inference("chat/completions", "azure/gpt-x", is_azure=True)
 
 
 @pytest.mark.parametrize(
