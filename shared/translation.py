@@ -108,7 +108,7 @@ class SseTranslation[Piece]:
         """Read one frame without data: a comment, or a field that only a client may understand."""
 
     def _on_end(self, pieces: list[Piece]) -> None:
-        """The body has ended cleanly, and the answer has not. Raise `AnswerError` where that is a failure."""
+        """Read the clean end of a body whose answer has not ended. Raise `AnswerError` where that is a failure."""
 
     def _on_error(self, error: AnswerError) -> None:
         self.progress.fail(error)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 CORE_TOOLS = "FUNCTIONS_CORETOOLS_ENVIRONMENT"
-"""Core Tools set it for what they start (`SetCoreToolsEnvironmentVariables` in their Program.cs); nobody else does."""
+"""Core Tools set it for what they start (`SetCoreToolsEnvironmentVariables` in their Program.cs), as does `dev.host`."""
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):

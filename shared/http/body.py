@@ -1,6 +1,7 @@
 """The request's body, off the wire: bounded in size and time, and aware of a client that leaves while sending it."""
 
 import asyncio
+from math import inf
 
 from starlette.types import Receive
 
@@ -19,7 +20,7 @@ class ClientLeft(Exception):
     ended = "client_left"
 
 
-async def read_body(receive: Receive, max_bytes: int, *, until: float) -> bytes:
+async def read_body(receive: Receive, max_bytes: int, *, until: float = inf) -> bytes:
     """Return the complete body. Raise `RequestTooLarge`, `RequestTimeout` or `ClientLeft`.
 
     `until`: when the body must be complete, on the loop's clock, however fast it arrives.

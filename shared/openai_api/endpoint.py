@@ -12,6 +12,7 @@ from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
+from shared.http.target import requested_path
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
 from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
 from shared.upstream.attempts import Upstream
@@ -30,7 +31,7 @@ class OpenAIEndpoint:
         request = context.request
         try:
             caller = authorise(self._settings, request.headers)
-            address = find_address(request.url.path)
+            address = find_address(requested_path(request.scope))
             if address is None:
                 raise NotFound(f"No route matches {request.method} {request.url.path}.")
             if request.method not in address.methods:

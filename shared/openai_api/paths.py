@@ -11,8 +11,10 @@ _INFERENCE = frozenset(
 )
 # NOTE: an id never begins with a dot: `..` would climb to another path of the backend.
 _RESPONSE = re.compile(r"responses/(?P<id>[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255})(?P<rest>/cancel|/input_items)?")
-_MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
-_DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
+_MODEL = re.compile(r"models/(?P<id>[^/](?s:.){,255})")
+_DEPLOYMENT = re.compile(
+    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>chat/completions|completions|embeddings)"
+)
 
 _GET = frozenset({"GET"})
 _POST = frozenset({"POST"})

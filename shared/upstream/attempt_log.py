@@ -3,6 +3,7 @@
 import logging
 
 from shared.config.backends import Backend
+from shared.config.redaction import base_address
 from shared.errors import UpstreamCut, UpstreamErrorResponse, UpstreamFailure, UpstreamMalformed
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.errors import is_json, media_type
@@ -11,6 +12,8 @@ from shared.upstream.sign_in import REJECTIONS, SignIn
 _log = logging.getLogger(__name__)
 
 _STREAM = "text/event-stream"
+_BASE_PATHS = ("/", "/v1/", "/openai/v1/")
+"""What may be the path of a base address without being a secret."""
 
 
 def log_failure(
@@ -27,7 +30,7 @@ def log_failure(
         backend.name,
         failure.code or failure.status,
         _cause(call, failure, response),
-        backend.base_url,
+        base_address(backend.base_url, _BASE_PATHS),
         path,
         _hint(backend, failure),
     )

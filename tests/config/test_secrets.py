@@ -166,7 +166,7 @@ PUBLISHED = {
     "/v1/chat/completions",
     RECEIPTS,
     "shared.upstream.attempts",
-    "shared.upstream.client",
+    "shared.upstream.attempt_log",
 }
 """Where the valid name of a model or a backend stands on purpose: in the list of models, as `x-backend`, in the log."""
 

@@ -14,7 +14,7 @@ from shared.hosting.installation import Installation
 from shared.hosting.patches import PATCHES
 from shared.hosting.telemetry import Telemetry
 from shared.hosting.telemetry_target import TelemetryTarget
-from tests.hosting.test_patches import Application
+from tests.hosting.application import Application
 
 ROOT = Path(__file__).resolve().parents[2]
 

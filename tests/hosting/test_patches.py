@@ -27,30 +27,11 @@ from shared.hosting.late_packages import LatePackage
 from shared.hosting.patches import PATCHES, Patch
 from shared.hosting.telemetry import Telemetry
 from shared.hosting.telemetry_target import TelemetryTarget
+from tests.hosting.application import Application
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.txt", "dev/requirements-run.txt")
 NAMES = [row.name for row in PATCHES]
-
-
-class Application:
-    """Notes which patches are on, and how it was loaded."""
-
-    def __init__(self) -> None:
-        self.summary = ""
-        self.notes: list[str] = []
-
-    def announce(self) -> None: ...
-
-    def patched(self, summary: str) -> None:
-        self.summary = summary
-
-    async def load(self) -> None:
-        self.notes.append(f"load, collector {'on' if gc.isenabled() else 'off'}")
-
-    async def drain(self) -> None: ...
-
-    async def aclose(self) -> None: ...
 
 
 def stand_ins() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from shared.errors import FunctionTimeout, RequestTimeout, TooManyStreams
 from shared.http import body as request_body
 from shared.http import outbound, stream_clock
 from shared.http.open_streams import OpenStreams
-from tests.http.test_response import (
+from tests.http.one_answer import (
     ERROR_PAGES,
     SETTINGS,
     WORD,
@@ -18,7 +18,6 @@ from tests.http.test_response import (
     Client,
     response_to,
 )
-from tests.http.test_response import outcomes as outcomes
 
 DONE = b"data: [DONE]\n\n"
 KEEPALIVE = b'data: {"id":"c1","choices":[]}\n\n'

@@ -19,8 +19,8 @@ from shared.errors import (
 from shared.upstream import client as clients_module
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.client import OpenAIClients
+from tests.upstream.credentials import Credential, until
 from tests.upstream.loopback import EVENTS, JSON, OK, Replies, response, serving
-from tests.upstream.test_identity import Credential, until
 
 CALL = UpstreamCall(path="chat/completions", body=lambda _backend, _deployment: b'{"model":"m"}')
 WHOLE = UpstreamCall(path="embeddings", body=CALL.body, streams=False)

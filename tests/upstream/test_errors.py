@@ -224,3 +224,20 @@ def test_the_log_gets_the_status_and_the_media_type_and_the_caller_does_not() ->
     assert b"text/plain" not in failure.body()
     assert refused(404, b"", content_type="a\n\x1b" * 9).cause == "404 with an invalid content type"
     assert failure.with_pause(1).cause == failure.cause
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("No.", ("No.", "upstream_error", None)),
+        ({"error": "No."}, ("No.", "upstream_error", None)),
+        (7, ("fallback", "upstream_error", None)),
+        ({"error": None}, ("fallback", "upstream_error", None)),
+        ({"type": "error", "message": "No.", "code": 429}, ("No.", "upstream_error", "429")),
+        ({"error": {"type": "too_many_requests"}}, ("fallback", "rate_limit_error", "rate_limit_exceeded")),
+        ({"error": {"code": True, "message": ["x"]}}, ("fallback", "upstream_error", None)),
+    ],
+)
+def test_an_error_object_is_read_in_whatever_shape_it_comes(value: object, told: tuple[str, str, str | None]) -> None:
+    error = read_error(value, fallback="fallback")
+    assert (error.message, error.type, error.code) == told

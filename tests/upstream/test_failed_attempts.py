@@ -25,7 +25,7 @@ from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.circuit import Open
 from shared.upstream.errors import error_from_status
 from shared.upstream.pool import BackendPool
-from tests.upstream.test_attempts import Body
+from tests.upstream.bodies import Body
 
 BASE = "http://localhost:11434/"
 WORD = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'

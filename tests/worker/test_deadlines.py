@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import socket
 import time
 from urllib.parse import urlsplit
@@ -69,7 +68,7 @@ def test_bodies_that_never_end_do_not_keep_a_stopping_process(simulator: Simulat
             time.sleep(0.2)
             for connection in uploads:
                 trickle(connection)
-        app.signal(signal.SIGTERM)
+        app.drain()
         deadline = time.monotonic() + 7
         while is_running(worker):
             assert time.monotonic() < deadline
@@ -87,7 +86,7 @@ def test_a_client_that_does_not_read_does_not_keep_a_stopping_process(simulator:
         simulator.behave({"tokens": ["x" * 10_000] * 5000, "interval": 0, "sndbuf": 65536})
         probe = WAYS["chat sse"].begin(app, "gpt", receive_buffer=4096)
         wait_until_stuck(simulator)
-        app.signal(signal.SIGTERM)
+        app.drain()
         deadline = time.monotonic() + 12
         while is_running(worker):
             assert time.monotonic() < deadline

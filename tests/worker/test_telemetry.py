@@ -8,7 +8,6 @@ import gzip
 import ipaddress
 import json
 import logging
-import signal
 import ssl
 import threading
 import time
@@ -29,6 +28,7 @@ from dev.simulator.probe import ask
 from shared.hosting.telemetry import Telemetry
 from shared.hosting.telemetry_target import TelemetryTarget
 from tests.app_process import App
+from tests.platforms import only_on_linux
 from tests.worker.sim import sim
 
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
@@ -145,6 +145,7 @@ def answer_id(app: App, prompt: str = "hi") -> str:
     return str(seen.headers["x-request-id"])
 
 
+@only_on_linux("/proc shows which libraries a process has loaded")
 def test_a_receipt_arrives_with_its_fields_and_the_apps_identity(simulator: Simulator, ingestion: Ingestion) -> None:
     settings = ingestion.settings | {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": AAD,
@@ -177,7 +178,7 @@ def test_a_stopping_process_sends_what_it_still_has(simulator: Simulator, ingest
         answer_id(app)
         assert len(ingestion.receipts()) == 1
         last = answer_id(app)
-        app.signal(signal.SIGTERM)
+        app.drain()
         app.wait(10)
     assert ingestion.receipts(2, seconds=0)[-1]["properties"]["id"] == last
 
@@ -258,6 +259,7 @@ def test_without_a_connection_string_nothing_is_listened_to() -> None:
     assert logging.getLogger("shared").handlers == before
 
 
+@only_on_linux("/proc shows which libraries a process has loaded")
 def test_without_a_connection_string_nothing_arrives(simulator: Simulator, ingestion: Ingestion) -> None:
     with App.start(simulator, REQUESTS_CA_BUNDLE=str(ingestion.certificate)) as app:
         answer_id(app)
