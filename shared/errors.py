@@ -235,6 +235,7 @@ class UpstreamFailure(AnswerError):
     def __init__(
         self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None, cause: str = ""
     ) -> None:
+        """Keep what the caller gets, and the cause, which is for the log alone."""
         super().__init__(message, param=param, headers=headers)
         self.cause = cause
         """What the log says of it, in words of ours, such as "connection refused"; never for callers."""
@@ -306,7 +307,7 @@ class UpstreamErrorResponse(UpstreamFailure):
     `raw_body` and `headers` are the upstream's own, for an API that relays.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a response, all named
         self,
         *,
         status: int,

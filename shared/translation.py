@@ -53,6 +53,7 @@ class SseTranslation[Piece]:
     """
 
     def __init__(self, *, max_event_bytes: int, is_buffered: bool = False) -> None:
+        """Begin an answer. `is_buffered`: nothing leaves before its end, so what comes is bounded."""
         self.progress = Progress()
         self._splitter = FrameSplitter(max_event_bytes)
         self._left = MAX_BUFFERED_BYTES if is_buffered else None

@@ -60,6 +60,7 @@ class PlainResponse(Response):
     def __init__(
         self, context: RequestContext, body: bytes, status: int, media_type: str | None, headers: Mapping[str, str]
     ) -> None:
+        """Build the response; the context is needed once it begins."""
         super().__init__(body, status, dict(headers), media_type)
         self._context = context
 

@@ -30,12 +30,14 @@ class OpenStreams:
     """`maximum`: how many may be open at once; 0 for no limit."""
 
     def __init__(self, maximum: int = 0) -> None:
+        """Begin with no stream open."""
         self._maximum = maximum
         self._arriving: set[Interruptible] = set()
         self._open: set[Interruptible] = set()
         self._is_shutting_down = False
 
     def __len__(self) -> int:
+        """Return how many are open."""
         return len(self._arriving) + len(self._open)
 
     @contextmanager

@@ -62,6 +62,7 @@ class Outbound:
     """Sends one response. Times are on the loop's clock."""
 
     def __init__(self, send: Send, receipt: Receipt) -> None:
+        """Begin with nothing sent."""
         self._send = send
         self._receipt = receipt
         self._now = asyncio.get_running_loop().time

@@ -58,6 +58,7 @@ class AnswerResponse(Response):
     """Reads the request, asks for the answer and sends it as it comes."""
 
     def __init__(self, exchange: Exchange, *, settings: Settings, open_streams: OpenStreams) -> None:
+        """Keep the exchange, which is released with the head."""
         super().__init__()
         self._exchange: Exchange | None = exchange
         """None once the head has been sent: nothing of the request is needed any more, and a stream may be open for long."""

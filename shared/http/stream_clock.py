@@ -31,7 +31,7 @@ class StreamClock:
     loop's clock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it looks at, and what it calls
         self,
         source: Callable[[], Answer | Stream],
         out: Outbound,
@@ -41,6 +41,7 @@ class StreamClock:
         heartbeat: Callable[[], None],
         end: Callable[[ClientLeft | AnswerError], None],
     ) -> None:
+        """Start the timer."""
         self._source = source
         self._out = out
         self._settings = settings

@@ -30,6 +30,7 @@ class StreamRelay(SseTranslation[bytes]):
     def __init__(
         self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int, is_buffered: bool = False
     ) -> None:
+        """Begin an answer whose frames this inspector classifies."""
         super().__init__(max_event_bytes=max_event_bytes, is_buffered=is_buffered)
         self._inspector = inspector
         self._hides_usage = hides_usage
@@ -91,6 +92,7 @@ class BufferedRelay(StreamRelay):
     heartbeat = b""
 
     def __init__(self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int) -> None:
+        """Begin an answer that is held until its end."""
         super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes, is_buffered=True)
         self._held: list[bytes] = []
 
@@ -111,6 +113,7 @@ class BodyRelay:
     heartbeat = b""
 
     def __init__(self, *, may_be_empty: bool = False) -> None:
+        """Begin a body of which nothing has come."""
         self.progress = Progress()
         self._may_be_empty = may_be_empty
         self._seen = bytearray()

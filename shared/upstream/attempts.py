@@ -51,6 +51,7 @@ class Answer:
     def __init__(
         self, call: UpstreamCall, new_translation: Callable[[], Translation], upstream: Upstream, receipt: Receipt
     ) -> None:
+        """Begin with no attempt made; the budget counts from here."""
         self._call = call
         self._new_translation = new_translation
         self._upstream = upstream

@@ -36,6 +36,7 @@ class OpenAIClients:
     """
 
     def __init__(self, settings: Settings, credential: "AsyncTokenCredential | None" = None) -> None:
+        """Open nothing yet."""
         self._settings = settings
         self._credential = credential
         self._transport: AiohttpTransport | None = None

@@ -70,6 +70,7 @@ class TokenSource:
         has_cache: bool = False,
         fetch_seconds: float = FETCH_SECONDS,
     ) -> None:
+        """Begin without a token; the first caller fetches one."""
         self._credential = credential
         self._scope = scope
         self._has_cache = has_cache

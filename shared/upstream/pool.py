@@ -43,6 +43,7 @@ class BackendPool:
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
+        """Begin with every circuit closed. `clock` and `rng` are for tests."""
         self._backends = backends
         self._clock = clock
         self._rng = rng

@@ -17,6 +17,7 @@ class Reader:
     """One body and the translation that reads it. Each `step` is one read; `translation.progress` says when it is over."""
 
     def __init__(self, body: Body, translation: Translation) -> None:
+        """Begin with nothing read."""
         self.translation = translation
         self._body = body
         self._now = asyncio.get_running_loop().time

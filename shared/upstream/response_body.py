@@ -18,6 +18,7 @@ class ResponseBody:
     """The body of a response, read as it arrives."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
+        """Listen for the end of the connection."""
         self._response = response
         self._content = response.content
         protocol = response.connection and response.connection.protocol
@@ -69,6 +70,7 @@ class BufferedBody:
     """A small body that was read with its head."""
 
     def __init__(self, content: bytes) -> None:
+        """Keep the bytes."""
         self._content = content
 
     async def read(self) -> bytes:
@@ -91,6 +93,7 @@ class UnframedBody:
     """
 
     def __init__(self, body: Body) -> None:
+        """Watch a body that only the end of its connection delimits."""
         self._body = body
         self._seen = bytearray()
         self._is_over = False

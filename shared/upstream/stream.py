@@ -22,6 +22,7 @@ class Stream:
         headers: Mapping[str, str],
         record_id: Callable[[str], None],
     ) -> None:
+        """Take over the reader with what it holds; `record_id` is called with each id of the answer."""
         self.status = status
         self.headers = headers
         """The upstream's own."""

@@ -39,6 +39,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """One connection pool for every backend. Made without a running loop; opens on the first request."""
 
     def __init__(self) -> None:
+        """Open nothing yet: there may be no running loop."""
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
