@@ -48,7 +48,7 @@ venv: $(RUN_READY) ## Make .venv, which the other verbs make too, for tools that
 
 .PHONY: test
 test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --rerun-show-tracebacks $(TESTS)
+	@$(PYTHON) -m pytest -n $(PROCESSES) --dist worksteal --rerun-show-tracebacks $(if $(filter tests,$(TESTS)),--cov --cov-report=term) $(TESTS)
 
 .PHONY: storm
 storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)

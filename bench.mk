@@ -11,6 +11,10 @@ else
 	@$(PYTHON) -m bench $(BENCH)
 endif
 
+.PHONY: bench-pauses
+bench-pauses: $(RUN_READY) ## How long the worst request bodies hold up another stream, and the memory they take
+	@$(PYTHON) -m bench.pauses $(BENCH)
+
 .PHONY: bench-peers
 bench-peers: $(RUN_READY) $(PEERS)/.ready ## The same, including LiteLLM's proxy (installed in a separate venv)
 	@$(PYTHON) -m bench --peers $(BENCH)

@@ -10,9 +10,11 @@ import os
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from shared.service import Service
+from shared.hosting.installation import install
+from shared.service import service_from_env
 
-service = Service.from_env(os.environ)
+service = service_from_env(os.environ)
+install(service, os.environ)
 app = func.FunctionApp()
 CALLERS = func.AuthLevel.FUNCTION if service.host_checks_keys else func.AuthLevel.ANONYMOUS
 ANYONE = func.AuthLevel.ANONYMOUS

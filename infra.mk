@@ -7,7 +7,7 @@ check-infra: $(RUN_READY) ## Check infra/: types, schemas, policy, settings, par
 	@$(PYTHON) -m dev.infra_check
 
 .PHONY: smoke
-smoke: $(RUN_READY) ## Test a deployment: health, one timed stream, one disconnect, one invalid key (URL=https://..., KEY=...)
+smoke: $(RUN_READY) ## Test a deployment: health, patches, one timed stream, one disconnect, one invalid key (URL=https://..., KEY=...)
 	@KEY="$(KEY)" $(PYTHON) -m dev.smoke "$(URL)"
 
 $(INFRA_READY): infra/requirements-check.txt

@@ -3,7 +3,7 @@
 LOCKS := requirements.txt dev/requirements-run.txt dev/requirements-test.txt dev/requirements-check.txt
 UPKEEP := .venv-upkeep
 NEWEST := .venv-newest
-NEWEST_PACKAGES := azure-functions-runtime azurefunctions-extensions-http-fastapi uvicorn aiohttp openai
+NEWEST_PACKAGES := azure-functions-runtime azurefunctions-extensions-http-fastapi uvicorn starlette fastapi aiohttp openai
 NEWEST_TESTS ?= tests/hosting
 
 .PHONY: lock

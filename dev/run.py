@@ -1,7 +1,7 @@
-"""`make run`: the app on this machine, keyless, with nothing to set up. A development tool, never deployed.
+"""Run the app on this machine (`make run`), keyless, with nothing to set up. A development tool, never deployed.
 
-Without a local.settings.json it starts the simulated Azure OpenAI as well, so that the real path is walked: a token from an
-identity endpoint, then a stream. With one, the settings there decide whom to ask.
+Without a local.settings.json it starts the simulated Azure OpenAI as well, so that a request takes the real way: a token from
+an identity endpoint, then a stream. With one, the settings there name the model's service.
 """
 
 import argparse
@@ -12,22 +12,23 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 from dev.functions_host.settings import EXAMPLE_FILE, SETTINGS_FILE
 
 ROOT = Path(__file__).resolve().parent.parent
-DECIDE_WHOM_TO_ASK = (
+SERVICE_SETTINGS = (
     "AZURE_OPENAI_ENDPOINT",
     "AZURE_OPENAI_BACKENDS",
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_MODELS",
     "OPENAI_BASE_URL",
 )
-"""What other tools' shells often have set; the simulated service takes the place of all of them."""
+"""What a shell often has set for other tools; the simulated service takes the place of all of them."""
 
 
 def main() -> int:
-    """Starts the parts, waits for the host, ends the rest."""
+    """Start the parts, wait for the host, end the rest."""
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--host", choices=("dev", "func"), default="dev")
@@ -54,17 +55,18 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     ready = json.loads(process.stdout.readline() or b"{}")
     if not ready:
         raise SystemExit("The simulated Azure OpenAI did not start.")
-    passed_over = [name for name in DECIDE_WHOM_TO_ASK if env.get(name)]
-    env |= dict.fromkeys(DECIDE_WHOM_TO_ASK, "")
+    env.setdefault("DEBUG_HEADERS", "true")  # on this machine nobody is kept from seeing them
+    ignored = [name for name in SERVICE_SETTINGS if env.get(name)]
+    env |= dict.fromkeys(SERVICE_SETTINGS, "")
     env["AZURE_OPENAI_ENDPOINT"] = ready["backends"]["main"]
     env["IDENTITY_ENDPOINT"], env["IDENTITY_HEADER"] = ready["identity_endpoint"], ready["identity_header"]
     print(
         f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)",
         flush=True,
     )
-    if passed_over:
+    if ignored:
         print(
-            f"Passed over, as set in this shell: {', '.join(passed_over)}. A {SETTINGS_FILE} decides otherwise.",
+            f"Ignored, although set in this shell: {', '.join(ignored)}. They count with a {SETTINGS_FILE}.",
             flush=True,
         )
     return process
@@ -92,9 +94,32 @@ def _serve(host: str, port: int, env: dict[str, str]) -> int:
     else:
         command = [sys.executable, "-m", "dev.host", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, lambda signum, _frame: process.send_signal(signum))
+    _pass_signals_on(process, is_func=host == "func")
     return process.wait()
+
+
+def _pass_signals_on(process: subprocess.Popen[bytes], *, is_func: bool) -> None:
+    """Hand the signals of the terminal to the host, which is in a session of its own.
+
+    The launcher of `func` (npm's) does not pass SIGHUP on: a closed terminal sends SIGTERM instead. `func` gives open streams
+    30 s and ignores a second SIGINT: that one ends it and all that it has started.
+    """
+    interrupts = 0
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if not is_func:
+            process.send_signal(signal.SIGINT)
+        elif interrupts == 1:
+            print("Stopping: an open stream holds func for up to 30 s; Ctrl-C again ends it", flush=True)
+            process.send_signal(signal.SIGINT)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGINT, interrupt)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda _signum, _frame: process.send_signal(signal.SIGTERM))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,19 @@ def health(deployment: Deployment) -> str:
         return f"200 {text}"
 
 
+def patches(deployment: Deployment) -> str:
+    """Every change that the app makes to the worker's libraries is on, where /health shows them."""
+    with deployment.send("/health") as response:
+        release = f"version {response.getheader('x-version', 'unknown')}"
+        shown = response.getheader("x-patches", "")
+    if not shown:
+        return f"{release}; the patches are not shown (DEBUG_HEADERS=true shows them)"
+    off = [row for row in shown.split("; ") if not row.endswith(" on")]
+    if off:
+        raise Failed(f"{release}; {'; '.join(off)}: the log has the reason")
+    return f"{release}; {shown}"
+
+
 def stream(deployment: Deployment) -> str:
     """Check that a streamed answer arrives while it is generated and ends as finished. Report the time to the first word."""
     began = time.perf_counter()
@@ -128,6 +141,7 @@ def bad_key(deployment: Deployment) -> str:
 
 CHECKS: dict[str, Callable[[Deployment], str]] = {
     "health": health,
+    "patches": patches,
     "stream": stream,
     "leaving": leaving,
     "bad key": bad_key,

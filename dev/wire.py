@@ -1,6 +1,6 @@
 """Messages between the development host and its worker: JSON, each after its length in four bytes.
 
-It stands in for the gRPC stream between the real ones, and is never more than that: no versions, no compression.
+It stands in for the gRPC stream between the real ones, and has neither versions nor compression.
 """
 
 import json
@@ -14,19 +14,19 @@ _LENGTH = struct.Struct(">I")
 
 
 def encode(message: Message) -> bytes:
-    """One message as it travels."""
+    """Return one message as it travels."""
     text = json.dumps(message, separators=(",", ":")).encode()
     return _LENGTH.pack(len(text)) + text
 
 
 class Decoder:
-    """Bytes in, whole messages out; a message may arrive in any number of pieces."""
+    """Bytes in, complete messages out; a message may arrive in any number of pieces."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that `data` completes."""
+        """Yield the messages that `data` completes."""
         self._buffer += data
         while (message := self._next()) is not None:
             yield message

@@ -1,7 +1,7 @@
 """The process that the development host starts for an app: `python dev/worker.py CHANNEL APP`.
 
-It stands in for Azure's shell around `azure-functions-runtime` and is never deployed; `python -m dev.host` starts it.
-This file runs on any Python 3, so that a wrong one can say so.
+It stands in for Azure's worker process around `azure-functions-runtime` and is never deployed; `python -m dev.host` starts it.
+This file runs on any Python 3, so that one of another version can report itself.
 """
 
 import json
@@ -13,7 +13,7 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: P
 
 
 def main(channel: int, app: str) -> None:
-    """Until the host goes, or a signal ends the process."""
+    """Serve until the host ends, or a signal ends the process."""
     # The folder of this tool is on the path only while the tool is imported: the app must not find itself through it.
     sys.path[:] = [PROJECT, *(one for one in sys.path if one != os.path.join(PROJECT, "dev"))]  # noqa: PTH118
     if sys.version_info < (3, 13):  # noqa: UP036 - any Python may have been asked for

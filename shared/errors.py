@@ -7,6 +7,7 @@ The first sentence of a class's docstring is its row in docs/reference.md (`make
 
 import math
 from collections.abc import Mapping
+from typing import Self
 
 import msgspec
 
@@ -38,6 +39,8 @@ class AnswerError(Exception):
     status = 500
     code: str | None = "internal_error"
     type = SERVER
+    is_about_backend = False
+    """Whether it says something of the backend that was asked, and so counts for its cooldown."""
 
     def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         """Keep a message for the caller, the request's field that it is about, and headers for the response."""
@@ -49,6 +52,11 @@ class AnswerError(Exception):
     def error_object(self) -> ErrorObject:
         """Return the error as it is on the wire."""
         return ErrorObject(self.message, self.type, self.code, self.param)
+
+    def without_frames(self) -> Self:
+        """Return the error without the frames that it passed through, which would keep a request until it is collected."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
     def body(self) -> bytes:
         """Return the JSON body of a response that is nothing but this error."""
@@ -67,6 +75,13 @@ class InvalidJson(BadRequest):
     """The request's body is not a JSON object in UTF-8."""
 
     code = "invalid_json"
+
+
+class RequestTimeout(BadRequest):
+    """The request's body stopped arriving, or arrived too slowly."""
+
+    status = 408
+    code = "request_timeout"
 
 
 class UnsupportedMediaType(BadRequest):
@@ -177,11 +192,25 @@ class TooManyStreams(AnswerError):
     code = "too_many_streams"
 
 
+class OutOfResources(AnswerError):
+    """This process has no file descriptor or memory left for a connection; no backend is to blame."""
+
+    status = 503
+    code = "out_of_resources"
+
+
 class ServerStopping(AnswerError):
     """The process that got the request is stopping."""
 
     status = 503
     code = "server_stopping"
+
+
+class FunctionTimeout(AnswerError):
+    """The answer took as long as the Functions host lets one take: `functionTimeout` in host.json, less 5 seconds."""
+
+    status = 504
+    code = "function_timeout"
 
 
 class InvocationLost(AnswerError):
@@ -221,10 +250,19 @@ class UpstreamFailure(AnswerError):
     status = 502
     code: str | None = "upstream_failed"
     type = UPSTREAM
+    is_about_backend = True
     pause_seconds: float | None = None
     """How many seconds the backend should not be called; None where nothing says so."""
     rank = 2
     """How little the failure explains, among those of several backends: the lowest is reported to the caller."""
+
+    def __init__(
+        self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None, cause: str = ""
+    ) -> None:
+        """Keep what the caller gets, and the cause, which is for the log alone."""
+        super().__init__(message, param=param, headers=headers)
+        self.cause = cause
+        """What the log says of it, in words of ours, such as "connection refused"; never for callers."""
 
     @property
     def is_retryable(self) -> bool:
@@ -280,9 +318,10 @@ class UpstreamIdentityRefused(UpstreamFailure):
 
 
 class IdentityUnavailable(UpstreamFailure):
-    """This app could not get a token for its identity."""
+    """This app could not get a token for its identity: the identity endpoint's fault, no backend's."""
 
     code = "identity_unavailable"
+    is_about_backend = False
     rank = 4
 
 
@@ -292,7 +331,7 @@ class UpstreamErrorResponse(UpstreamFailure):
     `raw_body` and `headers` are the upstream's own, for an API that relays.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a response, all named
         self,
         *,
         status: int,
@@ -300,9 +339,10 @@ class UpstreamErrorResponse(UpstreamFailure):
         raw_body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         pause_seconds: float | None = None,
+        cause: str = "",
     ) -> None:
         """Keep what the upstream sent; `pause_seconds` is its Retry-After."""
-        super().__init__(error.message, param=error.param, headers=headers)
+        super().__init__(error.message, param=error.param, headers=headers, cause=cause)
         self.status = status
         self.code = error.code
         self.type = error.type
@@ -325,6 +365,7 @@ class UpstreamErrorResponse(UpstreamFailure):
             raw_body=self.raw_body,
             headers={**headers, **waits},
             pause_seconds=seconds,
+            cause=self.cause,
         )
 
 

@@ -50,6 +50,8 @@ class Progress:
     """What the answer cost, once known."""
     answer_id: str = ""
     """The upstream's id of the answer, once known."""
+    events: int = 0
+    """How many complete events came, whatever they said. Comments and halves of events are no sign of life."""
     chunks: int = 0
     """How many pieces of content went by."""
     _announced: AnswerError | None = None

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.events import Usage
 from shared.surrogates import replace_surrogates
+from shared.version import VERSION
 
 _log = logging.getLogger(__name__)
 LOGGER_NAME = __name__
@@ -58,6 +59,7 @@ class Receipt:
         usage = self.usage
         return {
             "event": "answer",
+            "version": VERSION,
             "id": self.id,
             "invocation_id": self.invocation_id,
             "api": self.api,

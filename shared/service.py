@@ -1,12 +1,13 @@
-"""The application: made once per process, hands each request to its api. Never fails to be made.
+"""The application: made once per process, hands each request to its API. Construction never raises.
 
-With an invalid setting it still answers every request, with the name of the setting and what is allowed.
+Its methods are one per function of the app, and return their response object at once. With an invalid setting `Misconfigured`
+has the same methods, and answers with the name of the setting and what is allowed.
 """
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +15,6 @@ from starlette.responses import Response
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys
 from shared.errors import Misconfigured, NotFound
-from shared.hosting.console import show_records
-from shared.hosting.server import importing, tune
-from shared.hosting.telemetry import Telemetry, TelemetryTarget
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
@@ -29,119 +27,137 @@ from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
 from shared.upstream.identity import make_credential
 from shared.upstream.pool import BackendPool
+from shared.version import VERSION
 
 _log = logging.getLogger(__name__)
 
+VERSION_HEADER = "x-version"
+PATCHES_HEADER = "x-patches"
+"""On /health under DEBUG_HEADERS alone: which libraries' insides are patched is not for strangers."""
 
-class Service:
-    """One method per function of the app; each returns its response object at once."""
 
-    def __init__(
-        self,
-        settings: Settings | None,
-        problem: Misconfigured | None,
-        target: TelemetryTarget,
-        *,
-        host_checks_keys: bool,
-    ) -> None:
-        self.host_checks_keys = host_checks_keys
+class Service(Protocol):
+    """What the functions of the app call, and what their process does with it."""
+
+    @property
+    def host_checks_keys(self) -> bool:
         """Whether the functions are to ask for the host's function key."""
-        self._settings = settings
-        self._problem = problem
-        self._open_streams = OpenStreams(settings.max_open_streams if settings else 0)
-        load: Callable[[], Awaitable[None]] = _nothing
-        if settings:
-            clients = OpenAIClients(settings)
-            load = clients.load
-            upstream = Upstream(clients, BackendPool(settings.backends), settings)
-            self._chat = ChatEndpoint(settings, upstream, self._open_streams)
-            self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
-        telemetry = Telemetry(target)
-
-        async def warm_up() -> None:
-            with importing():
-                await load()
-            await telemetry.start()
-
-        drain_seconds = settings.drain_seconds if settings else 0.0  # without settings no stream is ever open
-        tune(partial(self._open_streams.drain, drain_seconds), warm_up, telemetry.stop)
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> "Service":
-        """Read the settings. An invalid one is logged with what was found, and answered with what is allowed."""
-        show_records(env)
-        target = TelemetryTarget.from_env(env)
-        by_host = host_checks_keys(env)
-        try:
-            settings = Settings.from_env(env)
-        except Misconfigured as problem:
-            service = cls(None, problem, target, host_checks_keys=by_host)
-            _log.error("%s", problem.operator_message)  # once the service listens for Application Insights
-            return service
-        service = cls(settings, None, target, host_checks_keys=by_host)
-        if settings.auth_mode == "anonymous":
-            _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
-        return service
 
     def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
         """POST /chat, /stream, /chat/stream."""
-        context = self._context(request, invocation_id)
-        if self._problem is not None:
-            return context.refuse(self._problem)
-        return self._chat.respond(context, must_stream=must_stream)
 
     def openai(self, request: Request, invocation_id: str) -> Response:
         """Everything under /v1 and /openai."""
-        context = self._context(request, invocation_id)
-        if self._problem is not None:
-            return context.refuse(self._problem)
-        return self._openai.respond(context)
 
     def health(self, request: Request, invocation_id: str) -> Response:
-        """GET /health: whether this instance can serve; nothing about its inside."""
-        context = self._context(request, invocation_id)
-        if self._problem is not None:
-            return context.plain(b'{"status":"unavailable"}', status=503, media_type="application/json")
-        return context.plain(b'{"status":"ok"}', media_type="application/json", headers={"cache-control": "no-store"})
+        """GET /health: whether this instance can serve."""
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """GET /: the chat page for a browser, a curl line for everybody else.
+        """GET /: the chat page for a browser, a curl line for other clients."""
 
-        The page is served whatever the settings are: it shows the sentence that every question is answered with.
-        """
+    def page(self, request: Request, invocation_id: str) -> Response:
+        """GET /page/…: what the chat page is made of."""
+
+    def preflight(self, request: Request, invocation_id: str) -> Response:
+        """OPTIONS on anything that a browser may call from another origin."""
+
+    def announce(self) -> None:
+        """Log what an operator has to know about the settings."""
+
+    def patched(self, summary: str) -> None:
+        """Note which patches are on, as `name on; name off`."""
+
+    async def load(self) -> None:
+        """Import what is slow to import."""
+
+    async def drain(self) -> None:
+        """Let the open streams finish for DRAIN_SECONDS, then end the rest with an error."""
+
+    async def aclose(self) -> None:
+        """Close the connections and the credential."""
+
+
+def service_from_env(env: Mapping[str, str]) -> Service:
+    """Return the service that these settings make, or one that answers with the invalid setting. Never raise."""
+    by_host = host_checks_keys(env)
+    try:
+        settings = Settings.from_env(env)
+    except Misconfigured as problem:
+        return MisconfiguredService(problem, host_checks_keys=by_host)
+    return ConfiguredService(settings, host_checks_keys=by_host)
+
+
+class ConfiguredService:
+    """The service with valid settings."""
+
+    def __init__(self, settings: Settings, *, host_checks_keys: bool) -> None:
+        """Open and patch nothing."""
+        self.host_checks_keys = host_checks_keys
+        self._settings = settings
+        self._open_streams = OpenStreams(settings.max_open_streams)
+        self._clients = OpenAIClients(settings)
+        upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
+        self._chat = ChatEndpoint(settings, upstream, self._open_streams)
+        self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
+        self._patches = ""
+
+    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
+        """Answer in the format that the caller asks for."""
+        return self._chat.respond(self._context(request, invocation_id), must_stream=must_stream)
+
+    def openai(self, request: Request, invocation_id: str) -> Response:
+        """Answer as OpenAI's API does."""
+        return self._openai.respond(self._context(request, invocation_id))
+
+    def health(self, request: Request, invocation_id: str) -> Response:
+        """Return 200 and the version; the patches too, under DEBUG_HEADERS."""
+        headers = {"cache-control": "no-store", VERSION_HEADER: VERSION}
+        if self._settings.debug_headers and self._patches:
+            headers[PATCHES_HEADER] = self._patches
         context = self._context(request, invocation_id)
-        if "text/html" in request.headers.get("accept", ""):
-            return self._page_file(context)
-        if self._problem is not None:
-            return context.refuse(self._problem)
+        return context.plain(b'{"status":"ok"}', media_type="application/json", headers=headers)
+
+    def home(self, request: Request, invocation_id: str) -> Response:
+        """Return the chat page to a browser, a curl line to other clients."""
+        context = self._context(request, invocation_id)
+        if _is_browser(request):
+            return _page_file(context)
         text = home_text(request, needs_key=self.host_checks_keys)
         headers = {"vary": "accept", "x-content-type-options": "nosniff", "cache-control": "no-cache"}
         return context.plain(text, media_type="text/plain", headers=headers)
 
     def page(self, request: Request, invocation_id: str) -> Response:
-        """GET /page/…: what the chat page is made of."""
-        return self._page_file(self._context(request, invocation_id))
-
-    def _page_file(self, context: RequestContext) -> Response:
-        request = context.request
-        answer = page_response(
-            request.url.path,
-            if_none_match=request.headers.get("if-none-match", ""),
-            accept_encoding=request.headers.get("accept-encoding", ""),
-        )
-        if answer is None:
-            return context.refuse(NotFound(f"There is nothing at {request.url.path}."))
-        return context.plain(answer.body, status=answer.status, headers=answer.headers)
+        """Return one of the chat page's files, or 404."""
+        return _page_file(self._context(request, invocation_id))
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
-        """OPTIONS on anything that a browser may call from another origin."""
+        """Return 204, with the headers that let an allowed origin go on."""
         context = self._context(request, invocation_id)
-        extra = preflight_headers(self._settings, request.headers) if self._settings else {}
-        return context.plain(b"", status=204, headers=extra)
+        return context.plain(b"", status=204, headers=preflight_headers(self._settings, request.headers))
+
+    def announce(self) -> None:
+        """Warn of an open door."""
+        if self._settings.auth_mode == "anonymous":
+            _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
+
+    def patched(self, summary: str) -> None:
+        """Keep it for /health."""
+        self._patches = summary
+
+    async def load(self) -> None:
+        """Import the client of the model."""
+        await self._clients.load()
+
+    async def drain(self) -> None:
+        """Let the open streams finish for DRAIN_SECONDS, then end the rest with an error."""
+        await self._open_streams.drain(self._settings.drain_seconds)
+
+    async def aclose(self) -> None:
+        """Close the connections and the credential."""
+        await self._clients.aclose()
 
     def _context(self, request: Request, invocation_id: str) -> RequestContext:
-        cors = cors_headers(self._settings, request.headers) if self._settings else {}
-        return RequestContext.of(request, invocation_id, cors)
+        return RequestContext.of(request, invocation_id, cors_headers(self._settings, request.headers))
 
 
 def _key_ring(settings: Settings) -> KeyRing:
@@ -150,5 +166,73 @@ def _key_ring(settings: Settings) -> KeyRing:
     return KeyRing(lambda: find_key_store(os.environ, lambda one: make_credential(managed=managed, client_id=one)))
 
 
-async def _nothing() -> None:
-    """There is nothing to warm up."""
+class MisconfiguredService:
+    """The service with an invalid setting: it answers with what is allowed, and logs what was found."""
+
+    def __init__(self, problem: Misconfigured, *, host_checks_keys: bool) -> None:
+        """Answer with `problem`."""
+        self.host_checks_keys = host_checks_keys
+        self._problem = problem
+
+    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:  # noqa: ARG002
+        """Return 503 and the sentence."""
+        return _context(request, invocation_id).refuse(self._problem)
+
+    def openai(self, request: Request, invocation_id: str) -> Response:
+        """Return 503 and the sentence."""
+        return _context(request, invocation_id).refuse(self._problem)
+
+    def health(self, request: Request, invocation_id: str) -> Response:
+        """Return 503 and the version; nothing about the setting."""
+        return _context(request, invocation_id).plain(
+            b'{"status":"unavailable"}', status=503, media_type="application/json", headers={VERSION_HEADER: VERSION}
+        )
+
+    def home(self, request: Request, invocation_id: str) -> Response:
+        """Return the chat page to a browser, which shows the sentence when it is asked; 503 to other clients."""
+        context = _context(request, invocation_id)
+        return _page_file(context) if _is_browser(request) else context.refuse(self._problem)
+
+    def page(self, request: Request, invocation_id: str) -> Response:
+        """Return one of the chat page's files, or 404."""
+        return _page_file(_context(request, invocation_id))
+
+    def preflight(self, request: Request, invocation_id: str) -> Response:
+        """Return 204 without a header of CORS: which origins are allowed is not known."""
+        return _context(request, invocation_id).plain(b"", status=204)
+
+    def announce(self) -> None:
+        """Log what was found, redacted."""
+        _log.error("%s", self._problem.operator_message)
+
+    def patched(self, summary: str) -> None:
+        """Do nothing: whether DEBUG_HEADERS shows it is not known."""
+
+    async def load(self) -> None:
+        """Do nothing: no model is asked."""
+
+    async def drain(self) -> None:
+        """Do nothing: no stream is open."""
+
+    async def aclose(self) -> None:
+        """Do nothing: no connection is open."""
+
+
+def _context(request: Request, invocation_id: str) -> RequestContext:
+    return RequestContext.of(request, invocation_id, {})
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _page_file(context: RequestContext) -> Response:
+    request = context.request
+    answer = page_response(
+        request.url.path,
+        if_none_match=request.headers.get("if-none-match", ""),
+        accept_encoding=request.headers.get("accept-encoding", ""),
+    )
+    if answer is None:
+        return context.refuse(NotFound(f"No route matches {request.method} {request.url.path}."))
+    return context.plain(answer.body, status=answer.status, headers=answer.headers)

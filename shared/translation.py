@@ -53,6 +53,7 @@ class SseTranslation[Piece]:
     """
 
     def __init__(self, *, max_event_bytes: int, is_buffered: bool = False) -> None:
+        """Begin an answer. `is_buffered`: nothing leaves before its end, so what comes is bounded."""
         self.progress = Progress()
         self._splitter = FrameSplitter(max_event_bytes)
         self._left = MAX_BUFFERED_BYTES if is_buffered else None
@@ -64,6 +65,7 @@ class SseTranslation[Piece]:
             if self._left is not None:
                 self._count(len(data))
             if single := self._splitter.single_event_data(data):
+                self.progress.events += 1
                 self._on_event(data, single, pieces)
             else:
                 for frame in self._splitter.feed(data):
@@ -89,6 +91,7 @@ class SseTranslation[Piece]:
 
     def _on_frame(self, frame: bytes, pieces: list[Piece]) -> None:
         if data := frame_data(frame):
+            self.progress.events += 1
             self._on_event(frame, data, pieces)
         else:
             self._on_comment(frame, pieces)
@@ -106,7 +109,7 @@ class SseTranslation[Piece]:
         """Read one frame without data: a comment, or a field that only a client may understand."""
 
     def _on_end(self, pieces: list[Piece]) -> None:
-        """The body has ended cleanly, and the answer has not. Raise `AnswerError` where that is a failure."""
+        """Read the clean end of a body whose answer has not ended. Raise `AnswerError` where that is a failure."""
 
     def _on_error(self, error: AnswerError) -> None:
         self.progress.fail(error)

@@ -49,9 +49,9 @@ class App:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "OPENAI_"))}
         if simulator is not None:
             env |= simulator.identity_environment | {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
-        env |= QUICK | settings
+        given = [f"--set={name}={value}" for name, value in (QUICK | settings).items()]
         log_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - lives as long as the app
-        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *arguments]
+        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *given, *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log_file, text=True)
         app = cls(process, log_file)
         app.url = app._wait_until_ready()
@@ -79,8 +79,9 @@ class App:
     @property
     def log(self) -> str:
         """Everything on the standard error of host and worker."""
-        with open(f"/proc/self/fd/{self._log_file.fileno()}", encoding="utf-8", errors="replace") as log:  # noqa: PTH123
-            return log.read()
+        number = self._log_file.fileno()
+        # At an offset of its own: the process writes at the one that both share.
+        return os.pread(number, os.fstat(number).st_size, 0).decode("utf-8", "replace")
 
     def has_logged(self, text: str, *, seconds: float = 5.0) -> bool:
         """Whether the text is in the log by then: a record travels from the worker to the host beside the answer."""
@@ -125,9 +126,9 @@ class App:
         """How many blocks of memory Python has allocated in that process, after a garbage collection."""
         return int(ask(self.url + "/admin/host/status").json["worker_blocks"])
 
-    def signal(self, signum: signal.Signals) -> None:
-        """To the host, as the platform does."""
-        self._process.send_signal(signum)
+    def drain(self) -> None:
+        """Send SIGTERM to the worker while the host goes on delivering, as Azure does with a whole instance."""
+        self._process.send_signal(signal.SIGUSR1)
 
     def wait(self, seconds: float) -> int:
         """Until the host has ended; its exit status."""

@@ -145,3 +145,10 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in target]
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_architecture_stays_short_and_its_glossary_too() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    terms = text.partition("## Glossary")[2].partition("\n## ")[0].count("\n| ") - 1
+    assert len(text.splitlines()) <= 120
+    assert 0 < terms <= 20

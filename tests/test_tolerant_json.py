@@ -35,6 +35,17 @@ def test_numbers_beyond_all_range_are_infinite() -> None:
     assert loads(b"[1e400, -" + b"9" * 5000 + b"]") == [float("inf"), float("-inf")]
 
 
+@pytest.mark.parametrize("text", ["\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\\\", "x\\n"])
+def test_what_is_read_in_several_steps_is_read_as_in_one(text: str) -> None:
+    for before in ("", "\\ud800", "\\u0041", "\\\\"):
+        data = f'"{before}{text * 5000}"'.encode()
+        expected = json.loads(data).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        assert loads(data) == expected
+        marked = mark_surrogates(data, b"MARK")
+        assert marked.replace(b"MARK", b"\\") == data
+        json.loads(marked).encode()
+
+
 @pytest.mark.parametrize("bad", [b"", b"{", b"\xff", b'"\\ud8"', b'"\\ud800', b"\0"])
 def test_what_is_not_json_is_a_value_error(bad: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of json or of the decoding, with a text of theirs

@@ -1,9 +1,11 @@
-"""What the host answers itself, before any function is asked: its home page, its state, and nothing under reserved paths."""
+"""What the host answers itself, before any function is asked: its state, and its home page where no function is at the root.
+
+The real host has more below `/admin/`, and passes what it does not know there to the functions, as this one does.
+"""
 
 import json
 from dataclasses import dataclass
 
-from dev.functions_host.functions import RESERVED
 from dev.functions_host.request import Request
 from dev.functions_host.state import HostState
 
@@ -24,22 +26,18 @@ class Answer:
 
 
 async def own_answer(host: HostState, request: Request) -> Answer | None:
-    """None when it is for the functions."""
-    path = request.path
+    """Return the host's answer, or None when the request is for the functions."""
     if host.stopping:
         return Answer(503)
-    if path == "/":
+    if request.path == "/":
         return await _home(host, request)
-    if path.lower() == STATUS_PATH and request.method == "GET":
+    if request.path.lower() == STATUS_PATH and request.method == "GET":
         return Answer(200, json.dumps(await host.status(), indent=2).encode() + b"\n", b"application/json")
-    if path.lower().lstrip("/").partition("/")[0] in RESERVED:
-        return Answer(404)
     return None
 
 
 async def _home(host: HostState, request: Request) -> Answer | None:
-    if host.settings.homepage:
-        return Answer(200, HOME_PAGE, b"text/html")
     worker = await host.supervisor.worker()
-    taken = worker is None or worker.table.find(request.method, "/") is not None
-    return None if taken else Answer(204)
+    if worker is None or worker.table.find(request.method, "/") is not None:
+        return None
+    return Answer(200, HOME_PAGE, b"text/html") if host.settings.homepage else Answer(204)

@@ -18,7 +18,7 @@ _GUID = re.compile(
 
 
 def constraint(text: str) -> Check:
-    """The check that a text such as `int` or `range(1,9)` stands for; ValueError when there is none of that name."""
+    """Return the check for a text such as `int` or `range(1,9)`; raise ValueError where there is none."""
     name, bracket, arguments = text.partition("(")
     if bracket and not arguments.endswith(")"):
         raise ValueError(f"the constraint {text!r} is not closed")
@@ -30,7 +30,7 @@ def constraint(text: str) -> Check:
             return maker(arguments[:-1])
         return maker(*(one.strip() for one in arguments[:-1].split(",")) if bracket else ())
     except TypeError as error:
-        raise ValueError(f"the constraint {text!r} has a wrong number of arguments") from error
+        raise ValueError(f"the constraint {text!r} has another number of arguments") from error
 
 
 def _integer(bits: int) -> Callable[[], Check]:
@@ -54,33 +54,33 @@ def _number(value: str, test: Callable[[int], bool]) -> bool:
 
 
 def _length(low: str, high: str | None = None) -> Check:
-    least, most = int(low), int(high if high is not None else low)
-    return lambda value: least <= len(value) <= most
+    minimum, maximum = int(low), int(high if high is not None else low)
+    return lambda value: minimum <= len(value) <= maximum
 
 
 def _minimum_length(low: str) -> Check:
-    least = int(low)
-    return lambda value: len(value) >= least
+    minimum = int(low)
+    return lambda value: len(value) >= minimum
 
 
 def _maximum_length(high: str) -> Check:
-    most = int(high)
-    return lambda value: len(value) <= most
+    maximum = int(high)
+    return lambda value: len(value) <= maximum
 
 
 def _minimum(low: str) -> Check:
-    least = int(low)
-    return lambda value: _number(value, lambda number: number >= least)
+    minimum = int(low)
+    return lambda value: _number(value, lambda number: number >= minimum)
 
 
 def _maximum(high: str) -> Check:
-    most = int(high)
-    return lambda value: _number(value, lambda number: number <= most)
+    maximum = int(high)
+    return lambda value: _number(value, lambda number: number <= maximum)
 
 
 def _range(low: str, high: str) -> Check:
-    least, most = int(low), int(high)
-    return lambda value: _number(value, lambda number: least <= number <= most)
+    minimum, maximum = int(low), int(high)
+    return lambda value: _number(value, lambda number: minimum <= number <= maximum)
 
 
 def _regex(pattern: str) -> Check:

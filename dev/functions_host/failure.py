@@ -1,13 +1,13 @@
-"""Why the host cannot run at all: one sentence for stderr, and the exit status."""
+"""Why the host cannot run, or go on: one sentence for stderr, and the exit status."""
 
 
 class HostFailure(Exception):
-    """Ends the command; its text is the one line that is printed."""
+    """Ends the command; its text is printed."""
 
     status = 1
 
 
 class UsageFailure(HostFailure):
-    """Something in the command or in a settings file must be changed first."""
+    """The command or a settings file is invalid."""
 
     status = 2

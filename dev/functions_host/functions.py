@@ -21,7 +21,7 @@ class HttpFunction:
     """The name of the handler's parameter for the request."""
     route: str
     methods: frozenset[str] | None
-    """None is every method."""
+    """None: every method."""
     level: str
     template: RouteTemplate
 
@@ -29,7 +29,7 @@ class HttpFunction:
         return self.methods is None or method in self.methods
 
     def line(self, address: str) -> str:
-        """As `func start` lists it."""
+        """Return the function's line in the list at the start, as `func start` prints it."""
         methods = ",".join(sorted(self.methods)) if self.methods else "all"
         return f"  {self.name}: [{methods}] {address}/{self.template.text}"
 
@@ -41,20 +41,20 @@ class Match:
 
 
 class FunctionTable:
-    """In the order in which the host asks them; `refusals` says which functions it does not serve, and why."""
+    """The functions in the order in which the host asks them; `unserved` has a sentence for each that it does not serve."""
 
     def __init__(self, metadata: Iterable[Message], prefix: str) -> None:
         self.functions: list[HttpFunction] = []
-        self.refusals: list[str] = []
+        self.unserved: list[str] = []
         # As the host sorts: ordinal, in capitals.
         for one in sorted(metadata, key=lambda one: str(one["name"]).upper()):
             try:
                 self.functions.append(_http_function(one, prefix, self.functions))
             except ValueError as error:
-                self.refusals.append(f"The function {one['name']!r} is not served: {error}")
+                self.unserved.append(f"The function {one['name']!r} is not served: {error}")
 
     def find(self, method: str, path: str) -> Match | None:
-        """The function for a request and the parameters of its route; a wrong method is as good as a wrong path."""
+        """Return the function for a request and the parameters of its route, or None where method or path match none."""
         for function in self.functions:
             if function.accepts(method) and (parameters := function.template.match(path)) is not None:
                 return Match(function, parameters)
@@ -71,9 +71,9 @@ def _http_function(metadata: Message, prefix: str, others: Sequence[HttpFunction
     if route.strip("/").lower().startswith(RESERVED):
         raise ValueError("the specified route conflicts with one or more built in routes")
     methods = frozenset(str(one).upper() for one in trigger.get("methods") or ()) or None
-    rival = next((one for one in others if _conflict(one, route, methods)), None)
-    if rival is not None:
-        raise ValueError(f"the route specified conflicts with the route defined by function {rival.name!r}")
+    other = next((one for one in others if _conflict(one, route, methods)), None)
+    if other is not None:
+        raise ValueError(f"the route specified conflicts with the route defined by function {other.name!r}")
     return HttpFunction(
         name=metadata["name"],
         function_id=metadata["function_id"],

@@ -1,4 +1,4 @@
-"""Who may call a function, when keys are asked for: by `x-functions-key` or `?code=`, and by nothing else.
+"""Which requests may call a function where keys are required: by `x-functions-key` or `?code=`, and by nothing else.
 
 One key stands for the function, host and master keys of the real host.
 """
@@ -14,12 +14,12 @@ ANONYMOUS = "ANONYMOUS"
 
 
 def generated() -> str:
-    """A key like the portal's: long, and safe in a URL."""
+    """Return a new key like the portal's: long, and safe in a URL."""
     return secrets.token_urlsafe(40)
 
 
 def permitted(key: str | None, function: HttpFunction, request: Request) -> bool:
-    """Without a key to compare with, as with plain `func start`, everyone is."""
+    """Return whether a request may call a function: any may without a key to compare with, as with plain `func start`."""
     if key is None or function.level == ANONYMOUS:
         return True
     given = request.header(b"x-functions-key")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 BUFFER_BYTES = 65536
 
@@ -11,11 +10,11 @@ type Headers = list[tuple[bytes, bytes]]
 
 
 class BodyTooLarge(Exception):
-    """More than the host takes."""
+    """The body is larger than the host accepts."""
 
 
 class Body:
-    """Bytes between the client's connection and whoever reads them; a full buffer pauses the connection."""
+    """Bytes between the client's connection and their reader; a full buffer pauses the connection."""
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._pieces: list[bytes] = []
@@ -26,7 +25,7 @@ class Body:
         self.complete = False
 
     def feed(self, data: bytes) -> None:
-        """What has just arrived."""
+        """Add what has just arrived."""
         self._pieces.append(data)
         self._size += len(data)
         if self._size > BUFFER_BYTES and not self._paused:
@@ -35,12 +34,12 @@ class Body:
         self._news.set()
 
     def end(self) -> None:
-        """Nothing more will."""
+        """Note that nothing more will arrive."""
         self.complete = True
         self._news.set()
 
     async def read(self) -> bytes:
-        """Everything that has arrived since the last call, or, after the end, nothing."""
+        """Return everything that has arrived since the last call, or, after the end, nothing."""
         while not self._pieces and not self.complete:
             self._news.clear()
             await self._news.wait()
@@ -52,8 +51,8 @@ class Body:
             self._resume()
         return data
 
-    async def whole(self, limit: int) -> bytes:
-        """All of it."""
+    async def read_all(self, limit: int) -> bytes:
+        """Return the complete body, or raise BodyTooLarge."""
         pieces = []
         while piece := await self.read():
             pieces.append(piece)
@@ -63,41 +62,35 @@ class Body:
         return b"".join(pieces)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     body: Body
     client: str
-    method: str = ""
-    target: bytes = b""
-    version: str = "1.1"
-    keep_alive: bool = True
+    method: str
+    """In capitals."""
+    path: str
+    """Decoded (`target.decode_path`)."""
+    query: bytes
+    version: str
     headers: Headers = field(default_factory=list)
     """Names in lower case."""
 
     def header(self, name: bytes) -> bytes | None:
-        """The first of that name."""
-        return next((value for one, value in self.headers if one == name), None)
+        """Return the value, several of that name joined by a comma, or None."""
+        values = [value for one, value in self.headers if one == name]
+        return b", ".join(values) if values else None
 
     @property
-    def content_length(self) -> int | None:
-        """None when the body's size is not known, or when there is no body."""
-        text = self.header(b"content-length")
-        return int(text) if text is not None and self.header(b"transfer-encoding") is None else None
+    def keep_alive(self) -> bool:
+        """Whether the client wants the connection to stay open."""
+        wishes = {one.strip().lower() for one in (self.header(b"connection") or b"").split(b",")}
+        return b"close" not in wishes and (self.version == "1.1" or b"keep-alive" in wishes)
+
+    @property
+    def content_length(self) -> int:
+        """The size of a body that is not chunked."""
+        return 0 if self.chunked else int(self.header(b"content-length") or 0)
 
     @property
     def chunked(self) -> bool:
         return self.header(b"transfer-encoding") is not None
-
-    @property
-    def raw_path(self) -> bytes:
-        return self.target.partition(b"?")[0]
-
-    @property
-    def query(self) -> bytes:
-        return self.target.partition(b"?")[2]
-
-    @property
-    def path(self) -> str:
-        """Decoded, but for an encoded slash, which stays one: it must not divide a segment."""
-        kept = self.raw_path.decode("latin-1").replace("%2F", "%252F").replace("%2f", "%252f")
-        return unquote(kept)

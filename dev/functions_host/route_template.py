@@ -1,7 +1,8 @@
 """A route template of ASP.NET Core, `v1/{*path}` for example, and what it makes of a path.
 
 Pure: it knows no function and no request. Literals match in any case, a closing slash is ignored, a missing optional
-parameter or an empty catch-all is left out of the parameters.
+parameter or an empty catch-all is left out of the parameters. An empty segment matches nothing, not even the first one of a
+catch-all: `/v1//b` does not match `v1/{*path}`, and what begins with `//` matches no template.
 """
 
 import re
@@ -31,35 +32,40 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What stands between two slashes: a pattern with one group for each of its parameters."""
+    """The part of a template between two slashes: a pattern with one group for each of its parameters."""
 
     pattern: re.Pattern[str]
     parameters: tuple[Parameter, ...]
 
     @property
     def may_be_absent(self) -> bool:
-        """Only a parameter that stands alone may."""
+        """Whether it is one parameter that may be absent, and nothing else."""
         return self.pattern.groups == 1 == len(self.parameters) and self.parameters[0].may_be_absent
 
 
 class RouteTemplate:
-    """Compiled when it is made; ValueError says what is wrong with it."""
+    """Compiled when it is made; raises ValueError with what is invalid."""
 
     def __init__(self, text: str) -> None:
         self.text = text.strip("/")
         self._segments = tuple(_segment(one) for one in _split(self.text)) if self.text else ()
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The parameters that `path`, already decoded, gives, or None."""
-        rest = path.removeprefix("/")
+        """Return the parameters that `path`, already decoded, gives, or None where it does not match."""
+        rest: str | None = path.removeprefix("/") or None
         values: dict[str, str] = {}
         for segment in self._segments:
-            if segment.parameters and segment.parameters[-1].catch_all:
-                return values if _take(segment, rest, values) else None
-            piece, _, rest = rest.partition("/")
+            catch_all = bool(segment.parameters) and segment.parameters[-1].catch_all
+            piece, slash, after = (rest or "").partition("/")
+            if rest is not None and not piece:
+                return None
+            if catch_all:
+                return values if _take(segment, rest or "", values) else None
             if not _take(segment, piece, values):
                 return None
-        return None if rest else values
+            # The path's closing slash is no segment.
+            rest = after if slash and after else None
+        return None if rest is not None else values
 
 
 def _take(segment: Segment, piece: str, values: dict[str, str]) -> bool:
@@ -80,7 +86,7 @@ def _satisfied(parameters: Sequence[Parameter], values: Mapping[str, str]) -> bo
 
 
 def _split(text: str) -> list[str]:
-    """At slashes outside of braces."""
+    """Split at slashes outside of braces."""
     return _cut(text, "/")
 
 
@@ -130,7 +136,7 @@ def _parameter(text: str) -> Parameter:
 
 
 def _constraints(text: str) -> list[str]:
-    """At colons outside of brackets."""
+    """Split at colons outside of brackets."""
     pieces: list[str] = []
     depth = 0
     for character in text:

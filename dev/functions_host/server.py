@@ -1,4 +1,10 @@
-"""The host as a whole: its socket, its worker, what it prints, and how it ends."""
+"""The running host: its socket, its worker, what it prints, and how it ends.
+
+SIGINT ends it as it ends the real host: nothing new is accepted, and open streams have 30 s before they are reset. Three
+things are this host's own: a second SIGINT resets them at once, SIGTERM and SIGHUP do so from the start (the real one ignores
+SIGTERM), and SIGUSR1 drains, which sends SIGTERM to the worker so that the app ends its streams itself, as Azure does with a
+whole instance.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +12,7 @@ import signal
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dev.functions_host import log_lines
@@ -19,13 +26,16 @@ from dev.functions_host.supervisor import Supervisor
 from dev.functions_host.worker_process import WorkerCommand, WorkerProcess
 
 BACKLOG = 1024
-INTERRUPT_GRACE_SECONDS = 2.0
+WORKER_EXIT_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
+POLL_SECONDS = 0.01
+DRAIN = signal.SIGUSR1
 CHAT_ROUTE = "chat"
 
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """What the command line says, beyond settings."""
+    """The options of the command line that are no settings."""
 
     bind: str
     port: int
@@ -33,25 +43,28 @@ class HostOptions:
     python: str
     grace_seconds: float
     idle_seconds: float
+    http_delay_seconds: float | None
     quiet: bool
     verbose: bool
 
 
 class Server:
-    """`run` is the whole of it."""
+    """Runs once."""
 
     def __init__(self, options: HostOptions, settings: HostSettings) -> None:
         self._options, self._settings = options, settings
-        self._supervisor = Supervisor(self._command(), _report_refusals)
-        self._state = HostState(settings, self._supervisor, options.key, options.idle_seconds)
+        self._supervisor = Supervisor(partial(WorkerProcess.start, self._command()), _report_unserved)
+        self._state = HostState(
+            settings, self._supervisor, options.key, options.idle_seconds, options.http_delay_seconds
+        )
         self._connections = self._state.connections
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._address = ""
 
     async def run(self) -> None:
-        """Until a signal ends it; HostFailure when it cannot begin."""
+        """Serve until a signal ends it; raise HostFailure when it cannot begin, or when the worker dies too often."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, DRAIN):
             loop.add_signal_handler(number, self._signals.put_nowait, number)
         listener = self._bound()
         try:
@@ -59,7 +72,8 @@ class Server:
             if first is None:
                 server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
                 self._print_start()
-                first = await self._signals.get()
+                first = await self._first_of(self._supervisor.failed())
+                assert first is not None
                 server.close()
             await self._stop(first)
         finally:
@@ -83,7 +97,7 @@ class Server:
         return Exchange(self._state, client, request)
 
     def _bound(self) -> socket.socket:
-        """Before anything is started: a busy port is the commonest mistake."""
+        # Before anything is started: a busy port is the most common mistake.
         listener = socket.socket(socket.AF_INET6 if ":" in self._options.bind else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -99,18 +113,18 @@ class Server:
         self._address = f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
         return listener
 
-    async def _first_of(self, start: Coroutine[Any, Any, None]) -> signal.Signals | None:
-        """A signal, if one comes before the start is over."""
+    async def _first_of(self, work: Coroutine[Any, Any, None]) -> signal.Signals | None:
+        """Return a signal that arrives before this work is done, or None; raise what the work raises."""
         loop = asyncio.get_running_loop()
-        starting, signalled = loop.create_task(start), loop.create_task(self._signals.get())
-        await asyncio.wait({starting, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        working, signalled = loop.create_task(work), loop.create_task(self._signals.get())
+        await asyncio.wait({working, signalled}, return_when=asyncio.FIRST_COMPLETED)
         if signalled.done():
-            starting.cancel()
+            working.cancel()
             with contextlib.suppress(asyncio.CancelledError, HostFailure):
-                await starting
+                await working
             return signalled.result()
         signalled.cancel()
-        starting.result()
+        working.result()
         return None
 
     def _print_start(self) -> None:
@@ -132,36 +146,33 @@ class Server:
     async def _stop(self, first: signal.Signals) -> None:
         self._state.stopping = True
         grace = self._options.grace_seconds
-        if first is not signal.SIGTERM:
-            grace = INTERRUPT_GRACE_SECONDS
-            self._abort_all()
-        else:
-            log_lines.info(f"Stopping: open streams have {grace:g} s")
-            for one in list(self._connections):
-                one.retire()
-        ending = asyncio.get_running_loop().create_task(self._supervisor.stop(grace))
-        second = asyncio.get_running_loop().create_task(self._signals.get())
-        await asyncio.wait({ending, second}, return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            self._supervisor.kill()
-        second.cancel()
-        await ending
-        # What the worker wrote last may still be on its way to the clients.
-        await asyncio.sleep(0)
-        await self._flushed()
-        self._abort_all()
-
-    async def _flushed(self) -> None:
-        deadline = asyncio.get_running_loop().time() + 1
-        # Polled: it is the very end, and lasts a second at most.
-        while any(one.busy for one in self._connections) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-    def _abort_all(self) -> None:
         for one in list(self._connections):
-            one.abort()
+            one.retire()
+        if first is DRAIN:
+            log_lines.info(f"Draining: open streams have {grace:g} s")
+            await self._first_of(self._supervisor.stop(grace))
+            # What the worker wrote last may still be on its way to the clients.
+            await self._idle(FLUSH_SECONDS)
+        elif first is signal.SIGINT and self._busy:
+            log_lines.info(f"Stopping: an open stream holds the host for up to {grace:g} s; Ctrl-C again ends it")
+            await self._first_of(self._idle(grace))
+        for one in list(self._connections):
+            one.reset()
+        await self._supervisor.stop(WORKER_EXIT_SECONDS)
+
+    @property
+    def _busy(self) -> bool:
+        return any(one.busy for one in self._connections)
+
+    async def _idle(self, seconds: float) -> None:
+        """Return when no request is open, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # Polled: it is the end of the process.
+                while self._busy:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_SECONDS)
 
 
-def _report_refusals(worker: WorkerProcess) -> None:
-    for refusal in worker.table.refusals:
-        log_lines.error(refusal)
+def _report_unserved(worker: WorkerProcess) -> None:
+    for reason in worker.table.unserved:
+        log_lines.error(reason)

@@ -1,6 +1,15 @@
-"""What the host reads before it starts anything: host.json and local.settings.json, as Core Tools reads them.
+"""What the host reads before it starts anything: host.json and local.settings.json, as Core Tools read them.
 
-The environment wins over the settings file, `--set` wins over both, and `AzureFunctionsJobHost__…` wins over host.json.
+A variable of the environment wins over the settings file unless it is empty; an empty value in the file is unset, as on Linux;
+`AzureFunctionsJobHost__…` wins over host.json. Tried with Core Tools 4.14.0.
+
+Deliberately different:
+- Core Tools read nothing of a file without `"IsEncrypted": false`, or with an object or a list among its values, and end with
+  "Worker runtime cannot be 'None'". Here one line names what is invalid.
+- Without a local.settings.json its example is read, and FUNCTIONS_WORKER_RUNTIME is `python` where nothing sets it: Core Tools
+  need both.
+- `--set` wins over all, also with an empty value.
+- A shell in which CONTAINER_NAME is set is no special case (Core Tools take themselves for Linux Consumption there).
 """
 
 import json
@@ -10,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.functions_host.failure import UsageFailure
+from dev.functions_host.json_file import read_object
 
 SETTINGS_FILE = "local.settings.json"
 EXAMPLE_FILE = "local.settings.json.example"
@@ -35,20 +45,17 @@ class HostSettings:
 
 
 def read(app: Path, file: Path | None, environment: Mapping[str, str], overrides: Sequence[str]) -> HostSettings:
-    """The settings of the app in this folder."""
+    """Return the settings of the app in this folder; raise UsageFailure for what cannot be used."""
     host_json = app / "host.json"
     if not host_json.is_file():
         raise UsageFailure(f"{host_json} is missing: this is not the folder of a Functions app (see --app)")
     path, notes = _settings_file(app, file)
-    local = _json_object(path) if path else {}
-    if local.get("IsEncrypted"):
-        raise UsageFailure(f"{path} is encrypted: only Core Tools can read it")
-    listed = local.get("Values") or {}
-    if not isinstance(listed, dict):
-        raise UsageFailure(f"Values in {path} must be a JSON object of names and values")
-    values = {name: _text(value) for name, value in listed.items()}
-    variables = _core_tools(app) | values | dict(environment) | dict(_override(one) for one in overrides)
-    host = _with_overrides(_json_object(host_json), variables)
+    local = read_object(path) if path else {}
+    values = _values(path, local) if path else {}
+    empty = {name: value for name, value in environment.items() if not value}
+    variables = empty | _core_tools(app) | values | {name: value for name, value in environment.items() if value}
+    variables |= dict(_override(one) for one in overrides)
+    host = _with_overrides(read_object(host_json), variables)
     return HostSettings(
         app=app,
         environment=variables,
@@ -73,21 +80,29 @@ def _settings_file(app: Path, file: Path | None) -> tuple[Path | None, tuple[str
     return None, (f"No {SETTINGS_FILE}: the settings are those of the environment",)
 
 
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UsageFailure(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise UsageFailure(f"{path} must hold a JSON object")
-    return value
+def _values(path: Path, local: dict[str, Any]) -> dict[str, str]:
+    if local.get("IsEncrypted", True) is not False:
+        raise UsageFailure(f'{path} must say "IsEncrypted": false: Core Tools take a file without it for encrypted')
+    listed = local.get("Values") or {}
+    if not isinstance(listed, dict):
+        raise UsageFailure(f"Values in {path} must be a JSON object of names and values")
+    nested = next((name for name, value in listed.items() if isinstance(value, dict | list)), None)
+    if nested is not None:
+        raise UsageFailure(
+            f"{nested} in {path} must be a text, not an object or a list: Core Tools read no value of such a file"
+        )
+    return {name: text for name, value in listed.items() if (text := _text(value))}
 
 
 def _core_tools(app: Path) -> dict[str, str]:
-    """What Core Tools sets for the worker, below everything else."""
+    """Return what Core Tools set for the worker, below everything else.
+
+    FUNCTIONS_CORETOOLS_ENVIRONMENT has the app write its log records to stderr (`shared.hosting.console`).
+    """
     return {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
         "AzureWebJobsScriptRoot": str(app),
+        "FUNCTIONS_CORETOOLS_ENVIRONMENT": "true",
         "FUNCTIONS_WORKER_RUNTIME": "python",
     }
 
@@ -125,12 +140,12 @@ def _at(value: Any, *path: str, default: Any) -> Any:
 
 
 def _spelled(mapping: Mapping[str, Any], key: str) -> str:
-    """The key as the mapping spells it: .NET's configuration ignores case."""
+    """Return the key as the mapping spells it: .NET's configuration ignores case."""
     return next((one for one in mapping if one.lower() == key.lower()), key)
 
 
 def _seconds(text: object) -> float | None:
-    """`hh:mm:ss`; `-1` is without end."""
+    """Return the seconds of `hh:mm:ss`, or None for `-1`, which is without end."""
     if text is None:
         return DEFAULT_FUNCTION_TIMEOUT_SECONDS
     if str(text).strip() == "-1":

@@ -1,4 +1,4 @@
-"""What the parts of a running host share, and what it says of itself."""
+"""What the parts of a running host share, and what it reports of itself."""
 
 from dataclasses import dataclass, field
 
@@ -16,11 +16,13 @@ class HostState:
     key: str | None
     """None when no key is asked for."""
     idle_seconds: float
+    http_delay_seconds: float | None = None
+    """None: the HTTP half of a request goes before its invocation. Else how long after it (for tests)."""
     connections: set[ClientConnection] = field(default_factory=set)
     stopping: bool = False
 
     async def status(self) -> dict[str, object]:
-        """For tests and tools on this machine; the real host has such a path too, behind its master key."""
+        """Return what tests and tools on this machine ask for; the real host has such a path too, behind its master key."""
         worker = self.supervisor.current
         contents = await worker.contents() if worker and worker.alive else {}
         return {
@@ -31,7 +33,7 @@ class HostState:
             "worker_tasks": contents.get("tasks"),
             "worker_blocks": contents.get("blocks"),
             "restarts": self.supervisor.restarts,
-            # Without the one that asks.
+            # Without the one that is answered.
             "open_requests": sum(one.busy for one in self.connections) - 1,
             "functions": [one.name for one in worker.table.functions] if worker else [],
         }

@@ -1,6 +1,6 @@
-"""What the host tells the worker beside the request: query, headers, and the members of a JSON object in the body.
+"""What the host sends the worker with an invocation: query, headers, and the members of a JSON object in the body.
 
-As in the real host all of it is sent and nobody reads it in a streaming app: it costs the worker memory and time.
+As in the real host all of it is sent, and a streaming app reads none of it: it costs the worker memory and time.
 """
 
 import json
@@ -11,7 +11,7 @@ from dev.functions_host.request import Request
 
 
 def trigger_metadata(request: Request, body: bytes) -> dict[str, dict[str, str]]:
-    """Each as the one set field of a TypedData."""
+    """Return each by name, as the one set field of a TypedData."""
     query = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True))
     headers = {name.decode("latin-1"): value.decode() for name, value in request.headers}
     members = _members(request, body)

@@ -1,10 +1,9 @@
-"""Connections to the worker's own HTTP server: one response at a time, handed on as it arrives, and a pool of idle ones.
+"""A connection to the worker's own HTTP server: one response at a time, handed on as it arrives.
 
-It frames nothing and keeps nothing: who listens to a response decides what becomes of it.
+It frames nothing and keeps nothing: the listener of a response decides what becomes of it.
 """
 
 import asyncio
-import socket
 from typing import Protocol, cast
 
 import httptools
@@ -12,67 +11,94 @@ import httptools
 from dev.functions_host.request import Headers
 
 FIRST_FINAL_STATUS = 200
-RECEIVE_BUFFER_BYTES = 256 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+"""A response whose head is larger never arrives: .NET's HTTP client gives it up (MaxResponseHeadersLength)."""
 
 
 class ResponseListener(Protocol):
-    """Told of a response in this order; a read that does not end the response ends in `on_flushed`."""
+    """Gets a response in this order; a read that does not end the response ends in `on_flushed`."""
 
     def on_head(self, status: int, reason: bytes, headers: Headers) -> None: ...
     def on_data(self, data: bytes) -> None: ...
     def on_end(self) -> None: ...
     def on_flushed(self) -> None: ...
     def on_lost(self) -> None:
-        """The connection went before the response was whole."""
+        """The connection ended before the response was complete."""
         ...
+
+
+class Pool(Protocol):
+    """Keeps connections between requests."""
+
+    def give_back(self, connection: "WorkerConnection") -> None: ...
+    def forget(self, connection: "WorkerConnection") -> None: ...
 
 
 class WorkerConnection(asyncio.Protocol):
     """Made by the pool."""
 
-    def __init__(self, pool: "ConnectionPool") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._listener: ResponseListener | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
-        self._ended = False
-        self.reused = False
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def request(self, head: bytes, listener: ResponseListener, method: str) -> None:
-        """Sends it; its response goes to the listener."""
+        """Send a request; its response goes to the listener."""
         self._listener = listener
         self._method = method
-        self._ended = False
+        self._ended = self._stays_open = False
+        self._head_bytes = 0
         self._reason = b""
         self._headers: Headers = []
         self._parser = httptools.HttpResponseParser(self)
         self.write(head)
 
     def write(self, data: bytes) -> None:
-        """More of the request."""
+        """Send more of the request."""
         if self._transport is not None:
             self._transport.write(data)
 
     async def drained(self) -> None:
-        """When the worker takes more."""
+        """Return when the worker takes more."""
         await self._can_write.wait()
 
     def pause(self) -> None:
-        """The client reads slowly: so does this."""
+        """Read no more for the moment."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """The client has caught up."""
+        """Read again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def abort(self) -> None:
-        """Nobody wants the rest."""
+        """Close at once."""
         self._listener = None
         if self._transport is not None:
             self._transport.abort()
+
+    def close(self) -> None:
+        """Close when what was written is sent."""
+        self._listener = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def abandon(self) -> None:
+        """Close at the next byte from the worker, which so learns of it only when it writes."""
+        self._listener = None
+
+    def keep(self, seconds: float) -> None:
+        """Close after this long without a request."""
+        self._idle_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    def take(self) -> None:
+        """Stay open for a request."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
 
     @property
     def closing(self) -> bool:
@@ -115,7 +141,7 @@ class WorkerConnection(asyncio.Protocol):
 
     def _release(self, listener: ResponseListener) -> None:
         self._listener = None
-        if self._parser.should_keep_alive() and self._method != "HEAD" and not self.closing:
+        if self._stays_open and not self.closing:
             self._pool.give_back(self)
         else:
             self.abort()
@@ -127,6 +153,9 @@ class WorkerConnection(asyncio.Protocol):
         self._reason += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -145,63 +174,6 @@ class WorkerConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= FIRST_FINAL_STATUS:
+            # Asked here: afterwards the parser has forgotten it. It does not know about HEAD.
+            self._stays_open = self._parser.should_keep_alive() and self._method != "HEAD"
             self._ended = True
-
-
-class ConnectionPool:
-    """Idle connections, the last used first."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
-        self._idle: list[WorkerConnection] = []
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    async def connection(self) -> WorkerConnection:
-        """An idle one, else a new one; OSError when the worker takes none."""
-        while self._idle:
-            idle = self._idle.pop()
-            if not idle.closing:
-                idle.reused = True
-                return idle
-        return await self.fresh()
-
-    async def fresh(self) -> WorkerConnection:
-        """A new one."""
-        loop = asyncio.get_running_loop()
-        link = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-        # Without a bound the kernel takes megabytes in advance for a client that reads slowly.
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        link.setblocking(False)  # noqa: FBT003 - the signature is the standard library's
-        try:
-            await loop.sock_connect(link, (self.host, self.port))
-            _, connection = await loop.create_connection(lambda: WorkerConnection(self), sock=link)
-        except BaseException:
-            link.close()
-            raise
-        return connection
-
-    async def reachable(self) -> bool:
-        """Whether the worker's server listens yet; the connection is kept for the first request."""
-        try:
-            self._idle.append(await self.fresh())
-        except OSError:
-            return False
-        return True
-
-    def give_back(self, connection: WorkerConnection) -> None:
-        """A response has ended cleanly."""
-        connection.resume()
-        self._idle.append(connection)
-
-    def forget(self, connection: WorkerConnection) -> None:
-        """It is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    def close(self) -> None:
-        """The worker has gone."""
-        for connection in list(self._idle):
-            connection.abort()

@@ -14,22 +14,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dev.functions_host import log_lines
+from dev.functions_host.connection_pool import ConnectionPool
 from dev.functions_host.failure import HostFailure
-from dev.functions_host.functions import FunctionTable, HttpFunction
+from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
-from dev.functions_host.worker_connection import ConnectionPool
 from dev.wire import Decoder, Message, encode
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "worker.py"
 START_SECONDS = 60.0
 CONNECT_PAUSE_SECONDS = 0.02
-LAST_WORDS_SECONDS = 1.0
-"""How long what a dead worker has written is waited for: a child of its may hold the channel open."""
+LAST_MESSAGES_SECONDS = 1.0
+"""How long the last messages of a dead worker are waited for: a child process may hold the channel open."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
-    """How to start one."""
+    """How to start a worker."""
 
     python: str
     app: Path
@@ -54,7 +54,7 @@ class _ChannelProtocol(asyncio.Protocol):
 
 
 class WorkerProcess:
-    """Made by `start`, which returns when the worker can serve."""
+    """Made by `start`."""
 
     def __init__(self, command: WorkerCommand) -> None:
         self._command = command
@@ -62,13 +62,17 @@ class WorkerProcess:
         self._invocations: dict[str, Invocation] = {}
         self._channel: asyncio.WriteTransport | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._dead = False
         self.exited = asyncio.Event()
+        """Set when the process has ended and its last messages are read."""
+        self.timed_out = False
+        """Whether it was killed because of functionTimeout."""
         self.table = FunctionTable((), command.route_prefix)
         self.pool = ConnectionPool("127.0.0.1", 0)
 
     @classmethod
     async def start(cls, command: WorkerCommand) -> "WorkerProcess":
-        """A worker that has indexed the app and listens; HostFailure when it does not get so far."""
+        """Return a worker that has indexed the app and listens; raise HostFailure when it does not get so far."""
         worker = cls(command)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -89,31 +93,33 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        return not self.exited.is_set()
+        """Whether it can serve: false from the moment it is killed or its process has ended."""
+        return not self._dead
 
     @property
     def ending(self) -> str:
-        """How the process ended, in words."""
+        """How the process ended, for a message."""
         code = self._process.returncode if self._process else None
         return signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
 
-    def invoke(
-        self, function: HttpFunction, parameters: dict[str, str], about: Message, expired: Callable[[], None]
-    ) -> Invocation:
-        """Tells the worker; the request itself goes the other way."""
-        invocation = Invocation(function.name, expired)
+    def invoke(self, invocation: Invocation, match: Match, about: Message) -> None:
+        """Send the invocation; its HTTP request goes another way (`forwarding`)."""
+        if self._dead:
+            invocation.abandoned()
+            return
         self._invocations[invocation.id] = invocation
         invocation.start_clock(self._command.function_timeout_seconds, self._overdue)
+        function = match.function
         call = {"invocation_id": invocation.id, "function_id": function.function_id, "input": function.input}
-        self._send({"type": "invocation", "params": parameters} | call | about)
-        return invocation
+        self._send({"type": "invocation", "params": match.parameters} | call | about)
 
     def terminate(self) -> None:
-        """Asks it to end: the app's server drains first."""
+        """Ask it to end: the app's server drains first."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it."""
+        """End it at once; from here on it gets no request."""
+        self._dead = True
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -147,8 +153,10 @@ class WorkerProcess:
 
     async def _watch(self, process: asyncio.subprocess.Process, channel_closed: asyncio.Event) -> None:
         await process.wait()
+        # At once: no request may still go to a dead worker.
+        self._dead = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(channel_closed.wait(), LAST_WORDS_SECONDS)
+            await asyncio.wait_for(channel_closed.wait(), LAST_MESSAGES_SECONDS)
         self.exited.set()
         for reply in self._replies.values():
             if not reply.done():
@@ -169,21 +177,21 @@ class WorkerProcess:
         for function in self.table.functions:
             await self._ask({"type": "function_load", "function_id": function.function_id})
         if not self.table.functions:
-            raise HostFailure("\n".join(["The app has no HTTP function", *self.table.refusals]))
+            raise HostFailure("\n".join(["The app has no HTTP function", *self.table.unserved]))
         if address is None:
             raise HostFailure("HTTP streaming is off: the app does not import azurefunctions.extensions.http.fastapi")
         parts = urlsplit(address)
         self.pool = ConnectionPool(str(parts.hostname), int(parts.port or 0))
 
     async def _reach(self) -> None:
-        """The library says that its server runs before it listens."""
+        # The library reports that its server runs before it listens.
         while not await self.pool.reachable():
             if not self.alive:
                 raise self._early_end()
             await asyncio.sleep(CONNECT_PAUSE_SECONDS)
 
     async def contents(self) -> Message:
-        """How many asyncio `tasks` and allocated `blocks` of Python's memory the worker has at the moment."""
+        """Return how many asyncio `tasks` and allocated `blocks` of Python's memory the worker has at the moment."""
         return await self._ask({"type": "contents"})
 
     async def _ask(self, message: Message) -> Message:
@@ -205,8 +213,9 @@ class WorkerProcess:
     def _receive(self, message: Message) -> None:
         match message["type"]:
             case "log":
-                level, category, text = message["level"], message["category"], message["message"]
-                log_lines.from_worker(level, category, text, verbose=self._command.verbose)
+                record = log_lines.WorkerRecord(message["level"], message["category"], message["message"])
+                running = message["invocation_id"] in self._invocations
+                log_lines.from_worker(record, of_running_invocation=running, verbose=self._command.verbose)
             case "invocation":
                 self._answered(message)
             case kind:
@@ -221,9 +230,10 @@ class WorkerProcess:
             log_lines.error(
                 f"The function {invocation.function!r} failed: {message['stack_trace'] or message['error']}"
             )
-        invocation.answered()
+        invocation.answered(failed=not message["ok"])
 
     def _overdue(self, invocation: Invocation) -> None:
+        self.timed_out = True
         seconds = self._command.function_timeout_seconds or 0
         log_lines.error(
             f"The function {invocation.function!r} did not return within functionTimeout ({seconds:g} s): "

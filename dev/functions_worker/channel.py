@@ -12,7 +12,7 @@ READ_BYTES = 65536
 
 
 class Channel:
-    """Sends from any thread; calls `deliver` with what arrives, on a thread of its own."""
+    """Sends from any thread; calls `deliver` with each message, on a thread of its own."""
 
     def __init__(self, descriptor: int, deliver: Callable[[Message], object]) -> None:
         self._socket = socket.socket(fileno=descriptor)
@@ -20,12 +20,12 @@ class Channel:
         self._outgoing: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def open(self) -> None:
-        """Starts the two threads."""
+        """Start the two threads."""
         for name, work in (("host-reader", self._read), ("host-writer", self._write)):
             threading.Thread(name=name, target=work, daemon=True).start()
 
     def send(self, message: Message) -> None:
-        """Never waits."""
+        """Queue a message; return at once."""
         self._outgoing.put(message)
 
     def _read(self) -> None:
@@ -36,7 +36,7 @@ class Channel:
                     self._deliver(message)
         except OSError:
             pass
-        # The host has gone, whatever the event loop is busy with: nothing here may outlive it.
+        # The host has ended: nothing here may outlive it, whatever the event loop is busy with.
         os._exit(0)
 
     def _write(self) -> None:

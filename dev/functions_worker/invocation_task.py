@@ -1,7 +1,7 @@
-"""Which invocation a log record belongs to, as the production shell finds it: by task, and else by thread.
+"""The invocation that a log record belongs to, as Azure's worker process finds it: by task, else by thread.
 
-The second is a guess there as here: a record written after its handler returned, in a task that uvicorn started, is pinned
-on the invocation that began last.
+The second is a guess there as here: a record written after its handler has returned, in a task that uvicorn started, is
+attributed to the invocation that began last.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ class InvocationTask(asyncio.Task[Any]):
 
 
 def task_factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> InvocationTask:
-    """For `loop.set_task_factory`."""
+    """Return a task for `loop.set_task_factory`."""
     return InvocationTask(coro, loop=loop, **options)
 
 
 def enter_invocation(invocation_id: str) -> None:
-    """The running task, and what it starts, works for this invocation from here on."""
+    """Attribute the running task, and the tasks that it starts, to this invocation."""
     task = asyncio.current_task()
     if isinstance(task, InvocationTask):
         task.invocation_id = invocation_id
@@ -37,7 +37,7 @@ def enter_invocation(invocation_id: str) -> None:
 
 
 def current_invocation() -> str | None:
-    """The best guess for the code that is running."""
+    """Return the invocation of the running code, as far as it is known."""
     try:
         task = asyncio.current_task()
     except RuntimeError:

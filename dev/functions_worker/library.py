@@ -1,6 +1,6 @@
-"""Calls Microsoft's worker library with messages of the development host; the only module here that knows the library.
+"""Calls of Microsoft's worker library for the messages of the development host; the only module here that knows the library.
 
-Like the production shell it keeps no state of an invocation, and answers each message with one message.
+Like Azure's worker process it keeps no state of an invocation, and answers each message with one message.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ runtime: Any = azure_functions_runtime
 
 @dataclass
 class WorkerRequest:
-    """What each of the library's entry points takes."""
+    """The argument of each of the library's entry points."""
 
     name: str
     request: StreamingMessage
@@ -31,7 +31,7 @@ class WorkerRequest:
 
 
 async def answer(message: Message) -> Message:
-    """The library's answer to one message of the host."""
+    """Return the library's answer to one message of the host."""
     return await _ANSWERS[message["type"]](message)
 
 
@@ -76,7 +76,7 @@ async def _invocation(message: Message) -> Message:
 
 
 async def _contents(_message: Message) -> Message:
-    """No message of the real host: tests ask what is left, running or in memory. The task that answers is not counted."""
+    """Count tasks and memory blocks, for tests; the real host has no such message. The task that answers is not counted."""
     gc.collect()
     tasks, blocks = len(asyncio.all_tasks()) - 1, sys.getallocatedblocks()
     return {"type": "contents", "tasks": tasks, "blocks": blocks, "ok": True}

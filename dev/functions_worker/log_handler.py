@@ -1,4 +1,4 @@
-"""Log records go to the host as messages, from the root logger's only handler, as in production."""
+"""The root logger's only handler: log records go to the host as messages, as in Azure."""
 
 import logging
 
@@ -7,7 +7,7 @@ from dev.functions_worker.invocation_task import current_invocation
 
 
 class HostLogHandler(logging.Handler):
-    """Never waits for the host, and never writes to the console."""
+    """Queues records; never waits for the host, and never writes to the console."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The worker process from start to end, shaped like production's: uvloop, one task a message, logs to the host.
+"""The worker process from start to end, shaped like Azure's: uvloop, one task for each message, logs to the host.
 
 It installs no signal handler: on SIGTERM the app's uvicorn drains and then lets the signal end the process, as in Azure.
 """
@@ -23,10 +23,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def run(descriptor: int, app: str) -> None:
-    """Serves the host at the other end of the inherited socket until one of the two ends."""
+    """Serve the host at the other end of the inherited socket until one of the two ends."""
     _die_with_parent()
     os.chdir(app)
-    # At the end, as production has it: an app cannot shadow an installed package.
+    # At the end, as in Azure: an app cannot shadow an installed package.
     sys.path.append(app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_dispatch_forever(descriptor))
@@ -56,6 +56,6 @@ def _log_to(channel: Channel) -> None:
 
 
 def _die_with_parent() -> None:
-    """A second net under the channel's end; only Linux has it."""
+    """End with the host even where its end of the channel stays open; only Linux can."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -20,6 +20,7 @@ class ChatEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
     def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams) -> None:
+        """Keep what every request of this process shares."""
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams

@@ -7,6 +7,8 @@ from shared.chat.request import ImagePart, Message, Part, TextPart
 
 ROLES = ("system", "developer", "user", "assistant")
 MAX_MESSAGES = 2048
+MAX_PARTS = 2048
+"""Of one message."""
 
 _read_role = one_of(ROLES)
 
@@ -29,8 +31,8 @@ def _message(where: str, entry: Any) -> Message:
     content = fields.get("content")
     if isinstance(content, str):
         return Message(role, (TextPart(read_text(f"{where}.content", content)),))
-    if not isinstance(content, list) or not content:
-        raise invalid(f"{where}.content", "text, or a list of parts that is not empty")
+    if not isinstance(content, list) or not 1 <= len(content) <= MAX_PARTS:
+        raise invalid(f"{where}.content", f"text, or a list of 1 to {MAX_PARTS} parts")
     parts = tuple(_part(f"{where}.content[{index}]", part) for index, part in enumerate(content))
     if not any(isinstance(part, ImagePart) or part.text.strip() for part in parts):
         raise invalid(f"{where}.content", "text that is not empty")

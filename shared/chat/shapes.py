@@ -18,6 +18,9 @@ from shared.chat.ui_messages import has_ui_messages, read_ui_messages
 from shared.errors import BadRequest
 from shared.http.json_body import decode_value, parse_fields
 
+MAX_VALUES = 100_000
+"""How many values a body may hold: all of them are decoded here."""
+
 _PROTOCOL_FIELDS = ("context", "sessionState")
 _PROTOCOL_ADDRESS = "/chat/stream"
 _PROTOCOL_CLIENT = "ts-http-runtime/"
@@ -43,7 +46,7 @@ def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Sch
 
 def parse_chat_request(body: bytes, *, schema_of_call: Schema = Schema.NATIVE) -> tuple[Schema, ChatRequest]:
     """Return the schema that the body is in, and the request. Raise `InvalidJson` or `BadRequest`."""
-    fields = parse_fields(body)
+    fields = parse_fields(body, max_values=MAX_VALUES)
     messages = decode_value(fields["messages"]) if "messages" in fields else None
     schema = _schema_of(fields, messages, schema_of_call)
     return schema, _READERS[schema](fields, messages)

@@ -14,6 +14,7 @@ class ChatTranslation(SseTranslation[AnswerEvent]):
     """See `translation.Translation`."""
 
     def __init__(self, decoder: Decoder, encoder: Encoder, *, max_event_bytes: int) -> None:
+        """Begin an answer; an encoder that is buffered bounds what the upstream may send."""
         super().__init__(max_event_bytes=max_event_bytes, is_buffered=encoder.is_buffered)
         self._decoder = decoder
         self._encoder = encoder

@@ -8,7 +8,7 @@ that the model was meant to see.
 from typing import Any
 
 from shared.chat.fields import invalid, one_of
-from shared.chat.messages import check_message_count, read_image_url
+from shared.chat.messages import MAX_PARTS, check_message_count, read_image_url
 from shared.chat.request import ImagePart, Message, Part, TextPart
 
 ROLES = ("system", "user", "assistant")
@@ -48,8 +48,8 @@ def _message(where: str, entry: Any) -> Message:
     if not isinstance(entry, dict):
         raise invalid(where, "an object with role and parts")
     role, listed = _read_role(f"{where}.role", entry.get("role")), entry.get("parts")
-    if not isinstance(listed, list):
-        raise invalid(f"{where}.parts", "a list of parts")
+    if not isinstance(listed, list) or len(listed) > MAX_PARTS:
+        raise invalid(f"{where}.parts", f"a list of at most {MAX_PARTS} parts")
     is_answer = role == "assistant"
     parts = [_part(f"{where}.parts[{index}]", part, is_answer=is_answer) for index, part in enumerate(listed)]
     said = tuple(part for part in parts if isinstance(part, ImagePart) or (part is not None and part.text.strip()))

@@ -36,6 +36,11 @@ class ModelCatalog:
     backends: tuple[Backend, ...]
 
     @property
+    def is_closed(self) -> bool:
+        """Whether some names do not resolve, because the operator lists the models."""
+        return bool(self.aliases) or any(backend.deployments for backend in self.backends)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names to list, in order. Each of them resolves; where names pass through, others do too."""
         return tuple(name for name in dict.fromkeys(self._candidates()) if self._find(name) is not None)

@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 from ipaddress import ip_address
 from typing import NewType
@@ -56,6 +56,14 @@ def address(text: str) -> Redacted:
     host = f"[{found.host}]" if ":" in found.host else found.host
     more = ("/…" if found.path.strip("/") else "") + ("?…" if found.query else "") + ("#…" if found.fragment else "")
     return Redacted(f"'{found.scheme}://{host}{more}'")
+
+
+def base_address(url: str, known_paths: Collection[str]) -> Redacted:
+    """Return scheme, host, port and, where it is a known one, the path; an address without a public name by its size."""
+    found = Address.parse(url)
+    if found is None or not _is_public_name(found.host):
+        return size(url)
+    return Redacted(found.root + (found.path if found.path in known_paths else "/…/"))
 
 
 def json_value(value: object) -> Redacted:

@@ -11,6 +11,7 @@ from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
 from shared.config.catalog import ModelCatalog
 from shared.config.declarations import declarations_of, setting
+from shared.config.host_limits import max_answer_seconds
 from shared.config.values import (
     choice,
     flag,
@@ -140,13 +141,18 @@ class Settings:
         meaning="How long a stopping process lets its streams finish.",
     )
     debug_headers: bool = setting(
-        "DEBUG_HEADERS", flag(default=False), meaning="Whether answers carry `x-backend` and `x-attempts`."
+        "DEBUG_HEADERS",
+        flag(default=False),
+        meaning="Whether answers carry `x-backend` and `x-attempts`, and `/health` "
+        "`x-patches`: which changes to the worker's libraries are on.",
     )
 
     backends: tuple[Backend, ...] = ()
     catalog: ModelCatalog = _NO_MODELS
     in_azure: bool
     has_managed_identity: bool
+    max_answer_seconds: float
+    """How old an answer may become: the host's functionTimeout less a margin, infinite where that is unlimited."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -156,6 +162,7 @@ class Settings:
             **{field: declaration.read(env) for field, declaration in DECLARATIONS.items()},
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),
+            max_answer_seconds=max_answer_seconds(env),
         )
         _check_development_only(settings)
         _check_auth_mode(settings, env)

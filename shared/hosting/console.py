@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import TextIO
 
 CORE_TOOLS = "FUNCTIONS_CORETOOLS_ENVIRONMENT"
-"""Core Tools set it for what they start (`SetCoreToolsEnvironmentVariables` in their Program.cs); nobody else does."""
+"""Core Tools set it for what they start (`SetCoreToolsEnvironmentVariables` in their Program.cs), as does `dev.host`."""
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes records to stderr from INFO on, as `LEVEL logger: message`."""
 
     def __init__(self) -> None:
+        """Write to the stderr of now."""
         super().__init__(sys.stderr)
         self.setLevel(logging.INFO)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -11,7 +11,10 @@ _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
 def authorise(settings: Settings, headers: Mapping[str, str]) -> str:
-    """The caller's name for the receipt. `headers` are the request's, looked up in any case of letters."""
+    """Return the caller's name for the receipt. Raise `Unauthorized`.
+
+    `headers` are the request's, with names in any case.
+    """
     return _RULES[settings.auth_mode](settings, headers)
 
 
@@ -55,7 +58,7 @@ _RULES: dict[str, Callable[[Settings, Mapping[str, str]], str]] = {
 
 
 def presented_key(headers: Mapping[str, str]) -> str:
-    """The caller's key, from whichever of the three headers brings one."""
+    """Return the caller's key from whichever of the three headers has one, or ''."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()

@@ -1,26 +1,49 @@
-"""The request's body, off the wire: bounded, and aware of a client that leaves while sending it."""
+"""The request's body, off the wire: bounded in size and time, and aware of a client that leaves while sending it."""
+
+import asyncio
+from math import inf
 
 from starlette.types import Receive
 
-from shared.errors import RequestTooLarge
+from shared.errors import RequestTimeout, RequestTooLarge
+
+BODY_SILENCE_SECONDS = 30.0
+"""How long a client may send nothing of a body that it has begun."""
+MIN_BODY_BYTES_PER_SECOND = 240.0
+"""The average rate that a body must keep after its first `BODY_SILENCE_SECONDS`: as low as the Functions host's own
+(Kestrel's `MinRequestBodyDataRate`), so that a byte now and then does not hold a request open."""
 
 
 class ClientLeft(Exception):
-    """The client has gone: nobody is to be answered."""
+    """The client has gone: nobody is to be answered. `ended` is what the receipt says."""
+
+    ended = "client_left"
 
 
-async def read_body(receive: Receive, max_bytes: int) -> bytes:
-    """The whole body. Raises `RequestTooLarge` or `ClientLeft`."""
+async def read_body(receive: Receive, max_bytes: int, *, until: float = inf) -> bytes:
+    """Return the complete body. Raise `RequestTooLarge`, `RequestTimeout` or `ClientLeft`.
+
+    `until`: when the body must be complete, on the loop's clock, however fast it arrives.
+    """
+    now = asyncio.get_running_loop().time
+    began_at = now()
     pieces: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > max_bytes:
-            raise RequestTooLarge(f"The body is larger than the {max_bytes} bytes that are accepted here.")
-        pieces.append(piece)
-        if not message.get("more_body", False):
-            return b"".join(pieces)
+    try:
+        async with asyncio.timeout_at(min(until, began_at + BODY_SILENCE_SECONDS)) as deadline:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size > max_bytes:
+                    raise RequestTooLarge(f"The body is larger than the {max_bytes} bytes that are accepted here.")
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    return b"".join(pieces)
+                if piece:
+                    slowest = began_at + size / MIN_BODY_BYTES_PER_SECOND
+                    deadline.reschedule(min(until, min(now(), slowest) + BODY_SILENCE_SECONDS))
+    except TimeoutError:
+        raise RequestTimeout("The body did not arrive in time.") from None

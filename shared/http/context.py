@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from shared.errors import RETRY_HEADERS, AnswerError, UpstreamErrorResponse
-from shared.hosting.server import forget_invocation
+from shared.hosting.invocations import release_invocation
 from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
 
@@ -28,28 +28,28 @@ class RequestContext:
 
     @classmethod
     def of(cls, request: Request, invocation_id: str, cors: Mapping[str, str]) -> "RequestContext":
-        """Gives the request an id of its own."""
+        """Return the context of a request, with a new id."""
         return cls(request, invocation_id, "req_" + secrets.token_hex(12), cors)
 
     def receipt(self, api: str, caller: str) -> Receipt:
-        """A receipt to be filled in."""
+        """Return a receipt to be filled in."""
         return Receipt(id=self.id, invocation_id=self.invocation_id, api=api, caller=caller)
 
     def started(self) -> None:
-        """The response has begun: the worker may forget the request."""
-        forget_invocation(self.invocation_id)
+        """Note that the response has begun: the worker library releases the invocation."""
+        release_invocation(self.invocation_id)
 
     def plain(
         self, body: bytes, *, status: int = 200, media_type: str | None = None, headers: Mapping[str, str] = NO_HEADERS
     ) -> Response:
-        """A response that is there at once."""
+        """Return a response whose body is known at once."""
         merged = {"x-request-id": self.id, **self.cors, **headers}
         if varies := [one["vary"] for one in (self.cors, headers) if "vary" in one]:
             merged["vary"] = ", ".join(varies)
         return PlainResponse(self, body, status, media_type, merged)
 
     def refuse(self, error: AnswerError) -> Response:
-        """A response that is nothing but an error, before any answer was asked for."""
+        """Return a response that is nothing but an error, before any model was called."""
         page = own_error_page(error, {"x-request-id": self.id, **self.cors})
         return PlainResponse(self, page.body, page.status, None, page.headers)
 
@@ -60,17 +60,18 @@ class PlainResponse(Response):
     def __init__(
         self, context: RequestContext, body: bytes, status: int, media_type: str | None, headers: Mapping[str, str]
     ) -> None:
+        """Build the response; the context is needed once it begins."""
         super().__init__(body, status, dict(headers), media_type)
         self._context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends it."""
+        """Send the response."""
         self._context.started()
         await super().__call__(scope, receive, send)
 
 
 def own_error_page(error: AnswerError, headers: Mapping[str, str]) -> ErrorPage:
-    """The error in our own words; of an upstream's headers only those that say when to come back."""
+    """Return the error as OpenAI's error object; of an upstream's headers only those that say when to retry."""
     kept = error.headers
     if isinstance(error, UpstreamErrorResponse):
         kept = {name: kept[name] for name in RETRY_HEADERS if name in kept}

@@ -9,7 +9,7 @@ _MAX_AGE_SECONDS = 600
 
 
 def cors_headers(settings: Settings, headers: Mapping[str, str]) -> dict[str, str]:
-    """What lets the page that asks read the answer; nothing for any other origin."""
+    """Return the headers that let the calling page read the response; none for an origin that is not allowed."""
     if not settings.allowed_origins:
         return {}
     origin = headers.get("origin", "")
@@ -19,7 +19,7 @@ def cors_headers(settings: Settings, headers: Mapping[str, str]) -> dict[str, st
 
 
 def preflight_headers(settings: Settings, headers: Mapping[str, str]) -> dict[str, str]:
-    """The answer to a browser that asks before it sends."""
+    """Return the headers of the response to a CORS preflight."""
     allowed = cors_headers(settings, headers)
     if "access-control-allow-origin" in allowed:
         allowed |= {

@@ -2,18 +2,28 @@
 
 import re
 import secrets
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from shared.errors import InvalidJson, UnsupportedMediaType
+from shared.errors import BadRequest, InvalidJson, UnsupportedMediaType
+from shared.json_bounds import SLICE_BYTES, has_more_values
 from shared.tolerant_json import loads, mark_surrogates
+
+MAX_FIELDS = 1024
+"""How many top-level fields a body may have."""
+MAX_VALUES = 1_000_000
+"""How many values a body may hold where most of them only pass through. An embeddings request has up to 300,000 tokens."""
+SMALL_BODY_BYTES = 64 * 1024
+"""Up to this size no body can hold up other streams, and none is looked at before it is decoded."""
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 """US-ASCII is UTF-8 too. Any other parameter of application/json means nothing (RFC 8259 section 11)."""
+type _Fields = dict[str, msgspec.Raw]
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_DELETE = b"\x7f"
 _TOO_DEEP = "The JSON is nested too deeply."
 
 
@@ -32,19 +42,43 @@ def _check_content_type(content_type: str) -> None:
         raise UnsupportedMediaType("The Content-Type is not supported; expected application/json in UTF-8.")
 
 
-def parse_fields(body: bytes) -> dict[str, msgspec.Raw]:
-    """Return the body's top-level fields, each value as it is spelled there. Raise `InvalidJson`.
+def parse_fields(body: bytes, *, max_values: int = MAX_VALUES) -> dict[str, msgspec.Raw]:
+    """Return the body's top-level fields, each value as it is spelled there. Raise `InvalidJson` or `BadRequest`.
 
-    All of the body is checked to be JSON as RFC 8259 defines it. Of two fields with one name, the last counts.
+    All of the body is checked to be JSON as RFC 8259 defines it. Of two fields with one name, the last counts. A body of more
+    than `SMALL_BODY_BYTES` may hold at most `max_values` values.
     """
     if not body.strip():
         raise InvalidJson("The body is empty; expected a JSON object.")
     try:
-        body.decode()  # msgspec does not check the UTF-8 of values that it leaves raw
+        _check_utf8(body)  # msgspec does not check the UTF-8 of values that it leaves raw
     except UnicodeDecodeError:
         raise InvalidJson("The body is not valid UTF-8.") from None
+    if len(body) > SMALL_BODY_BYTES and has_more_values(body, max_values):
+        raise BadRequest(f"The body holds too many values; expected at most {max_values}.")
+    fields = _parse(body.removeprefix(BOM_UTF8))
+    if len(fields) > MAX_FIELDS:
+        raise _too_many_fields()
+    return fields
+
+
+def _check_utf8(body: bytes) -> None:
+    """Raise `UnicodeDecodeError`. The text of one slice is held at a time: it may take four times the bytes."""
+    if body.isascii():
+        return
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), SLICE_BYTES):
+        decoder.decode(body[start : start + SLICE_BYTES])
+    decoder.decode(b"", final=True)
+
+
+def _too_many_fields() -> BadRequest:
+    return BadRequest(f"The body has too many fields; expected at most {MAX_FIELDS}.")
+
+
+def _parse(body: bytes) -> _Fields:
     try:
-        return _decode(body.removeprefix(BOM_UTF8))
+        return _decode(body)
     except RecursionError:
         raise InvalidJson(_TOO_DEEP) from None
     except msgspec.ValidationError:
@@ -53,20 +87,51 @@ def parse_fields(body: bytes) -> dict[str, msgspec.Raw]:
         raise InvalidJson("The body is not valid JSON.") from None
 
 
-def _decode(body: bytes) -> dict[str, msgspec.Raw]:
-    try:
+class _Name(str):
+    """A field's name in a large body: a type of its own, so that each one passes through `_NameCounter`."""
+
+    __slots__ = ()
+
+
+class _NameCounter:
+    """Stops the decoding of an object that has too many fields, before it has taken their memory."""
+
+    def __init__(self) -> None:
+        self._left = MAX_FIELDS
+
+    def __call__(self, _kind: type, name: str) -> _Name:
+        self._left -= 1
+        if self._left < 0:
+            raise _too_many_fields()
+        return _Name(name)
+
+
+def _decode_fields(body: bytes) -> _Fields:
+    if len(body) <= SMALL_BODY_BYTES:
         return _FIELDS.decode(body)
+    counted = msgspec.json.Decoder(dict[_Name, msgspec.Raw], dec_hook=_NameCounter()).decode(body)
+    return {str(name): value for name, value in counted.items()}
+
+
+def _decode(body: bytes) -> _Fields:
+    try:
+        return _decode_fields(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mark = b"z" + secrets.token_hex(8).encode()  # nobody can have put it into the body
+        mark = _mark(body)
         marked = mark_surrogates(body, mark)
         if marked is body:
             raise
-        return _unmarked(_FIELDS.decode(marked), mark)
+        return _unmarked(_decode_fields(marked), mark)
 
 
-def _unmarked(fields: dict[str, msgspec.Raw], mark: bytes) -> dict[str, msgspec.Raw]:
+def _mark(body: bytes) -> bytes:
+    """Return what does not occur in the body: one byte where possible, which changes no length."""
+    return _DELETE if _DELETE not in body else b"z" + secrets.token_hex(8).encode()
+
+
+def _unmarked(fields: _Fields, mark: bytes) -> _Fields:
     word = mark.decode()
     return {
         _unmarked_name(name, word) if word in name else name: msgspec.Raw(bytes(value).replace(mark, b"\\"))

@@ -9,23 +9,35 @@
 Rule 1: a status can be chosen only while OPEN.
 Rule 2: a write that is cancelled stays WRITING: its block has not left, so the answer has not been sent completely.
 Rule 3: nothing is sent after CLOSED.
+Rule 4: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from starlette.types import Receive, Send
 
+from shared.header_values import clean_headers
+from shared.hosting.abort import abort_connection
+from shared.http.body import ClientLeft
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 
+CLIENT_SILENCE_SECONDS = 60.0
+"""How long a client may take nothing of what is being sent to it; then the connection is cut."""
 ERROR_ENDING_TIMEOUT_SECONDS = 5.0
 """How long the error event may take to leave when the client reads slowly; then the connection is cut."""
 CUT_DELAY_SECONDS = 0.1
 """Between the last bytes and the cut: the Functions host may lose what was written less than 10 ms before it."""
+
+
+class ClientTooSlow(ClientLeft):
+    """The client is connected and takes nothing: whatever would be sent to it could not leave either."""
+
+    ended = "client_too_slow"
 
 
 class OutboundState(Enum):
@@ -50,12 +62,14 @@ class Outbound:
     """Sends one response. Times are on the loop's clock."""
 
     def __init__(self, send: Send, receipt: Receipt) -> None:
+        """Begin with nothing sent."""
         self._send = send
         self._receipt = receipt
         self._now = asyncio.get_running_loop().time
         self.state = OutboundState.OPEN
         self.last_write = self.last_block = self._now()
         """`last_write` counts heartbeats, `last_block` does not."""
+        self._is_beating = False
 
     @property
     def is_open(self) -> bool:
@@ -66,6 +80,11 @@ class Outbound:
     def is_writing(self) -> bool:
         """Whether a block is on its way, or was when it was cancelled."""
         return self.state is OutboundState.WRITING
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is on its way, a block or a heartbeat, that the client's side has no room for yet."""
+        return self.is_writing or self._is_beating
 
     async def commit(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head. From here on a failure is an error ending."""
@@ -82,18 +101,28 @@ class Outbound:
     async def heartbeat(self, frame: bytes) -> None:
         """Send a sign of life."""
         self.last_write = self._now()
-        await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+        self._is_beating = True
+        try:
+            await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+        finally:
+            self._is_beating = False
 
     async def finish(self) -> None:
-        """Complete the response: the closing chunk."""
+        """Complete the response: the closing chunk. Raise `ClientTooSlow`."""
         self.state = OutboundState.CLOSED
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with _patience():
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def send_error_page(self, page: ErrorPage) -> None:
-        """Send a response that is nothing but an error."""
+    async def send_error_page(self, page: ErrorPage, *, closes: bool = False) -> None:
+        """Send a response that is nothing but an error. Raise `ClientTooSlow`.
+
+        `closes`: the connection ends with it, where the server would go on reading the rest of a body.
+        """
         self.state = OutboundState.CLOSED
-        await self._send_head(page.status, {**page.headers, "content-length": str(len(page.body))})
-        await self._send({"type": "http.response.body", "body": page.body, "more_body": False})
+        headers = {**page.headers, "content-length": str(len(page.body))}
+        async with _patience():
+            await self._send_head(page.status, headers | {"connection": "close"} if closes else headers)
+            await self._send({"type": "http.response.body", "body": page.body, "more_body": False})
 
     async def send_error_ending(self, ending: ErrorEnding, receive: Receive) -> None:
         """Send the error event, then complete the response, or wait until it may be cut.
@@ -108,11 +137,32 @@ class Outbound:
         if ending.is_cut:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)
 
+    def abort(self) -> None:
+        """Close the connection at once, whatever waits to be sent on it."""
+        self.state = OutboundState.CLOSED
+        abort_connection(self._send)
+
     async def _send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head, cleaned of what a hop after this one refuses; `header_values` says what that is.
+
+        A status that no client knows is a bad gateway.
+        """
+        kept = clean_headers(headers)
+        kept.setdefault("x-request-id", self._receipt.id)
+        status = status if 200 <= status <= 599 else 502
         self._receipt.status = status
-        self._receipt.id = headers["x-request-id"]  # what the caller gets, so that the log can be searched for it
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        self._receipt.id = kept["x-request-id"]  # what the caller gets, so that the log can be searched for it
+        raw = [(name.encode(), value.encode()) for name, value in kept.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(CLIENT_SILENCE_SECONDS):
+            yield
+    except TimeoutError:
+        raise ClientTooSlow from None
 
 
 async def _disconnected_within(receive: Receive, seconds: float) -> None:

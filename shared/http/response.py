@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError, InternalError, UpstreamSilent
-from shared.hosting.server import run_outside
+from shared.errors import AnswerError, InternalError
+from shared.hosting.detach import detach
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
-from shared.http.outbound import ErrorPage, Outbound, OutboundState
+from shared.http.outbound import ClientTooSlow, ErrorPage, Outbound, OutboundState
 from shared.http.stream_clock import StreamClock
 from shared.progress import Phase
 from shared.receipt import Receipt
@@ -28,6 +28,10 @@ from shared.upstream.stream import Stream
 _log = logging.getLogger(__name__)
 
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
+
+
+LARGE_BODY_BYTES = 1024 * 1024
+"""From this size on a body is read in a thread. Up to it, reading takes less than the thread is worth."""
 
 
 class Exchange(Protocol):
@@ -41,7 +45,7 @@ class Exchange(Protocol):
         """Note that the response has begun."""
 
     def prepare(self, body: bytes) -> Answer:
-        """Return the answer that the request's body asks for. Raise `AnswerError`."""
+        """Return the answer that the request's body asks for. Raise `AnswerError`. May be called in another thread."""
 
     def head(self, stream: Stream | None) -> Mapping[str, str]:
         """Return the answer's headers besides those of every stream. `stream`: None while no backend has answered."""
@@ -54,6 +58,7 @@ class AnswerResponse(Response):
     """Reads the request, asks for the answer and sends it as it comes."""
 
     def __init__(self, exchange: Exchange, *, settings: Settings, open_streams: OpenStreams) -> None:
+        """Keep the exchange, which is released with the head."""
         super().__init__()
         self._exchange: Exchange | None = exchange
         """None once the head has been sent: nothing of the request is needed any more, and a stream may be open for long."""
@@ -66,13 +71,15 @@ class AnswerResponse(Response):
         self._heartbeat: asyncio.Task[None] | None = None
         self._stop: ClientLeft | AnswerError | None = None
         """Why the task was cancelled; the first reason counts."""
+        self._ends_at = asyncio.get_running_loop().time() + settings.max_answer_seconds
+        self._is_body_read = False
         self._out: Outbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin the answer."""
         if self._exchange is not None:
             self._exchange.started()
-        await run_outside(scope, receive, send, self._answer)
+        await detach(scope, receive, send, self._answer)
 
     def interrupt(self, reason: AnswerError) -> None:
         """End the answer from outside, honestly: with an error status or an error ending."""
@@ -82,16 +89,24 @@ class AnswerResponse(Response):
         """Run the answer from the request's body to its end. Return without completing a response that must be cut."""
         self._out = Outbound(send, self._receipt)
         try:
-            with self._open_streams.slot(self):
+            await self._run(receive)
+        except ClientLeft as left:
+            self._receipt.ended = left.ended
+            if isinstance(left, ClientTooSlow):
+                self._out.abort()
+        finally:
+            self._receipt.log()
+
+    async def _run(self, receive: Receive) -> None:
+        try:
+            with self._open_streams.request(self):
                 await self._end(await self._outcome(receive), receive)
         except ClientLeft:
-            self._receipt.ended = "client_left"
-        except AnswerError as error:  # there is no slot
+            raise
+        except AnswerError as error:  # the process is stopping
             await self._end(error, receive)
         except Exception:  # noqa: BLE001 - logged under an id that the caller gets
             await self._end(self._internal_error(), receive)
-        finally:
-            self._receipt.log()
 
     async def _outcome(self, receive: Receive) -> AnswerError | None:
         """Send the answer; return why it failed, if it did. Raise `ClientLeft`."""
@@ -106,7 +121,7 @@ class AnswerResponse(Response):
             if isinstance(self._stop, AnswerError) and not self._has_sent_everything():
                 error = self._stop
         except AnswerError as failure:
-            error = failure
+            error = failure.without_frames()
         except ClientLeft:
             raise
         except Exception:  # noqa: BLE001 - logged under an id that the caller gets
@@ -120,10 +135,16 @@ class AnswerResponse(Response):
     async def _serve(self, receive: Receive) -> None:
         loop = asyncio.get_running_loop()
         # No name here keeps the body or the answer, which may be large, for as long as the stream is open.
-        self._source = self._prepare(await read_body(receive, self._settings.max_request_bytes))
+        self._source = await self._requested(receive)
+        self._open_streams.begin(self)
         watch = loop.create_task(self._watch(receive))
         clock = StreamClock(
-            self._current, self._out, self._settings, heartbeat=self._start_heartbeat, silent=self._on_silence
+            self._current,
+            self._out,
+            self._settings,
+            ends_at=self._ends_at,
+            heartbeat=self._start_heartbeat,
+            end=self._cancel,
         )
         try:
             with closing(await self._begin()) as stream:
@@ -135,6 +156,11 @@ class AnswerResponse(Response):
                 self._heartbeat.cancel()
             progress = self._current().translation.progress
             self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
+
+    async def _requested(self, receive: Receive) -> Answer:
+        body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
+        self._is_body_read = True
+        return await asyncio.to_thread(self._prepare, body) if len(body) > LARGE_BODY_BYTES else self._prepare(body)
 
     def _prepare(self, body: bytes) -> Answer:
         assert self._exchange is not None
@@ -167,9 +193,6 @@ class AnswerResponse(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
         self._cancel(ClientLeft())
-
-    def _on_silence(self) -> None:
-        self._cancel(UpstreamSilent("The upstream stopped in the middle of the response."))
 
     def _cancel(self, reason: ClientLeft | AnswerError) -> None:
         self._stop = self._stop or reason
@@ -214,12 +237,13 @@ class AnswerResponse(Response):
                 await self._commit()
             await out.finish()
         elif out.is_open and self._exchange is not None:
-            await out.send_error_page(self._exchange.error_page(error))
+            await out.send_error_page(self._exchange.error_page(error), closes=not self._is_body_read)
         elif self._source is not None and out.state is not OutboundState.CLOSED:
             try:
                 await out.send_error_ending(self._source.translation.fail(error), receive)
             except TimeoutError:
                 _log.info("The client of %s reads too slowly for the error ending", receipt.id)
+                out.abort()
 
     def _internal_error(self) -> AnswerError:
         _log.exception("Unexpected failure of the answer %s", self._receipt.id)

@@ -1,10 +1,22 @@
-"""One timer per stream for three deadlines: commit, heartbeat, silence. Re-armed when it fires, not when a chunk comes."""
+"""One timer per stream for all its deadlines. Re-armed when it fires, not when a chunk comes.
+
+deadline     counts from                            until
+commit       the request's arrival                  COMMIT_SECONDS            heartbeat: the head goes out
+heartbeat    what was sent last                     HEARTBEAT_SECONDS         heartbeat
+silence      the upstream's last complete event     UPSTREAM_SILENCE_SECONDS  end: UpstreamSilent
+client       what the client was sent last, while   CLIENT_SILENCE_SECONDS    end: ClientTooSlow
+             it takes nothing
+function     the call of the handler                functionTimeout less      end: FunctionTimeout
+                                                    FUNCTION_TIMEOUT_MARGIN_SECONDS
+"""
 
 import asyncio
 from collections.abc import Callable
 
 from shared.config.settings import Settings
-from shared.http.outbound import Outbound
+from shared.errors import AnswerError, FunctionTimeout, UpstreamSilent
+from shared.http.body import ClientLeft
+from shared.http.outbound import CLIENT_SILENCE_SECONDS, ClientTooSlow, Outbound
 from shared.upstream.attempts import Answer
 from shared.upstream.stream import Stream
 
@@ -13,25 +25,29 @@ _NEVER = float("inf")
 
 
 class StreamClock:
-    """Calls `heartbeat` when the client should hear something, `silent` when the upstream sent nothing for too long.
+    """Calls `heartbeat` when the client should hear something, `end` once when the answer may not go on, with the reason.
 
-    `source` returns what is being answered at the moment. Times are on the loop's clock.
+    `source` returns what is being answered at the moment. `ends_at`: when it must end whatever happens. Times are on the
+    loop's clock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it looks at, and what it calls
         self,
         source: Callable[[], Answer | Stream],
         out: Outbound,
         settings: Settings,
         *,
+        ends_at: float,
         heartbeat: Callable[[], None],
-        silent: Callable[[], None],
+        end: Callable[[ClientLeft | AnswerError], None],
     ) -> None:
+        """Start the timer."""
         self._source = source
         self._out = out
         self._settings = settings
+        self._ends_at = ends_at
         self._heartbeat = heartbeat
-        self._silent = silent
+        self._end = end
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self._timer = self._loop.call_at(self._next(), self._tick)
@@ -41,7 +57,7 @@ class StreamClock:
         self._timer.cancel()
 
     def _heartbeat_at(self) -> float:
-        if not self._source().translation.heartbeat:
+        if self._out.is_waiting or not self._source().translation.heartbeat:
             return _NEVER  # such a format has no harmless bytes; committing early would only fix its status
         if self._out.is_open:
             return self._began_at + self._settings.commit_seconds
@@ -49,23 +65,43 @@ class StreamClock:
 
     def _silent_at(self) -> float:
         source = self._source()
-        if isinstance(source, Answer):
-            return _NEVER  # before the first content, the attempt has a deadline of its own
-        # What the client took long to read is no silence of the upstream's.
-        return max(source.last_read, self._out.last_block) + self._settings.upstream_silence_seconds
+        if isinstance(source, Answer) or self._out.is_waiting:
+            return (
+                _NEVER  # before the first content, the attempt has a deadline; a slow reader is not a silent upstream
+            )
+        # What the client took long to read is no silence of the upstream's; unless it was a comment, which is no event.
+        is_event = source.last_event == source.last_read
+        heard_at = max(source.last_event, self._out.last_block) if is_event else source.last_event
+        return heard_at + self._settings.upstream_silence_seconds
+
+    def _too_slow_at(self) -> float:
+        out, source = self._out, self._source()
+        if not out.is_waiting:
+            return _NEVER
+        # A write begins right after a read, so nothing has to be noted for each of them.
+        began_at = source.last_read if isinstance(source, Stream) and out.is_writing else out.last_write
+        return max(began_at, out.last_write) + CLIENT_SILENCE_SECONDS
 
     def _next(self) -> float:
         now, settings = self._loop.time(), self._settings
-        # Whatever is not known yet becomes known later: look again after the shorter of the two pauses.
-        look_again = now + min(settings.upstream_silence_seconds, settings.heartbeat_seconds)
-        return max(now + _SHORTEST_PAUSE_SECONDS, min(self._heartbeat_at(), self._silent_at(), look_again))
+        # Whatever is not known yet becomes known later: look again after the shortest of the pauses.
+        look_again = now + min(settings.upstream_silence_seconds, settings.heartbeat_seconds, CLIENT_SILENCE_SECONDS)
+        due = min(self._heartbeat_at(), self._silent_at(), self._too_slow_at(), self._ends_at, look_again)
+        return max(now + _SHORTEST_PAUSE_SECONDS, due)
+
+    def _overdue(self, now: float) -> ClientLeft | AnswerError | None:
+        if now >= self._ends_at:
+            return FunctionTimeout("The answer took as long as the operator lets one take; it is incomplete.")
+        if now >= self._silent_at():
+            return UpstreamSilent("The upstream stopped in the middle of the response.")
+        return ClientTooSlow() if now >= self._too_slow_at() else None
 
     def _tick(self) -> None:
-        if not self._out.is_writing:  # a slow reader is not a silent upstream
-            now = self._loop.time()
-            if now >= self._silent_at():
-                self._silent()
-                return
-            if now >= self._heartbeat_at():
-                self._heartbeat()
+        now = self._loop.time()
+        reason = self._overdue(now)
+        if reason is not None:
+            self._end(reason)
+            return
+        if now >= self._heartbeat_at():
+            self._heartbeat()
         self._timer = self._loop.call_at(self._next(), self._tick)

@@ -12,6 +12,7 @@ from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
+from shared.http.target import requested_path
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
 from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
 from shared.openai_api.response_ids import ResponseIds
@@ -23,6 +24,7 @@ class OpenAIEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
     def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams, key_ring: KeyRing) -> None:
+        """Keep what every request of this process shares."""
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams
@@ -33,7 +35,7 @@ class OpenAIEndpoint:
         request = context.request
         try:
             caller = authorise(self._settings, request.headers)
-            address = find_address(request.url.path)
+            address = find_address(requested_path(request.scope))
             if address is None:
                 raise NotFound(f"No route matches {request.method} {request.url.path}.")
             if request.method not in address.methods:

@@ -22,6 +22,7 @@ from shared.translation import Translation
 from shared.upstream.affinity import affinity_key
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
+from shared.upstream.errors import is_json, media_type
 from shared.upstream.stream import Stream
 
 _HEADERS_UP = ("openai-beta", "x-client-request-id", "x-ms-client-request-id")
@@ -41,6 +42,11 @@ _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 _UNKNOWN_TYPE = "application/octet-stream"
 _CURSORS = frozenset({"after", "before"})
 """The parameters that name where a page of items begins or ends."""
+_NOT_A_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
+"""The upstream's bytes go down under the upstream's own label, so that clients get what they would get without this app.
+
+Where that is neither JSON nor an event stream, such as HTML of a gateway, no browser may run it as a page of this origin.
+"""
 _QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
 """`code` is the host's function key."""
 
@@ -73,15 +79,16 @@ class RelayExchange:
             if isinstance(stream.translation, SignedBodyRelay):
                 down |= {"content-length": str(stream.translation.size)}
         debug = debug_headers(self.receipt) if self.settings.debug_headers else {}
-        return {"x-request-id": self.context.id, **down, **self.context.cors, **debug}
+        # Ours first: where there are too many, the last ones are left out.
+        return {"x-request-id": self.context.id, **self.context.cors, **debug, **down}
 
     def error_page(self, error: AnswerError) -> ErrorPage:
         """Return an upstream's own error response as it came, any other failure as OpenAI's error object."""
         own = {"x-request-id": self.context.id, **self.context.cors}
         if not isinstance(error, UpstreamErrorResponse) or error.raw_body is None:
             return own_error_page(error, own)
-        headers = {"content-type": _UNKNOWN_TYPE, "x-request-id": self.context.id, **_down(error.headers)}
-        return ErrorPage(error.status, {**headers, **self.context.cors}, error.raw_body)
+        headers = {"content-type": _UNKNOWN_TYPE, **own, **_down(error.headers)}
+        return ErrorPage(error.status, headers, error.raw_body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +119,10 @@ class InferenceExchange(RelayExchange):
         return Answer(call, self._translations(request, self.ids if is_signed else None), self.upstream, receipt)
 
     def _body(self, request: OpenAIRequest) -> Callable[[Backend, str], bytes]:
-        path, limit = self.address.path, self.settings.max_output_tokens
-        return lambda _backend, deployment: upstream_body(request, path, deployment, max_output_tokens=limit)
+        path, limit, is_checked = self.address.path, self.settings.max_output_tokens, self.settings.catalog.is_closed
+        return lambda _backend, deployment: upstream_body(
+            request, path, deployment, max_output_tokens=limit, is_checked=is_checked
+        )
 
     def _conversation(self, request: OpenAIRequest) -> Callable[[], bytes] | None:
         if self.address.path == "embeddings":
@@ -204,7 +213,10 @@ class StoredExchange(RelayExchange):
 
 def _down(headers: Mapping[str, str]) -> dict[str, str]:
     lowered = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in lowered.items() if name in _HEADERS_DOWN or name.startswith("x-ratelimit-")}
+    kept = {name: lowered[name] for name in lowered if name in _HEADERS_DOWN or name.startswith("x-ratelimit-")}
+    label = kept.get("content-type", "")
+    is_harmless = is_json(label) or ("," not in label and media_type(kept) == "text/event-stream")
+    return kept if is_harmless else {**_NOT_A_PAGE, **kept}
 
 
 def _headers_up(context: RequestContext) -> dict[str, str]:

@@ -28,6 +28,10 @@ class FrameInspector(Protocol):
         """Why the answer failed, as far as the stream has said."""
 
     @property
+    def shows_failure(self) -> bool:
+        """Whether an event has come that clients take for a failure."""
+
+    @property
     def has_own_ending(self) -> bool:
         """Whether a terminal event of the API's own has said that the answer failed: clients raise nothing then."""
 
@@ -42,6 +46,7 @@ class ChunkInspector:
     """Chat completions and legacy completions."""
 
     has_own_ending = False
+    shows_failure = True  # the only failure there is: an error object, which every client raises
 
     def __init__(self) -> None:
         """Begin at the stream's first frame."""
@@ -95,6 +100,11 @@ class ResponseInspector:
     def error(self) -> ErrorObject | None:
         """Why the answer failed, as far as the stream has said."""
         return self._failure.error
+
+    @property
+    def shows_failure(self) -> bool:
+        """Whether an event has come that clients take for a failure."""
+        return self._failure.is_shown
 
     @property
     def has_own_ending(self) -> bool:

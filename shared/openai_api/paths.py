@@ -10,9 +10,11 @@ _INFERENCE = frozenset(
     {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
 )
 _RESPONSE = re.compile(r"responses/(?P<id>[^/.][^/]{0,2047})(?P<rest>/cancel|/input_items)?")
-"""An id is opened before it goes up, so that any text may stand there."""
-_MODEL = re.compile(r"models/(?P<id>[^/]{1,256})")
-_DEPLOYMENT = re.compile(r"deployments/(?P<deployment>[^/]{1,256})/(?P<path>chat/completions|completions|embeddings)")
+"""An id is opened before it goes up, so that any text may be there."""
+_MODEL = re.compile(r"models/(?P<id>[^/](?s:.){,255})")
+_DEPLOYMENT = re.compile(
+    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>chat/completions|completions|embeddings)"
+)
 
 _GET = frozenset({"GET"})
 _POST = frozenset({"POST"})

@@ -41,6 +41,7 @@ class StreamRelay(SseTranslation[bytes]):
         ids: ResponseIds | None = None,
         is_buffered: bool = False,
     ) -> None:
+        """Begin an answer whose frames this inspector classifies."""
         super().__init__(max_event_bytes=max_event_bytes, is_buffered=is_buffered)
         self._inspector = inspector
         self._ids = ids
@@ -83,10 +84,10 @@ class StreamRelay(SseTranslation[bytes]):
         if kind is FrameKind.TERMINAL:
             progress.end()
         elif kind is FrameKind.FAILURE_ANNOUNCED and error is not None:
-            self._has_forwarded_error = True
+            self._has_forwarded_error = self._inspector.shows_failure
             progress.announce_failure(error_from_event(error))
         elif kind is FrameKind.FAILURE and error is not None:
-            self._has_forwarded_error = True
+            self._has_forwarded_error = self._inspector.shows_failure
             progress.fail(error_from_event(error), is_explanation=True)
 
     def _on_comment(self, frame: bytes, pieces: list[bytes]) -> None:
@@ -107,6 +108,7 @@ class BufferedRelay(StreamRelay):
     def __init__(
         self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int, ids: ResponseIds | None = None
     ) -> None:
+        """Begin an answer that is held until its end."""
         super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes, ids=ids, is_buffered=True)
         self._held: list[bytes] = []
 
@@ -127,6 +129,7 @@ class BodyRelay:
     heartbeat = b""
 
     def __init__(self, *, may_be_empty: bool = False) -> None:
+        """Begin a body of which nothing has come."""
         self.progress = Progress()
         self._may_be_empty = may_be_empty
         self._seen = bytearray()
@@ -135,6 +138,7 @@ class BodyRelay:
         """Return the same bytes."""
         self.progress.content()
         self.progress.chunks += 1
+        self.progress.events += 1
         if len(self._seen) <= MAX_INSPECTED_BYTES:
             self._seen += data
         return data
@@ -158,6 +162,7 @@ class SignedBodyRelay(BodyRelay):
     """A non-streaming answer whose ids are signed, and which is therefore held until it is complete."""
 
     def __init__(self, ids: ResponseIds, *, may_be_empty: bool = False) -> None:
+        """Begin a body whose ids are signed with these keys."""
         super().__init__(may_be_empty=may_be_empty)
         self._ids = ids
         self.size: int | None = None

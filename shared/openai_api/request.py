@@ -77,10 +77,15 @@ def parse_openai_request(raw: bytes) -> OpenAIRequest:
     )
 
 
-def upstream_body(request: OpenAIRequest, path: str, deployment: str, *, max_output_tokens: int | None) -> bytes:
+def upstream_body(
+    request: OpenAIRequest, path: str, deployment: str, *, max_output_tokens: int | None, is_checked: bool = False
+) -> bytes:
     """Return the body for one backend: the caller's own bytes where nothing must change.
 
     What changes is the model's name, the usage of a stream, which is always asked for, and an output limit beyond the cap.
+
+    `is_checked`: the operator allows only some models. Then, and under a cap, the body is written anew: of two fields of one
+    name the last was checked, and the upstream may take the first (RFC 8259 section 4 leaves it open).
     """
     changes: dict[str, msgspec.Raw] = {}
     if request.model != deployment:
@@ -90,7 +95,8 @@ def upstream_body(request: OpenAIRequest, path: str, deployment: str, *, max_out
         changes["stream_options"] = msgspec.Raw(msgspec.json.encode(options))
     if max_output_tokens is not None and path in OUTPUT_CAPS:
         changes |= _capped(request.fields, OUTPUT_CAPS[path], max_output_tokens)
-    return msgspec.json.encode({**request.fields, **changes}) if changes else request.raw
+    is_limited = is_checked or max_output_tokens is not None
+    return msgspec.json.encode({**request.fields, **changes}) if changes or is_limited else request.raw
 
 
 def invalid(name: str, allowed: str) -> BadRequest:

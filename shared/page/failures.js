@@ -43,6 +43,7 @@ const BY_CODE = {
   invalid_api_key: ["The key was not accepted", "Check the key and try again."],
   misconfigured: ["The endpoint is misconfigured", "The operator has to fix its settings."],
   model_not_found: ["This model is not available", "Choose another model."],
+  out_of_resources: ["The endpoint is busy", "Try again in a moment."],
   rate_limit_exceeded: ["Too many requests", "The model's rate limit is reached. Wait a moment, then try again."],
   request_too_large: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   server_stopping: ["The endpoint is restarting", "Try again in a moment."],

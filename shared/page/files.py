@@ -67,7 +67,7 @@ class _File:
 
 
 def page_response(path: str, *, if_none_match: str = "", accept_encoding: str = "") -> PageResponse | None:
-    """The answer to a GET of the path of an address, `/` or `/page/…`; None: there is nothing.
+    """Return the response to a GET of `/` or `/page/…`; None where no such file exists.
 
     The other two are the request's headers of those names.
     """
@@ -92,7 +92,7 @@ def page_response(path: str, *, if_none_match: str = "", accept_encoding: str = 
 
 
 def _name(path: str) -> tuple[str, bool]:
-    """The file's name, '' for none, and whether the address holds the current version."""
+    """Return the file's name, '' for none, and whether the address has the current version."""
     if path == "/":
         return INDEX, False
     if not path.startswith("/page/"):
@@ -105,7 +105,7 @@ def _name(path: str) -> tuple[str, bool]:
 
 @cache
 def version() -> str:
-    """Changes when any of the files does."""
+    """Return a digest that changes when any of the files does."""
     digest = hashlib.sha256()
     for name, path in sorted(_files().items()):
         digest.update(f"{name}\0{path.stat().st_size}\0".encode() + path.read_bytes())

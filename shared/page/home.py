@@ -9,7 +9,7 @@ _PAGE = """This endpoint streams Azure OpenAI's answers, token by token. Ask it:
 
 
 def home_text(request: Request, *, needs_key: bool) -> bytes:
-    """The text, with the address that the client sees: behind the host, only the forwarded headers know it."""
+    """Return the text, with the address that the client sees: behind the host, only the forwarded headers have it."""
     headers = request.headers
     host = headers.get("x-forwarded-host") or headers.get("host") or "localhost"
     scheme = headers.get("x-forwarded-proto") or "http"

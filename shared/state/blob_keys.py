@@ -35,6 +35,7 @@ class BlobKeyStore:
     """The keys of all instances of the app. Connections and credential live as long as one call."""
 
     def __init__(self, account: StorageAccount, make_credential: MakeCredential) -> None:
+        """Connect to nothing yet."""
         self._account = account
         self._make_credential = make_credential
 

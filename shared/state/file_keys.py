@@ -19,6 +19,7 @@ class FileKeyStore:
     """One file a key, readable by its owner alone. Another number in the name is another key."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
+        """Read nothing yet."""
         self._folder = folder
 
     async def read(self) -> Mapping[int, bytes]:

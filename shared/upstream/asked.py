@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.config.settings import Settings
-from shared.errors import UpstreamFailure
+from shared.errors import IdentityUnavailable, UpstreamFailure
 from shared.upstream.failover import choose_error, retry_delay
 from shared.upstream.missing import ITEM_SECONDS, Missing, MissingHere
 from shared.upstream.pool import Candidate
@@ -23,8 +23,10 @@ class Asked:
 
     @property
     def keys(self) -> set[tuple[str, str]]:
-        """The keys of the candidates that were asked."""
-        return {candidate.key for candidate, _ in self._attempts}
+        """The keys of the candidates that were asked, and of those for which no token can be had either."""
+        scopes = {one.backend.scope for one, failure in self._attempts if isinstance(failure, IdentityUnavailable)}
+        unsigned = {one.key for one in self.candidates if one.backend.scope in scopes}
+        return {candidate.key for candidate, _ in self._attempts} | unsigned
 
     @property
     def has_moved(self) -> bool:

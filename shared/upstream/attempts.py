@@ -5,7 +5,6 @@ knows no backend but its own.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,19 +20,22 @@ from shared.errors import (
     UpstreamIdentityRefused,
     UpstreamTimeout,
 )
+from shared.header_values import clean_value
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
 from shared.upstream.asked import Asked
+from shared.upstream.attempt_log import is_explained, log_failure, log_rejection
 from shared.upstream.call import IdSigning, UpstreamCall, UpstreamClients, UpstreamResponse
 from shared.upstream.missing import Missing, MissingHere, missing_here
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
+from shared.upstream.sign_in import REJECTIONS, SignIn
 from shared.upstream.stream import Stream
-
-_log = logging.getLogger(__name__)
 
 NON_STREAMING_TIMEOUT_SECONDS = 230.0
 """A non-streaming answer sends nothing until it is complete; past this the platform has cut the connection anyway."""
+MAX_ID_CHARACTERS = 256
+"""Of an upstream's ids that are kept or logged; a longer one cannot be asked for either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class Answer:
     def __init__(
         self, call: UpstreamCall, new_translation: Callable[[], Translation], upstream: Upstream, receipt: Receipt
     ) -> None:
+        """Begin with no attempt made; the budget counts from here."""
         self._call = call
         self._new_translation = new_translation
         self._upstream = upstream
         self._receipt = receipt
-        self._began_at = asyncio.get_running_loop().time()
+        self._began_at = 0.0
+        """When `begin` was called, on the loop's clock."""
         self.translation = new_translation()
 
     async def begin(self) -> Stream:
@@ -63,6 +67,7 @@ class Answer:
 
         Raise the failure that explains most when none does, and at once one that is the caller's own.
         """
+        self._began_at = asyncio.get_running_loop().time()
         call = self._call
         if call.resolve is not None:
             self._call = call = await call.resolve(call)
@@ -135,13 +140,13 @@ class Answer:
 
     def _report(self, candidate: Candidate, failure: AnswerError) -> None:
         """Report to the pool: a backend that only lacks what is named, or refuses what is the caller's own, is well."""
-        if isinstance(failure, UpstreamFailure) and failure.is_retryable:
-            self._upstream.pool.failed(candidate, pause_seconds=failure.pause_seconds)
+        pool = self._upstream.pool
+        if not failure.is_about_backend:
+            pool.abandoned(candidate)
+        elif isinstance(failure, UpstreamFailure) and failure.is_retryable:
+            pool.failed(candidate, pause_seconds=failure.pause_seconds)
         else:
-            self._upstream.pool.succeeded(candidate)
-        if isinstance(failure, UpstreamFailure) and _may_move(failure):
-            reason = failure.code or failure.status
-            _log.warning("Backend %s failed before content: %s", candidate.backend.name, reason)
+            pool.succeeded(candidate)
 
     async def _attempt(self, candidate: Candidate) -> Stream:
         settings, call = self._upstream.settings, self._call
@@ -159,30 +164,32 @@ class Answer:
                 held = await _hold(reader, settings.max_event_bytes)
         except TimeoutError:
             _close(response)
-            raise UpstreamTimeout("The model's service did not begin to answer in time.") from None
-        except UpstreamErrorResponse as error:
+            timeout = UpstreamTimeout(
+                "The model's service did not begin to answer in time.", cause=f"no content within {limit:g} s"
+            )
+            raise self._logged(timeout, candidate, response) from None
+        except UpstreamFailure as failure:
             _close(response)
-            if error.is_about_identity:
-                raise _identity_refused(candidate, error.status) from error
-            raise missing_here(error, candidate.backend) or error from None
+            raise self._logged(failure, candidate, response) from None
         except BaseException:
             _close(response)
             raise
-        self._receipt.upstream_request_id = response.headers.get("x-request-id", "")
+        self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
         return Stream(reader, held, status=response.status, headers=response.headers)
 
-
-def _may_move(failure: UpstreamFailure) -> bool:
-    return failure.is_retryable or isinstance(failure, MissingHere)
-
-
-async def _ready(signing: IdSigning, backend: Backend, deadline: asyncio.Timeout) -> None:
-    """Wait for the key, in time of its own: a slow storage is not a slow backend."""
-    now, ends_at = asyncio.get_running_loop().time, deadline.when()
-    began = now()
-    deadline.reschedule(None)
-    await signing.ready(backend)
-    deadline.reschedule(None if ends_at is None else ends_at + now() - began)
+    def _logged(
+        self, failure: UpstreamFailure, candidate: Candidate, response: UpstreamResponse | None
+    ) -> UpstreamFailure:
+        """Return the failure to raise, once it is in the log. One of the caller's own is not, if it says so in JSON."""
+        backend = candidate.backend
+        failure = missing_here(failure, backend) or failure
+        if isinstance(failure, UpstreamErrorResponse) and failure.is_about_identity:
+            sign_in = SignIn.of(self._upstream.settings, backend)
+            log_rejection(backend, failure.status, sign_in)
+            return UpstreamIdentityRefused(REJECTIONS[sign_in].message, cause=failure.cause)
+        if _may_move(failure) or not (isinstance(failure, UpstreamErrorResponse) and is_explained(failure)):
+            log_failure(backend, self._call, failure, response)
+        return failure
 
 
 async def _hold(reader: Reader, max_bytes: int) -> bytes:
@@ -197,16 +204,17 @@ async def _hold(reader: Reader, max_bytes: int) -> bytes:
     return bytes(held)
 
 
-def _identity_refused(candidate: Candidate, status: int) -> UpstreamIdentityRefused:
-    _log.error(
-        "Backend %s answered %d: this app's identity needs the role Cognitive Services OpenAI User on that account.",
-        candidate.backend.name,
-        status,
-    )
-    return UpstreamIdentityRefused(
-        "The model's service refused this service's own identity. This is not about your key: the operator must give "
-        "the app's managed identity the role Cognitive Services OpenAI User on the Azure OpenAI account."
-    )
+def _may_move(failure: UpstreamFailure) -> bool:
+    return failure.is_retryable or isinstance(failure, MissingHere)
+
+
+async def _ready(signing: IdSigning, backend: Backend, deadline: asyncio.Timeout) -> None:
+    """Wait for the key, in time of its own: a slow storage is not a slow backend."""
+    now, ends_at = asyncio.get_running_loop().time, deadline.when()
+    began = now()
+    deadline.reschedule(None)
+    await signing.ready(backend)
+    deadline.reschedule(None if ends_at is None else ends_at + now() - began)
 
 
 def _close(response: UpstreamResponse | None) -> None:

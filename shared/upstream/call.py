@@ -71,14 +71,14 @@ class UpstreamClients(Protocol):
     """The clients of all backends: what the attempts call, and what a test replaces."""
 
     async def load(self) -> None:
-        """Import and prepare what is slow to load; cheap once done."""
+        """Import and prepare what is slow to load; cheap once done, tried again after it has failed."""
 
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         """Send the call and return once the response's headers have arrived.
 
-        Raise `UpstreamErrorResponse` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout` or
-        `IdentityUnavailable`.
+        Raise `UpstreamErrorResponse` (any status but 2xx), `UpstreamUnreachable`, `UpstreamTimeout`,
+        `IdentityUnavailable`, `OutOfResources` or `ServerStopping`.
         """
 
     async def aclose(self) -> None:
-        """Close the connections and the credential."""
+        """Close everything that is open; never raise. A second call does nothing."""

@@ -98,7 +98,7 @@ def ready_at(circuit: Circuit) -> float:
 
 
 def _opened(circuit: Circuit, failure: Failed, now: float) -> Open:
-    """What fails during a pause, as all calls under way do when a backend breaks, makes the pause no longer by itself."""
+    """Return the open circuit. What fails during a pause, as all calls under way do, makes it no longer by itself."""
     is_known = isinstance(circuit, Open) and now < circuit.until
     failures = 1 if isinstance(circuit, Closed) else circuit.failures + (not is_known)
     pause = failure.pause_seconds

@@ -23,7 +23,7 @@ def _by_rank(failure: UpstreamFailure) -> tuple[int, float]:
 
 
 def _retry_after(failure: UpstreamFailure) -> float | None:
-    """What an upstream itself asked for, in seconds."""
+    """Return what an upstream itself asked for, in seconds."""
     return failure.pause_seconds if isinstance(failure, UpstreamErrorResponse) else None
 
 

@@ -78,6 +78,7 @@ class MissingHere(UpstreamErrorResponse):
             error=ErrorObject(error.message, error.type, code, error.param),
             raw_body=said.raw_body,
             headers=said.headers,
+            cause=said.cause,
         )
         self.missing = missing
 

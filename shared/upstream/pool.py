@@ -15,7 +15,7 @@ from shared.upstream.affinity import order
 from shared.upstream.circuit import CLOSED, Circuit, Report
 
 MAX_REMEMBERED = 4096
-"""The maximum of conversations that moved, and of circuits that are not closed; the oldest are forgotten first."""
+"""How many conversations that moved, and how many circuits that are not closed, are kept; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class BackendPool:
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
+        """Begin with every circuit closed. `clock` and `rng` are for tests."""
         self._backends = backends
         self._clock = clock
         self._rng = rng

@@ -17,11 +17,12 @@ class Reader:
     """One body and the translation that reads it. Each `step` is one read; `translation.progress` says when it is over."""
 
     def __init__(self, body: Body, translation: Translation) -> None:
+        """Begin with nothing read."""
         self.translation = translation
         self._body = body
         self._now = asyncio.get_running_loop().time
-        self.last_read = self._now()
-        """When the upstream last sent anything, on the loop's clock."""
+        self.last_read = self.last_event = self._now()
+        """When the upstream last sent anything, and when it last completed an event, on the loop's clock."""
 
     async def step(self) -> bytes:
         """Read once; return what can leave, b'' where nothing can yet. Raise `UpstreamCut` for a connection that broke."""
@@ -29,7 +30,13 @@ class Reader:
         is_failing = translation.progress.phase is Phase.FAILING
         data = await (_read_explanation(body) if is_failing else body.read())
         self.last_read = self._now()
-        return translation.feed(data) if data else translation.end()
+        if not data:
+            return translation.end()
+        events = translation.progress.events
+        block = translation.feed(data)
+        if translation.progress.events != events:
+            self.last_event = self.last_read
+        return block
 
     async def finish(self) -> None:
         """Wait a moment for the upstream's own end of a complete answer; only the connection's reuse is at stake."""

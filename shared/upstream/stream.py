@@ -21,6 +21,7 @@ class Stream:
         status: int,
         headers: Mapping[str, str],
     ) -> None:
+        """Take over the reader with what it holds."""
         self.status = status
         self.headers = headers
         """The upstream's own."""
@@ -36,6 +37,11 @@ class Stream:
     def last_read(self) -> float:
         """When the upstream last sent anything, on the loop's clock."""
         return self._reader.last_read
+
+    @property
+    def last_event(self) -> float:
+        """When the upstream last completed an event, on the loop's clock."""
+        return self._reader.last_event
 
     def release_headers(self) -> None:
         """Forget the upstream's headers, once the head has been sent: a stream may be open for long."""

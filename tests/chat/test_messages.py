@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.chat.messages import MAX_MESSAGES, read_messages
+from shared.chat.messages import MAX_MESSAGES, MAX_PARTS, read_messages
 from shared.chat.request import ImagePart, Message, TextPart
 from shared.errors import BadRequest
 
@@ -39,6 +39,13 @@ def test_a_conversation_may_have_as_many_messages_as_are_said_and_no_more() -> N
         read_messages([HI] * (MAX_MESSAGES + 1))
 
 
+def test_a_message_may_have_as_many_parts_as_are_said_and_no_more() -> None:
+    part = {"type": "text", "text": "x"}
+    assert len(read_messages(parts(*[part] * MAX_PARTS))[0].parts) == MAX_PARTS
+    with pytest.raises(BadRequest, match=f"1 to {MAX_PARTS} parts"):
+        read_messages(parts(*[part] * (MAX_PARTS + 1)))
+
+
 @pytest.mark.parametrize(
     ("listed", "field", "allowed"),
     [
@@ -47,9 +54,9 @@ def test_a_conversation_may_have_as_many_messages_as_are_said_and_no_more() -> N
         (["hi"], "messages[0]", "an object with role, content"),
         ([HI, HI | {"role": "tool"}], "messages[1].role", "one of system, developer, user, assistant"),
         ([HI | {"role": {}}], "messages[0].role", "one of system, developer, user, assistant"),
-        ([{"role": "user"}], "messages[0].content", "text, or a list of parts that is not empty"),
+        ([{"role": "user"}], "messages[0].content", "text, or a list of 1 to 2048 parts"),
         ([HI | {"content": ""}], "messages[0].content", "text that is not empty"),
-        ([HI | {"content": []}], "messages[0].content", "text, or a list of parts that is not empty"),
+        ([HI | {"content": []}], "messages[0].content", "text, or a list of 1 to 2048 parts"),
         (parts({"type": "text", "text": " "}), "messages[0].content", "text that is not empty"),
         (parts({"type": "audio"}), "messages[0].content[0].type", "text or image_url"),
         (parts("hi"), "messages[0].content[0].type", "text or image_url"),

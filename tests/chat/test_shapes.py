@@ -7,7 +7,7 @@ import pytest
 
 from shared.chat.negotiation import parse_accept
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
-from shared.chat.shapes import parse_chat_request, schema_of_call
+from shared.chat.shapes import MAX_VALUES, parse_chat_request, schema_of_call
 from shared.errors import BadRequest
 
 NATIVE, UI_MESSAGE, CHAT_PROTOCOL = Schema.NATIVE, Schema.UI_MESSAGE, Schema.CHAT_PROTOCOL
@@ -82,6 +82,15 @@ def test_the_native_schema_takes_no_field_of_the_others() -> None:
 
 
 # The native schema.
+
+
+def test_a_large_body_holds_so_many_values_and_no_more() -> None:
+    values = [0] * (MAX_VALUES - 2)
+    body = {"messages": [{"role": "user", "content": "hi"}], "context": {}, "sessionState": values}
+    with pytest.raises(BadRequest, match=f"too many values; expected at most {MAX_VALUES}"):
+        parse(body)
+    body["sessionState"] = values[:-10]
+    assert parse(body)[0] is Schema.CHAT_PROTOCOL
 
 
 def test_an_input_is_one_message_of_the_user() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.chat.messages import MAX_PARTS
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.errors import BadRequest
@@ -82,6 +83,13 @@ def test_a_refusal_names_the_part(message: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse(ui(message))
     assert caught.value.param == param
+
+
+def test_a_message_may_have_as_many_parts_as_are_said_and_no_more() -> None:
+    part = {"type": "text", "text": "x"}
+    assert len(parse(ui(user(*[part] * MAX_PARTS))).messages[0].parts) == MAX_PARTS
+    with pytest.raises(BadRequest, match=f"at most {MAX_PARTS} parts"):
+        parse(ui(user(*[part] * (MAX_PARTS + 1))))
 
 
 def test_a_mixture_of_schemas_is_refused() -> None:

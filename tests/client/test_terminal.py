@@ -29,6 +29,7 @@ from client.failures import (
 from dev.simulator.control import Simulator
 from shared.config.caller_keys import make_caller_key
 from tests.app_process import ROOT, App
+from tests.platforms import only_on_linux
 
 COMMAND = [sys.executable, "-m", "client"]
 ENDLESS: dict[str, Any] = {"tokens": 1000, "interval": 0.05}
@@ -166,6 +167,7 @@ def test_a_broken_pipe_stops_the_upstream(app: App, simulator: Simulator) -> Non
     simulator.wait_for(ended="client_gone")
 
 
+@only_on_linux("/dev/full")
 def test_an_answer_that_cannot_be_written_stops_the_upstream_and_is_reported(app: App, simulator: Simulator) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         command, env = [*COMMAND, sim(**ENDLESS)], environment(app.url)

@@ -94,7 +94,7 @@ def test_a_stream_is_relayed_byte_for_byte(
     wants_usage: bool,
 ) -> None:
     seen = relayed(mapped, upstream, key, recording, delivery(recording.body), wants_usage=wants_usage)
-    assert (seen.status, seen.ending) == (200, "cut" if recording.fails else "complete")
+    assert (seen.status, seen.ending) == (200, "reset" if recording.fails else "complete")
     assert seen.body == (recording.body if wants_usage else recording.body.replace(recording.usage, b""))
 
 

@@ -4,38 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
+from tests.clients.samples import CITY, PIXEL, WEATHER, Forecast
 from tests.clients.sides import Both, Client, all_of, asks, comparable, each, entered, now
 from tests.worker.sim import sim
 
-PIXEL = (
-    "data:image/png;base64,"
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-CITY = {"city": "Köln", "days": 3}
-WEATHER: dict[str, Any] = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "strict": True,
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-            "required": ["city", "days"],
-            "additionalProperties": False,
-        },
-    },
-}
 CALLS_TWICE = sim(tool_call=[{"name": "weather", "arguments": CITY}, {"name": "weather", "arguments": {"city": "Rom"}}])
-
-
-class Forecast(BaseModel):
-    """What the model is to fill in."""
-
-    city: str
-    sunny: bool
-    degrees: list[int]
 
 
 def test_a_chat_answer(both: Both) -> None:

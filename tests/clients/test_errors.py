@@ -9,7 +9,9 @@ import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.clients.asking import APIS, ask, said
 from tests.clients.conftest import MAX_REQUEST_BYTES
+from tests.clients.pairwise import pairwise
 from tests.clients.sides import (
     KINDS,
     MODEL,
@@ -45,34 +47,16 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[openai.APIStatusError]]] = {
     "502": ({"status": 502}, openai.InternalServerError),
     "503": ({"status": 503, "headers": {"retry-after": "30"}}, openai.InternalServerError),
 }
-APIS = ("chat", "responses")
 ENDS = ("cut", "eof", "reset")
+ORDERS = ("failed_first", "error_first", "error_only", "failed_only")
 
 
-def ask(client: Client, api: str, prompt: str = "hello", *, stream: bool = True, **more: Any) -> Any:
-    """The same question to either API."""
-    if api == "chat":
-        return client.chat.completions.create(**asks(prompt, stream=stream, **more))
-    return client.responses.create(**{"model": MODEL, "input": prompt, "stream": stream, **more})
+@pytest.mark.parametrize(
+    ("both", "refusal", "api", "stream"), pairwise(KINDS, REFUSALS, APIS, [False, True]), indirect=["both"]
+)
+def test_a_refusal_is_the_same_exception_at_the_call_itself(both: Both, refusal: str, api: str, stream: bool) -> None:
+    behaviour, expected = REFUSALS[refusal]
 
-
-def said(elements: list[Any]) -> str:
-    """What the model said by then, in either API."""
-    found = ""
-    for element in elements:
-        for choice in getattr(element, "choices", None) or []:
-            found += getattr(choice, "text", None) or (getattr(choice, "delta", None) and choice.delta.content) or ""
-        if getattr(element, "type", "") == "response.output_text.delta":
-            found += element.delta
-    return found
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize(("behaviour", "expected"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_the_same_exception_at_the_call_itself(
-    both: Both, behaviour: dict[str, Any], expected: type[openai.APIStatusError], api: str, stream: bool
-) -> None:
     async def case(client: Client) -> Any:
         error = await error_of(lambda: ask(client, api, sim(**behaviour), stream=stream))
         assert type(error) is expected
@@ -106,9 +90,9 @@ def test_what_the_service_finds_wrong_in_a_request_is_told_as_it_tells_it(both: 
     assert params == ["temperature", "messages", "n", "no_such"]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(
+    ("both", "status", "api", "stream"), pairwise(KINDS, [401, 403], APIS, [False, True]), indirect=["both"]
+)
 def test_an_upstream_that_refuses_this_apps_identity_is_never_the_callers_wrong_key(
     both: Both, status: int, api: str, stream: bool
 ) -> None:
@@ -246,8 +230,7 @@ def test_the_clients_own_retry_waits_as_long_as_the_service_says(both: Both, ups
 # Streams that fail.
 
 
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(("both", "api", "end"), pairwise(KINDS, APIS, ENDS), indirect=["both"])
 def test_a_stream_that_is_cut_after_content_raises(both: Both, api: str, end: str) -> None:
     async def case(client: Client) -> Any:
         stream = await now(ask(client, api, sim(tokens=["Hello", " you", " and"], end=end, after=2)))
@@ -259,8 +242,7 @@ def test_a_stream_that_is_cut_after_content_raises(both: Both, api: str, end: st
     assert error.code == "upstream_cut"
 
 
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(("both", "api", "end"), pairwise(KINDS, APIS, ENDS), indirect=["both"])
 def test_the_stream_helpers_raise_too(both: Both, api: str, end: str) -> None:
     prompt = sim(tokens=["Hello", " you", " and"], end=end, after=2)
 
@@ -333,8 +315,7 @@ def test_an_error_event_after_content_is_the_same_exception(both: Both, api: str
     assert api == "chat" or elements[-1]["type"] == "response.failed"
 
 
-@pytest.mark.parametrize("shape", ["nested", "flat"])
-@pytest.mark.parametrize("order", ["failed_first", "error_first", "error_only", "failed_only"])
+@pytest.mark.parametrize(("both", "shape", "order"), pairwise(KINDS, ["nested", "flat"], ORDERS), indirect=["both"])
 def test_error_events_of_a_response_pass_in_whichever_shape_they_come(both: Both, shape: str, order: str) -> None:
     async def case(client: Client) -> Any:
         prompt = sim(tokens=["Hello", " you"], in_stream_error={"at": 1, "order": order, "shape": shape})
@@ -358,3 +339,13 @@ def test_a_limit_told_inside_a_200_before_content_is_a_rate_limit_at_the_call_it
         error = both.at_app(lambda client: error_of(partial(ask, client, "responses", prompt)))  # noqa: B023 - used at once
         assert type(error) is openai.RateLimitError
         assert error.code == "rate_limit_exceeded"
+
+
+def test_the_rows_hold_every_pair_of_values_and_are_fewer_than_the_product() -> None:
+    columns = (range(4), range(10), range(2), range(2))
+    rows = pairwise(*columns)
+    for one in range(4):
+        for other in range(one):
+            found = {(row[one], row[other]) for row in rows}
+            assert len(found) == len(columns[one]) * len(columns[other])
+    assert len(rows) < 50

@@ -7,8 +7,8 @@ import openai
 import pytest
 
 from dev.simulator.control import Simulator
+from tests.clients.asking import APIS, ask, said
 from tests.clients.sides import KINDS, Both, Client, Sides, all_of, comparable, each, elements_and_error, entered, now
-from tests.clients.test_errors import APIS, ask, said
 from tests.worker.sim import sim
 
 PAUSES = sim(tokens=["Hello", " you"], start_delay=1.5, interval=1.0)

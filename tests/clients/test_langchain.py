@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.clients.samples import CITY, WEATHER, Forecast
 from tests.clients.sides import API_VERSION, MODEL, UPSTREAM_KEY, Sides, comparable
-from tests.clients.test_chat import CITY, WEATHER, Forecast
 from tests.worker.sim import ended, sim
 
 

@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from dev.simulator.control import Simulator
+from tests.clients.asking import APIS, ask, said
 from tests.clients.sides import KINDS, Both, Client, each, entered, error_of, now
-from tests.clients.test_errors import APIS, ask, said
 from tests.worker.sim import ended, sim
 
 ASYNC_KINDS = [kind for kind in KINDS if kind.startswith("async")]

@@ -10,8 +10,8 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.clients.conftest import MAX_OUTPUT_TOKENS
+from tests.clients.samples import PIXEL, WEATHER, Forecast
 from tests.clients.sides import MODEL, UPSTREAM_KEY, Both, Client, all_of, asks, now
-from tests.clients.test_chat import PIXEL, WEATHER, Forecast
 from tests.signed_ids import signed_id
 
 ODD = (

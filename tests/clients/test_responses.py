@@ -11,6 +11,7 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.clients.conftest import KEYS
+from tests.clients.samples import CITY, WEATHER, Forecast
 from tests.clients.sides import (
     MODEL,
     OTHER_KINDS,
@@ -25,7 +26,6 @@ from tests.clients.sides import (
     make_client,
     now,
 )
-from tests.clients.test_chat import CITY, WEATHER, Forecast
 from tests.worker.sim import sim
 
 TOOL = {"type": "function", **WEATHER["function"]}

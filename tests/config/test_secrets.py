@@ -24,7 +24,7 @@ from starlette.types import Message
 from shared.config.settings import SETTING_NAMES
 from shared.hosting import telemetry
 from shared.receipt import LOGGER_NAME as RECEIPTS
-from shared.service import Service
+from shared.service import ConfiguredService, service_from_env
 
 PIECE_CHARACTERS = 8
 CLOSED = "http://127.0.0.1:9"
@@ -117,7 +117,8 @@ TYPED = {"content-type": "application/json", "origin": "https://app.example.com"
 
 
 async def ask_everything(env: Mapping[str, str], told: Told) -> None:
-    service = Service.from_env(env)
+    service = service_from_env(env)
+    service.announce()
     said: list[tuple[Request, Callable[[Request, str], Response], bytes]] = [
         (asked("GET", "/health"), service.health, b""),
         (asked("GET", "/"), service.home, b""),
@@ -132,9 +133,8 @@ async def ask_everything(env: Mapping[str, str], told: Told) -> None:
     ]
     for request, handle, body in said:
         told.texts.append((request.url.path, await answer(handle(request, "an-invocation"), body)))
-    told.is_configured = service._problem is None
-    if told.is_configured:
-        await service._openai._upstream.clients.aclose()
+    told.is_configured = isinstance(service, ConfiguredService)
+    await service.aclose()
 
 
 def told_of(env: Mapping[str, str]) -> Told:
@@ -166,7 +166,7 @@ PUBLISHED = {
     "/v1/chat/completions",
     RECEIPTS,
     "shared.upstream.attempts",
-    "shared.upstream.client",
+    "shared.upstream.attempt_log",
 }
 """Where the valid name of a model or a backend stands on purpose: in the list of models, as `x-backend`, in the log."""
 

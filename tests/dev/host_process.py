@@ -101,7 +101,7 @@ class HostProcess:
         return connection
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signals it, and its exit status."""
+        """Signal it, and return its exit status."""
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
@@ -112,7 +112,7 @@ class HostProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            self.end(signal.SIGINT)
+            self.end(signal.SIGTERM)
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -144,19 +144,26 @@ def rest(connection: socket.socket) -> bytes:
     return data
 
 
-def send_and_go(address: tuple[str, int], request: str, *, times: int, abortive: bool) -> None:
-    """Send the request on so many connections and close each just after it: by a reset, or in an orderly way."""
+def send_and_go(address: tuple[str, int], request: str, *, times: int, seconds: float) -> None:
+    """Send the request on so many connections; close them after so long, by a reset and in an orderly way in turns."""
     connections = [socket.create_connection(address) for _ in range(times)]
     for connection in connections:
         connection.sendall(request.replace("\n", "\r\n").encode())
-        if abortive:
-            time.sleep(0.0002)  # a reset discards what the other side has not read yet
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(seconds)
+    for connection in connections[::2]:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for connection in connections:
         connection.close()
 
 
 def gone(pid: int) -> bool:
-    """Whether no process of this id runs."""
+    """Whether no process of this id runs; on Linux one that has ended counts even if nobody has waited for it."""
+    if sys.platform != "linux":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

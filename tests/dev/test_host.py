@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.host_process import HostProcess, eventually, get, rest, until, write_app
+from tests.dev.host_process import HostProcess, eventually, get, gone, rest, until, write_app
 
 STILL = 10
 """Looks that see the same: nothing moves any more."""
@@ -118,17 +118,31 @@ def test_route_parameters_reach_the_handler(host: HostProcess) -> None:
     answer = host.get("/items/7/a%20b/c").json()
 
     assert answer["path_params"] == {"id": "7", "rest": "a b/c"}
+    assert answer["path"] == "/items/7/a b/c"
     assert host.get("/items/7").json()["path_params"] == {"id": "7"}
     assert host.get("/items/seven").status_code == 404
     assert host.get("/optional").json() == {}
     assert host.get("/optional/x").json() == {"name": "x"}
 
 
-def test_path_and_query_reach_the_worker_as_they_were_written(host: HostProcess) -> None:
-    answer = host.get("/items/7/a%2Fb?q=%C3%A9&code=1").json()
+def test_an_encoded_slash_reaches_the_worker_encoded_and_the_query_as_it_was_written(host: HostProcess) -> None:
+    answer = host.get("/items/7/a%2Fb/%41?q=%C3%A9&code=1").json()
 
-    assert answer["path_params"] == {"id": "7", "rest": "a%2Fb"}
+    assert answer["path_params"] == {"id": "7", "rest": "a%2Fb/A"}
+    assert answer["path"] == "/items/7/a%2Fb/A"
     assert answer["query"] == "q=%C3%A9&code=1"
+
+
+@pytest.mark.parametrize("path", ["/items/1/%00", "/items/1#a", "http://other.example/items/1", "/items/1/caf\u00e9"])
+def test_a_target_that_kestrel_does_not_take_is_a_400(host: HostProcess, path: str) -> None:
+    with host.raw(get(path)) as connection:
+        assert rest(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_doubled_slash_matches_nothing_where_a_segment_is_expected(host: HostProcess) -> None:
+    assert host.get("/items/7//a").status_code == 404
+    assert host.get("//items/7").status_code == 404
+    assert host.get("/items/7/a//b").status_code == 200
 
 
 def test_the_host_overwrites_what_only_it_may_say(host: HostProcess) -> None:
@@ -171,11 +185,16 @@ def test_a_connection_serves_one_request_after_the_other(host: HostProcess) -> N
 
 
 def test_a_client_of_http_1_0_gets_a_body_that_the_connections_end_ends(host: HostProcess) -> None:
-    with host.raw("GET /chat HTTP/1.0\n\n") as connection:
+    with host.raw("GET /chat HTTP/1.0\nhost: example\n\n") as connection:
         answer = rest(connection)
 
     assert b"transfer-encoding" not in answer
     assert answer.endswith(b"\r\n\r\ndata: one\n\ndata: two\n\n")
+
+
+def test_a_request_of_http_1_0_without_a_host_is_a_500(host: HostProcess) -> None:
+    with host.raw("GET /chat HTTP/1.0\n\n") as connection:
+        assert rest(connection).startswith(b"HTTP/1.1 500 ")
 
 
 def test_a_sized_body_arrives_whole_and_the_worker_hears_nothing_before(host: HostProcess) -> None:
@@ -268,6 +287,20 @@ def test_a_handler_that_raises_is_a_500_and_its_traceback_is_in_the_log(host: Ho
     assert "The function 'fail' failed" in host.log
 
 
+def test_a_log_record_of_no_running_invocation_is_not_shown_and_what_is_printed_is(tmp_path: Path) -> None:
+    for options, shown in (((), False), (("--verbose",), True)):
+        with HostProcess(write_app(tmp_path, code=LOGGING_APP), *options) as host:
+            assert host.ready().get("/late").text == "logged"
+            eventually(lambda: "ERROR shop: within the handler" in host.log)
+            eventually(lambda: "printed after the handler returned" in host.log)
+            assert "printed while importing" in host.log
+            if shown:  # a record and what is printed come on two ways
+                eventually(lambda: "ERROR shop: after the handler returned" in host.log)
+            else:
+                assert "ERROR shop: after the handler returned" not in host.log
+            assert ("ERROR shop: while importing" in host.log) is shown
+
+
 def test_a_log_record_is_one_line_with_level_and_logger_and_its_json_intact(host: HostProcess) -> None:
     host.get("/log")
 
@@ -275,7 +308,7 @@ def test_a_log_record_is_one_line_with_level_and_logger_and_its_json_intact(host
     prefix, _, message = line.partition(": ")
     assert prefix == "INFO shop.receipt"
     assert json.loads(message) == {"event": "answer", "text": "a\nb"}
-    assert "printed" in host.log
+    eventually(lambda: "printed" in host.log)
     assert "never seen" not in host.log
 
 
@@ -285,11 +318,8 @@ def test_the_librarys_own_chatter_is_not_shown(host: HostProcess) -> None:
     assert "azure.functions" not in host.log
 
 
-def test_the_root_is_the_hosts_home_page(host: HostProcess) -> None:
-    answer = host.get("/")
-
-    assert answer.status_code == 200
-    assert "home page of the development host" in answer.text
+def test_a_function_at_the_root_is_preferred_to_the_hosts_home_page(host: HostProcess) -> None:
+    assert host.get("/").text == "the app's own home"
 
 
 def test_without_keys_everyone_may_call(host: HostProcess) -> None:
@@ -300,14 +330,21 @@ def test_the_status_names_the_worker(host: HostProcess) -> None:
     status = host.status()
 
     assert status["state"] == "Running"
-    assert Path(f"/proc/{status['worker_pid']}").exists()
+    assert not gone(status["worker_pid"])
     assert "chat" in status["functions"]
     assert host.get("/admin/other").status_code == 404
 
 
+def test_what_the_host_does_not_know_below_admin_reaches_a_catch_all(tmp_path: Path) -> None:
+    with HostProcess(write_app(tmp_path, code=CATCH_ALL_APP)) as host:
+        assert host.ready().get("/admin/x").text == "caught"
+        assert host.status()["functions"] == ["catch_all"]
+
+
 def test_the_worker_runs_in_the_apps_folder_with_the_settings_of_the_command(tmp_path: Path) -> None:
     app = write_app(tmp_path, prefix="api")
-    (app / "local.settings.json.example").write_text('{"Values": {"FROM_FILE": "file", "CHANGED": "file"}}')
+    values = '{"IsEncrypted": false, "Values": {"FROM_FILE": "file", "CHANGED": "file"}}'
+    (app / "local.settings.json.example").write_text(values)
     options = ("--keys", "secret", "--set", "CHANGED=set", "--set", "AzureWebJobsDisableHomepage=true")
     with HostProcess(app, *options, "--set", "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=100") as host:
         host.ready()
@@ -320,6 +357,8 @@ def test_the_worker_runs_in_the_apps_folder_with_the_settings_of_the_command(tmp
         assert "Key: secret" in host.output
         assert (host.get("/api/locked").status_code, host.get("/api/locked").content) == (401, b"")
         assert host.get("/api/locked", headers={"x-functions-key": "wrong"}).status_code == 401
+        twice = [("x-functions-key", "secret"), ("x-functions-key", "secret")]
+        assert host.get("/api/locked", headers=twice).status_code == 401
         assert host.get("/api/locked?code=wrong").status_code == 401
         assert host.get("/api/locked", headers={"authorization": "Bearer secret"}).status_code == 401
         assert host.get("/api/locked", headers={"x-functions-key": "secret"}).text == "in"
@@ -330,8 +369,15 @@ def test_the_worker_runs_in_the_apps_folder_with_the_settings_of_the_command(tmp
         assert host.get("/api").text == "the app's own home"
         # The limit of bodies
         assert host.request("POST", "/api/upload", content=b"x" * 100).status_code == 200
-        assert host.request("POST", "/api/upload", content=b"x" * 101).status_code == 413
-        assert host.request("POST", "/api/upload", content=iter([b"x" * 101])).status_code == 413
+        assert host.request("POST", "/api/upload", content=b"x" * 101).status_code == 500
+        assert host.request("POST", "/api/upload", content=iter([b"x" * 101])).status_code == 500
+
+
+def test_without_a_function_at_the_root_it_is_the_hosts_home_page(tmp_path: Path) -> None:
+    with HostProcess(write_app(tmp_path, prefix="api")) as host:
+        answer = host.ready().get("/")
+        assert answer.status_code == 200
+        assert "home page of the development host" in answer.text
 
 
 def test_a_key_is_made_and_printed_when_none_is_given(tmp_path: Path) -> None:
@@ -342,3 +388,47 @@ def test_a_key_is_made_and_printed_when_none_is_given(tmp_path: Path) -> None:
         assert host.get("/locked").status_code == 401
         assert host.get("/locked", headers={"x-functions-key": key}).text == "in"
         assert host.get("/").text == "the app's own home"
+
+
+@pytest.mark.parametrize("delay", ["0", "0.3"])
+def test_for_tests_the_http_half_can_come_after_the_invocation(tmp_path: Path, delay: str) -> None:
+    with HostProcess(write_app(tmp_path), "--http-delay", delay) as host:
+        assert host.ready().get("/items/1").json()["path_params"] == {"id": "1"}
+        assert host.request("POST", "/upload", content=iter([b"hi"])).json() == {"size": 2}
+
+
+LOGGING_APP = """
+import logging
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+log = logging.getLogger("shop")
+log.error("while importing")
+print("printed while importing", flush=True)
+
+
+class Late(Response):
+    async def __call__(self, scope, receive, send):
+        await super().__call__(scope, receive, send)
+        log.error("after the handler returned")
+        print("printed after the handler returned", flush=True)
+
+
+@app.route(route="late", methods=["GET"])
+async def late(req: Request) -> Response:
+    log.error("within the handler")
+    return Late("logged")
+"""
+
+CATCH_ALL_APP = """
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.route(route="{*path}", methods=["GET"])
+async def catch_all(req: Request) -> Response:
+    return Response("caught")
+"""

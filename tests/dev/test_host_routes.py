@@ -1,17 +1,10 @@
 """Which function answers which path: templates, constraints, and the order of functions."""
 
-import json
-
 import pytest
 
 from dev.functions_host.functions import FunctionTable
 from dev.functions_host.route_template import RouteTemplate
-from dev.wire import Message
-
-
-def function(name: str, route: str | None, methods: list[str] | None = None, level: str = "ANONYMOUS") -> Message:
-    trigger = {"type": "httpTrigger", "name": "req", "authLevel": level, "route": route, "methods": methods}
-    return {"name": name, "function_id": name, "bindings": [json.dumps(trigger), '{"type": "http", "name": "$return"}']}
+from tests.dev.indexed import function
 
 
 @pytest.mark.parametrize(
@@ -33,6 +26,14 @@ def function(name: str, route: str | None, methods: list[str] | None = None, lev
         ("v1/{*path}", "/v1/a/b c/", {"path": "a/b c/"}),
         ("v1/{**path}", "/v1/a/b", {"path": "a/b"}),
         ("v1/{*path}", "/v2/a", None),
+        ("v1/{*path}", "/v1//b", None),
+        ("v1/{*path}", "/v1//", None),
+        ("v1/{*path}", "/v1/a//b", {"path": "a//b"}),
+        ("v1/{*path}", "//v1/a", None),
+        ("{*path}", "//", None),
+        ("{*path}", "//a", None),
+        ("{*path}", "/a//b", {"path": "a//b"}),
+        ("items/{id?}", "/items//", None),
         ("{*path}", "/", {}),
         ("{*path}", "/a/b", {"path": "a/b"}),
         ("{ignored:maxlength(0)?}", "/", {}),
@@ -104,15 +105,15 @@ def test_a_reserved_route_is_refused_and_the_others_stay(route: str) -> None:
     table = FunctionTable([function("bad", route), function("good", "chat")], "")
 
     assert [one.name for one in table.functions] == ["good"]
-    assert "'bad' is not served" in table.refusals[0]
-    assert "built in routes" in table.refusals[0]
+    assert "'bad' is not served" in table.unserved[0]
+    assert "built in routes" in table.unserved[0]
 
 
 def test_two_functions_with_one_route_conflict_only_when_they_share_a_method() -> None:
     shared = FunctionTable([function("a", "chat", ["GET"]), function("b", "/CHAT", ["GET", "POST"])], "")
     apart = FunctionTable([function("a", "chat", ["GET"]), function("b", "chat", ["POST"])], "")
 
-    assert "conflicts with the route defined by function 'a'" in shared.refusals[0]
+    assert "conflicts with the route defined by function 'a'" in shared.unserved[0]
     assert [one.name for one in apart.functions] == ["a", "b"]
 
 
@@ -122,4 +123,4 @@ def test_a_function_without_an_http_trigger_is_named_and_not_served() -> None:
     table = FunctionTable([timer], "")
 
     assert table.functions == []
-    assert "'tick' is not served" in table.refusals[0]
+    assert "'tick' is not served" in table.unserved[0]

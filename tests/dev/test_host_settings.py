@@ -35,6 +35,50 @@ def test_the_environment_wins_over_the_file_and_set_wins_over_both(app: Path) ->
     assert (variables["A"], variables["B"], variables["C"]) == ("file", "environment", "set=2")
 
 
+def test_an_empty_variable_of_the_environment_loses_to_the_file_and_an_empty_value_of_set_wins(app: Path) -> None:
+    local(app, {"A": "file", "B": "file"})
+
+    variables = read(app, {"A": "", "C": ""}, ["B="]).environment
+
+    assert (variables["A"], variables["B"], variables["C"]) == ("file", "", "")
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_an_empty_value_of_the_file_is_unset(app: Path, value: str | None) -> None:
+    local(app, {"A": value, "FUNCTIONS_WORKER_RUNTIME": value})
+
+    variables = read(app).environment
+
+    assert "A" not in variables
+    assert variables["FUNCTIONS_WORKER_RUNTIME"] == "python"
+
+
+def test_comments_trailing_commas_and_a_byte_order_mark_are_allowed(app: Path) -> None:
+    text = """\ufeff// of the developer
+    {
+        "IsEncrypted": false, /* as it
+        should be */
+        "Values": {
+            "ADDRESS": "http://a/b", // with a comment
+            "LIST": "[1,2,] /* text */",
+            "QUOTE": "a\\",",
+        },
+    }"""
+    (app / "local.settings.json").write_text(text, "utf-8")
+
+    variables = read(app).environment
+
+    assert variables["ADDRESS"] == "http://a/b"
+    assert variables["LIST"] == "[1,2,] /* text */"
+    assert variables["QUOTE"] == 'a",'
+
+
+def test_the_app_is_told_that_core_tools_run_it(app: Path) -> None:
+    """It writes its log records to stderr then: the host does not show the most of them."""
+    for environment in ({}, {"FUNCTIONS_CORETOOLS_ENVIRONMENT": ""}):
+        assert read(app, environment).environment["FUNCTIONS_CORETOOLS_ENVIRONMENT"] == "true"
+
+
 def test_without_a_settings_file_the_example_serves_and_that_is_said(app: Path) -> None:
     local(app, {"A": "example"}, "local.settings.json.example")
 
@@ -87,10 +131,18 @@ def test_the_home_page_can_be_switched_off(app: Path) -> None:
     [
         ("{", "cannot be read as JSON"),
         ("[]", "must hold a JSON object"),
-        ('{"IsEncrypted": true}', "encrypted"),
-        ('{"Values": [1]}', "must be a JSON object of names and values"),
-        ('{"Host": {"LocalHttpPort": "x"}}', "LocalHttpPort in local.settings.json must be a port, not 'x'"),
-        ('{"Host": {"LocalHttpPort": 99999}}', "must be a port, not 99999"),
+        ('{"a": 1,, }', "cannot be read as JSON"),
+        ('{\n "a": 1, // x\n "b": x}', "line 3 column 7"),
+        ('{"IsEncrypted": true}', 'must say "IsEncrypted": false'),
+        ('{"Values": {"A": "1"}}', 'must say "IsEncrypted": false'),
+        ('{"IsEncrypted": false, "Values": [1]}', "must be a JSON object of names and values"),
+        ('{"IsEncrypted": false, "Values": {"A": "1", "B": {"c": 1}}}', "B in .* must be a text, not an object"),
+        ('{"IsEncrypted": false, "Values": {"A": "1", "B": ["c"]}}', "B in .* must be a text, not an object"),
+        (
+            '{"IsEncrypted": false, "Host": {"LocalHttpPort": "x"}}',
+            "LocalHttpPort in local.settings.json must be a port, not 'x'",
+        ),
+        ('{"IsEncrypted": false, "Host": {"LocalHttpPort": 99999}}', "must be a port, not 99999"),
     ],
 )
 def test_a_broken_settings_file_is_one_clear_line(app: Path, content: str, said: str) -> None:

@@ -73,3 +73,118 @@ with late("xml"):
 print(type(xml.dom).__name__, type(email.mime).__name__)
 """
     assert run(code) == "LatePackage module"
+
+
+CROSSED = """
+import importlib, sys, threading, types
+from shared.hosting.late_packages import late
+
+def module(name, text):
+    path = folder / f"{name.replace('.', '/')}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+import pathlib, tempfile
+temporary = tempfile.TemporaryDirectory()
+folder = pathlib.Path(temporary.name)
+sys.path.insert(0, str(folder))
+"""
+
+
+def scenario(code: str, seconds: float = 30.0) -> str:
+    """Return what the code prints, with `module(name, text)` to write modules that it can import."""
+    done = subprocess.run(
+        [sys.executable, "-c", CROSSED + code], capture_output=True, text=True, check=False, timeout=seconds
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_two_threads_that_import_each_others_modules_do_not_wait_for_each_other() -> None:
+    # One imports a module that looks at a late name; the other looks at a late name whose `__init__` imports that module.
+    code = """
+import builtins
+builtins.looking, builtins.running = threading.Event(), threading.Event()
+module("package.__init__", "early = 1\\nrunning.set()\\nlooking.wait(10)\\nimport crossing\\nname = 2\\n")
+module("crossing", "looking.set()\\nrunning.wait(10)\\nimport package\\nseen = package.early\\nafter = package.name\\n")
+with late("package"):
+    import package
+found = {}
+
+def look():
+    found["look"] = package.name
+
+def cross():
+    try:
+        found["cross"] = importlib.import_module("crossing").seen
+    except AttributeError:  # `name`: it got the package as far as it was
+        found["cross"] = 1
+
+threads = [threading.Thread(target=look, daemon=True), threading.Thread(target=cross, daemon=True)]
+for thread in threads: thread.start()
+for thread in threads: thread.join(10)
+print([thread.is_alive() for thread in threads], found["look"], found["cross"])
+"""
+    assert scenario(code) == "[False, False] 2 1"
+
+
+def test_dir_and_a_star_import_see_what_a_plain_import_would() -> None:
+    code = """
+module("listed.__init__", "from listed.part import inner\\nname = 1\\n_private = 2\\n")
+module("listed.part", "inner = 3\\n")
+module("starred.__init__", "__all__ = ['name']\\nname, other = 1, 2\\n")
+with late("listed"):
+    import listed
+with late("starred"):
+    import starred
+names = [name for name in dir(listed) if not name.startswith("__")]
+scope = {}
+exec("from listed import *", scope)
+other = {}
+exec("from starred import *", other)
+shown = [sorted(name for name in one if not name.startswith("__")) for one in (scope, other)]
+print(names, shown, type(listed) is types.ModuleType)
+"""
+    assert scenario(code) == "['_private', 'inner', 'name', 'part'] [['inner', 'name', 'part'], ['name']] True"
+
+
+def test_a_star_import_of_a_package_that_was_not_looked_at_before_sees_all_names() -> None:
+    code = """
+module("listed.__init__", "name, other = 1, 2\\n")
+with late("listed"):
+    import listed
+scope = {}
+exec("from listed import *", scope)
+print(sorted(name for name in scope if not name.startswith("__")))
+"""
+    assert scenario(code) == "['name', 'other']"
+
+
+def test_an_init_that_fails_fails_at_every_look_with_its_own_error_until_it_succeeds() -> None:
+    code = """
+import builtins
+builtins.works = False
+module("broken.__init__", "half = 1\\nif not works: raise ImportError('no such library')\\nname = 2\\n")
+with late("broken"):
+    import broken
+for statement in ("broken.name", "from broken import name", "dir(broken)", "hasattr(broken, 'other')"):
+    try:
+        exec(statement)
+    except ImportError as error:
+        print(error, "half" in vars(broken))
+builtins.works = True
+print(broken.name, type(broken) is types.ModuleType)
+"""
+    assert scenario(code).splitlines() == ["no such library False"] * 4 + ["2 True"]
+
+
+def test_without_importlibs_own_lock_the_package_is_imported_plainly() -> None:
+    code = """
+from shared.hosting import late_packages
+late_packages._bootstrap = types.SimpleNamespace()
+module("plain.__init__", "name = 1\\n")
+with late("plain"):
+    import plain
+print(type(plain).__name__, vars(plain)["name"], late_packages.problem(late_packages._bootstrap))
+"""
+    assert scenario(code) == "module 1 importlib has no _ModuleLockManager and no _DeadlockError"

@@ -9,7 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest, InvalidJson
-from shared.http.json_body import check_content_headers, decode_value, parse_fields
+from shared.http.json_body import (
+    MAX_FIELDS,
+    SMALL_BODY_BYTES,
+    check_content_headers,
+    decode_value,
+    parse_fields,
+)
 from tests.http.json_texts import JSON, SPACE
 
 
@@ -87,6 +93,48 @@ def test_what_is_not_a_json_object_is_an_error(body: bytes, message: str) -> Non
     with pytest.raises(InvalidJson) as caught:
         parse_fields(body)
     assert caught.value.message == message
+
+
+LARGE = b'"x":"' + b" " * SMALL_BODY_BYTES + b'",'
+
+
+@pytest.mark.parametrize("before", [b"", LARGE, LARGE + b'"s":"\\ud800",'], ids=["small", "large", "surrogates"])
+def test_a_body_has_so_many_fields_and_no_more(before: bytes) -> None:
+    many = [b'"k%d":0' % number for number in range(MAX_FIELDS)]
+    given = before.count(b":")
+    assert len(parse_fields(b"{" + before + b",".join(many[given:]) + b"}")) == MAX_FIELDS
+    with pytest.raises(BadRequest, match=f"too many fields; expected at most {MAX_FIELDS}") as caught:
+        parse_fields(b"{" + before + b",".join(many) + b',"more":0}')
+    assert (caught.value.status, caught.value.code) == (400, "invalid_request")
+
+
+def test_a_large_body_holds_so_many_values_and_no_more() -> None:
+    body = b'{"x":[' + b",".join([b"0"] * 200_000) + b"]}"
+    assert parse_fields(body, max_values=200_002)
+    with pytest.raises(BadRequest, match="too many values; expected at most 200001"):
+        parse_fields(body, max_values=200_001)
+
+
+def test_the_names_of_a_large_body_are_text() -> None:
+    fields = parse_fields(b"{" + LARGE + b'"a\\ud83d\\ude00":1}')
+    assert {type(name) for name in fields} == {str}
+    assert msgspec.json.decode(msgspec.json.encode(fields)).keys() == {"x", "a\U0001f600"}
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_the_utf8_of_a_large_body_is_checked_across_its_slices(shift: int) -> None:
+    text = b"x" * shift + "\U0001f600".encode() * SMALL_BODY_BYTES
+    assert parse_fields(b'{"x":"' + text + b'"}')
+    for broken in (text + b"\xf0\x9f", text[:-1], b"\xff" + text):
+        with pytest.raises(InvalidJson, match="UTF-8"):
+            parse_fields(b'{"x":"' + broken + b'"}')
+    with pytest.raises(InvalidJson, match="UTF-8"):
+        parse_fields(b'{"x":"' + text + b'"}\xf0\x9f')
+
+
+def test_a_body_may_contain_the_byte_that_marks_surrogates() -> None:
+    body = b'{"a\x7f": "\\ud800 \x7f\\ud800"}'
+    assert spelled(body) == {"a\x7f": b'"\\ud800 \x7f\\ud800"'}
 
 
 def spelled(body: bytes) -> dict[str, bytes]:

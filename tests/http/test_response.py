@@ -1,160 +1,64 @@
 """How an answer that fails after its head ends: the error event, the pause before a cut, and what may happen in that pause."""
 
 import asyncio
-import json
-import logging
+import gc
+import threading
+import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from starlette.types import Send
 
-from shared.config.backends import Backend
-from shared.config.catalog import Target
 from shared.config.settings import Settings
-from shared.errors import AnswerError, ServerStopping, UpstreamCut
+from shared.errors import BadRequest, ServerStopping
 from shared.http import outbound
 from shared.http.open_streams import OpenStreams
-from shared.http.outbound import CUT_DELAY_SECONDS, ErrorPage, Outbound
-from shared.http.response import AnswerResponse
-from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
-from shared.openai_api.relay import StreamRelay
-from shared.receipt import LOGGER_NAME, Receipt
+from shared.http.outbound import CUT_DELAY_SECONDS, Outbound
+from shared.http.response import LARGE_BODY_BYTES, AnswerResponse
+from shared.openai_api.inspector import ChunkInspector, ResponseInspector
+from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 from shared.upstream.attempts import Answer, Upstream
-from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
-from shared.upstream.stream import Stream
-
-SETTINGS = {
-    "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com",
-    "AZURE_OPENAI_DEPLOYMENT": "gpt",
-    "HEARTBEAT_SECONDS": "0.05",
-}
-EVENT = b'data: {"error":{}}\n\n'
-WORD = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
-OWN_FAILURE = b'event: response.failed\ndata: {"type":"response.failed","response":{"error":{"code":"oops"}}}\n\n'
-LEFT = {"type": "http.disconnect"}
-
-
-class Client:
-    """The server's side of one request, as ASGI has it: what was sent, when, and a client that leaves when it is told to."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.sent_at: list[float] = []
-        self.left = asyncio.Event()
-        self.has_error = asyncio.Event()
-        self._is_asked = False
-
-    async def send(self, message: Any) -> None:
-        self.sent.append(message)
-        self.sent_at.append(asyncio.get_running_loop().time())
-        if b'"error"' in message.get("body", b""):
-            self.has_error.set()
-
-    async def receive(self) -> Any:
-        if not self._is_asked:
-            self._is_asked = True
-            return {"type": "http.request", "body": b"{}", "more_body": False}
-        await self.left.wait()
-        return LEFT
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.sent)
-
-    @property
-    def is_complete(self) -> bool:
-        return any(not message.get("more_body", True) for message in self.sent)
+from tests.http.one_answer import (
+    ERROR_PAGES,
+    EVENT,
+    LEFT,
+    OWN_FAILURE,
+    SETTINGS,
+    WORD,
+    BreakingBody,
+    BreakingClients,
+    Client,
+    OneAnswer,
+    response_to,
+)
 
 
 @dataclass
-class BreakingBody:
-    """What an upstream sends before its connection breaks."""
-
-    pieces: list[bytes]
-
-    async def read(self) -> bytes:
-        if self.pieces:
-            return self.pieces.pop(0)
-        raise UpstreamCut("The model broke off.")
-
-    def at_end(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Nothing is open."""
+class Thing:
+    """Something that a request made."""
 
 
-@dataclass
-class BreakingClients:
-    """Stands in for the clients: the one upstream has this body."""
+class Observed(OneAnswer):
+    """Notes in which thread bodies are read, and what is left of what was made there. Then it fails."""
 
-    body: BreakingBody
+    threads: ClassVar[list[int]] = []
+    made: ClassVar[list[weakref.ref[Thing]]] = []
 
-    async def load(self) -> None:
-        """Nothing is slow."""
-
-    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
-        return UpstreamResponse(200, {}, self.body)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-ERROR_PAGES: list[str] = []
-"""The codes of the failures that were reported by a status, in this process."""
-
-
-@dataclass
-class OneAnswer:
-    """An exchange whose answer is that of these clients."""
-
-    upstream: Upstream
-    inspector: FrameInspector
-    receipt: Receipt
-
-    def started(self) -> None:
-        """Nothing follows from it."""
-
-    def prepare(self, _body: bytes) -> Answer:
-        call = UpstreamCall(path="p", target=Target("m", {"default": "m"}))
-        return Answer(call, self._translation, self.upstream, self.receipt)
-
-    def head(self, _stream: Stream | None) -> dict[str, str]:
-        return {"x-request-id": "r1"}
-
-    def error_page(self, error: AnswerError) -> ErrorPage:
-        ERROR_PAGES.append(error.code or "")
-        return ErrorPage(error.status, {"x-request-id": "r1"}, error.body())
-
-    def _translation(self) -> StreamRelay:
-        return StreamRelay(self.inspector, hides_usage=True, max_event_bytes=1 << 20)
-
-
-def response_to(
-    sends: bytes,
-    streams: OpenStreams,
-    inspector: FrameInspector | None = None,
-    body: BreakingBody | None = None,
-) -> AnswerResponse:
-    settings = Settings.from_env(SETTINGS)
-    upstream = Upstream(BreakingClients(body or BreakingBody([sends])), BackendPool(settings.backends), settings)
-    receipt = Receipt(id="r1", invocation_id="i1", api="openai")
-    return AnswerResponse(
-        OneAnswer(upstream, inspector or ChunkInspector(), receipt), settings=settings, open_streams=streams
-    )
+    def prepare(self, body: bytes) -> Answer:
+        thing = Thing()
+        self.threads.append(threading.get_ident())
+        self.made.append(weakref.ref(thing))
+        try:
+            raise ValueError("of a library")
+        except ValueError:
+            raise BadRequest("no") from None
 
 
 def outbound_to(send: Send) -> Outbound:
     return Outbound(send, Receipt(id="r1", invocation_id="i1", api="openai"))
-
-
-@pytest.fixture
-def outcomes(caplog: pytest.LogCaptureFixture) -> Any:
-    caplog.set_level(logging.INFO, LOGGER_NAME)
-    return lambda: [json.loads(record.message)["ended"] for record in caplog.records if record.name == LOGGER_NAME]
 
 
 def test_a_cut_leaves_the_response_incomplete_and_gives_the_error_event_time_to_leave(outcomes: Any) -> None:
@@ -294,6 +198,29 @@ def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: An
     assert code == ServerStopping.code
     assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
     assert outcomes() == [ServerStopping.code]
+
+
+@pytest.mark.parametrize(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
+def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size: int, *, is_elsewhere: bool) -> None:
+    class Sending(Client):
+        async def receive(self) -> Any:
+            return {"type": "http.request", "body": b" " * size, "more_body": False}
+
+    async def case() -> None:
+        client, settings = Sending(), Settings.from_env(SETTINGS)
+        upstream = Upstream(BreakingClients(BreakingBody([])), BackendPool(settings.backends), settings)
+        exchange = Observed(upstream, ChunkInspector(), Receipt(id="r1", invocation_id="i1", api="openai"))
+        response = AnswerResponse(exchange, settings=settings, open_streams=OpenStreams())
+        await response({"type": "http"}, client.receive, client.send)
+        assert client.sent[0]["status"] == 400
+
+    gc.disable()
+    try:
+        asyncio.run(case())
+        assert (Observed.threads[-1] != threading.get_ident()) is is_elsewhere
+        assert Observed.made[-1]() is None
+    finally:
+        gc.enable()
 
 
 def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,6 +17,7 @@ from tests.app_process import App
 KEY = "the-right-key"
 DELTA = {"type": "delta", "text": "hello"}
 FINISHED = {"type": "finished", "finish_reason": "stop"}
+NO_HEADERS: Mapping[str, str] = {}
 WELL = (DELTA, DELTA, FINISHED)
 
 
@@ -29,10 +30,12 @@ class Stub(BaseHTTPRequestHandler):
     refusal = 401
     health = 200
     kind = "text/event-stream; charset=utf-8"
+    patches = ""
 
     def do_GET(self) -> None:
         """Answer GET /health."""
-        self._whole(self.health, b'{"status":"ok"}')
+        shown = {"x-version": "1.2.3", "x-patches": self.patches}
+        self._whole(self.health, b'{"status":"ok"}', {name: value for name, value in shown.items() if value})
 
     def do_POST(self) -> None:
         """Answer POST /chat."""
@@ -47,8 +50,10 @@ class Stub(BaseHTTPRequestHandler):
         self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(text), text) for text in texts) + b"0\r\n\r\n")
         return None
 
-    def _whole(self, status: int, body: bytes) -> None:
+    def _whole(self, status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -76,7 +81,7 @@ def test_a_working_deployment_passes_and_its_first_delta_is_timed(capsys: pytest
     with deployment() as url:
         assert main(url, KEY) == 0
     output = capsys.readouterr().out
-    assert results(output) == dict.fromkeys(("health", "stream", "leaving", "bad key"), "ok")
+    assert results(output) == dict.fromkeys(("health", "patches", "stream", "leaving", "bad key"), "ok")
     assert re.search(r"first word after [\d.]+ s, 2 deltas in [\d.]+ s, finished \(stop\)", output)
     assert "401, as expected" in output
 
@@ -95,12 +100,32 @@ def test_a_deployment_that_accepts_an_invalid_key_fails_if_it_should_have_keys(
     assert results(capsys.readouterr().out)["bad key"] == "FAILED"
 
 
+def test_a_deployment_that_shows_its_patches_passes_with_all_of_them_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with deployment(patches="own server on; bounded waits on") as url:
+        assert main(url, KEY) == 0
+    assert "version 1.2.3; own server on; bounded waits on" in capsys.readouterr().out
+
+
+def test_a_patch_that_is_off_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with deployment(patches="own server off; bounded waits on") as url:
+        assert main(url, KEY) == 1
+    output = capsys.readouterr().out
+    assert results(output)["patches"] == "FAILED"
+    assert "version 1.2.3; own server off: the log has the reason" in output
+
+
+def test_a_deployment_that_keeps_its_patches_to_itself_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    with deployment() as url:
+        assert main(url, KEY) == 0
+    assert "version 1.2.3; the patches are not shown (DEBUG_HEADERS=true shows them)" in capsys.readouterr().out
+
+
 def test_a_missing_key_is_reported_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     with deployment() as url:
         assert main(url, "") == 1
     output = capsys.readouterr().out
     assert "set KEY=..." in output
-    assert results(output) == {"health": "ok", "stream": "FAILED", "leaving": "FAILED", "bad key": "ok"}
+    assert results(output) == {"health": "ok", "patches": "ok", "stream": "FAILED", "leaving": "FAILED", "bad key": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +205,9 @@ def test_an_invalid_url_is_reported(capsys: pytest.CaptureFixture[str], url: str
 
 def test_the_app_itself_passes_and_is_reported_as_open(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(app.url, "") == 0
-    assert "open: no authentication" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "open: no authentication" in output
+    assert "; own server on; " in output
 
 
 def test_the_app_with_function_keys_passes_with_the_key_and_rejects_an_invalid_one(

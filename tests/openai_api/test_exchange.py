@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from starlette.requests import Request
 
+from shared.config.backends import Backend
 from shared.config.settings import Settings
-from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse
+from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse, UpstreamFailure
 from shared.http.context import RequestContext
 from shared.openai_api.exchange import InferenceExchange
 from shared.openai_api.paths import Inference, find_address
@@ -17,6 +19,7 @@ from shared.receipt import Receipt
 from shared.state.file_keys import FileKeyStore
 from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
+from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.client import OpenAIClients
 from shared.upstream.pool import BackendPool
 
@@ -75,6 +78,38 @@ def test_a_missing_model_is_a_deployment_on_azures_paths_whatever_decides_which_
     with pytest.raises(AnswerError, match="'nope'") as caught:
         prepared(env, path, model)
     assert (caught.value.status, caught.value.code, caught.value.param) == (404, code, "model")
+
+
+class Recording:
+    """Stands in for the clients: keeps the body that would go up, and fails."""
+
+    def __init__(self) -> None:
+        self.body: bytes | None = None
+
+    async def load(self) -> None:
+        """Nothing is slow."""
+
+    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
+        self.body = call.body(backend, deployment)
+        raise UpstreamFailure("none")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("env", DECIDED_BY.values(), ids=DECIDED_BY)
+def test_where_models_are_listed_no_second_model_goes_up(env: Mapping[str, str]) -> None:
+    same = {name: value.replace("gpt-east", "gpt") for name, value in env.items()}  # no name is to be translated
+    clients, settings = Recording(), Settings.from_env(same)
+    upstream = Upstream(clients, BackendPool(settings.backends), settings)
+    exchange = replace(exchange_at("/v1/embeddings", same), upstream=upstream)
+
+    async def ask() -> None:
+        with pytest.raises(UpstreamFailure):
+            await exchange.prepare(b'{"model":"another","model":"gpt"}').begin()
+
+    asyncio.run(ask())
+    assert clients.body == b'{"model":"gpt"}'
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/openai/v1/chat/completions", "/openai/responses"])

@@ -28,6 +28,12 @@ def test_azures_older_addresses_name_the_deployment(path: str) -> None:
     assert find_address(f"/openai/deployments/my-gpt/{path}") == Inference(path, "my-gpt", is_azure=True)
 
 
+def test_the_name_of_a_model_or_deployment_may_have_slashes() -> None:
+    assert find_address("/v1/models/azure/gpt-x") == OneModel("azure/gpt-x")
+    found = find_address("/openai/deployments/azure/gpt-x/chat/completions")
+    assert found == Inference("chat/completions", "azure/gpt-x", is_azure=True)
+
+
 @pytest.mark.parametrize(
     ("path", "address"),
     [
@@ -53,7 +59,7 @@ def test_models_are_only_read() -> None:
     "path",
     ["/v1", "/v1/", "/v1/audio/speech", "/v1/chat", "/v1/responses/../secret",
      "/v1/responses/..", "/v1/responses/.", "/v1/responses/../cancel",
-     "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models/a/b",
+     "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models//b", "/v1/models/",
      "/v1/chat/completions/", "/openai/chat/completions", "/openai/deployments/d/responses", "/openai/deployments//completions",
      "/v2/completions", "/"],
 )  # fmt: skip

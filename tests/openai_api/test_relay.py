@@ -204,6 +204,25 @@ def test_a_terminal_event_of_the_upstreams_own_is_no_reason_to_cut(event_type: s
     assert relay.fail(UpstreamCut("broke off")).is_cut
 
 
+def test_a_cancelled_response_ends_in_an_error_event_for_clients_that_do_not_know_it() -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + event("response.cancelled", sequence_number=2, response={"status": "cancelled"}))
+    relay.end()
+    assert relay.progress.failure is not None
+    ending = relay.fail(relay.progress.failure)
+    value = json.loads(ending.frames.partition(b"data: ")[2])
+    assert (value["type"], value["sequence_number"], value["message"]) == ("error", 3, "The response was cancelled.")
+    assert ending.is_cut
+
+
+def test_the_error_event_that_follows_a_cancellation_is_the_only_one() -> None:
+    relay = responses()
+    relay.feed(CREATED + DELTA + event("response.cancelled", sequence_number=2, response={}) + ERROR)
+    relay.end()
+    assert relay.progress.failure is not None
+    assert relay.fail(relay.progress.failure) == ErrorEnding(b"", is_cut=True)
+
+
 def test_an_error_event_of_the_upstreams_own_is_cut_after_as_ours_is() -> None:
     relay = responses()
     relay.feed(CREATED + DELTA + ERROR)

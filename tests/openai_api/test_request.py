@@ -61,6 +61,20 @@ def test_what_goes_up_is_json_with_every_number_spelled_as_it_came(values: list[
     assert strictly(up(raw)) == strictly(raw) | {"model": "dep"} | usage
 
 
+DOUBLE = b'{"model":"gpt-5-pro","mod\\u0065l":"dep","max_tokens":100000,"max_tokens":5}'
+
+
+@pytest.mark.parametrize(("cap", "is_checked"), [(10, False), (None, True)])
+def test_of_two_fields_of_one_name_only_the_one_that_was_checked_goes_up(cap: int | None, is_checked: bool) -> None:
+    request = parse_openai_request(DOUBLE)
+    body = upstream_body(request, CHAT, "dep", max_output_tokens=cap, is_checked=is_checked)
+    assert json.loads(body, object_pairs_hook=list) == [("model", "dep"), ("max_tokens", 5)]
+
+
+def test_where_nothing_is_checked_they_go_up_as_they_came() -> None:
+    assert up(DOUBLE) == DOUBLE
+
+
 def test_a_byte_order_mark_does_not_go_up() -> None:
     assert up(b'\xef\xbb\xbf{"model":"dep"}') == b'{"model":"dep"}'
 

@@ -19,7 +19,7 @@ from shared.chat.translation import ChatTranslation
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
-from shared.errors import AnswerError, ErrorObject, UpstreamCut, UpstreamErrorResponse, UpstreamUnreachable
+from shared.errors import AnswerError, ErrorObject, UpstreamErrorResponse, UpstreamUnreachable
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import StreamRelay
 from shared.progress import Phase
@@ -28,6 +28,7 @@ from shared.translation import Translation
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
+from tests.upstream.bodies import Body
 
 FRAMES = {
     "filter": b'data: {"choices":[],"prompt_filter_results":[{}]}\n\n',
@@ -64,30 +65,6 @@ class Script:
     frames: list[str]
     end: str
     frames_per_read: int = 1
-
-
-@dataclass
-class Body:
-    """A body that plays its script and knows whether it was closed."""
-
-    pieces: list[bytes]
-    end: str
-    is_closed: bool = False
-
-    async def read(self) -> bytes:
-        assert not self.is_closed
-        await asyncio.sleep(0)
-        if self.pieces:
-            return self.pieces.pop(0)
-        if self.end == "reset":
-            raise UpstreamCut("reset")
-        return b""
-
-    def at_end(self) -> bool:
-        return not self.pieces and self.end == "eof"
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 class Clients:

@@ -1,4 +1,4 @@
-"""What a refusal from upstream means, and which of several is told."""
+"""What an error response of an upstream means, and which of several is reported."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from shared.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from shared.upstream.errors import error_from_event, error_from_status, retry_after_seconds
+from shared.upstream.errors import error_from_event, error_from_status, is_json, read_error, retry_after_seconds
 from shared.upstream.failover import choose_error, retry_delay
 
 
@@ -162,3 +162,82 @@ def test_what_one_does_not_have_another_that_did_not_answer_may_have(other: Any)
     missing = refused(404, {"error": {"message": "no such response"}})
     assert choose_error([missing, other]) is other
     assert choose_error([missing, missing]) is missing
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Mon, 01 Jan 2020 00:00:00 +99999999999999",
+        "Mon, 01 Jan 2020 00:00:00 -99999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 99 Foo 2020 99:99:99 GMT",
+        "Mon,",
+        "\x00",
+        "9" * 5000,
+    ],
+)
+def test_an_impossible_date_is_no_failure_of_ours(date: str) -> None:
+    seconds = retry_after_seconds({"retry-after": date})
+    assert seconds is None or 0 <= seconds <= 3600
+    assert refused(429, b"{}", retry_after=date).is_retryable
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
+def test_json_is_known_by_its_label(kind: str) -> None:
+    assert is_json(kind)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json, text/html", "application/xhtml+xml", "json", ""])
+def test_what_is_labelled_otherwise_is_no_json(kind: str) -> None:
+    assert not is_json(kind)
+
+
+def test_an_error_body_with_a_lone_surrogate_is_read() -> None:
+    body = b'{ "error" : {"message":"Nein\\ud800","code":"content_filter"} }'
+    kept = refused(400, body, content_type="application/json")
+    assert (kept.raw_body, kept.code, kept.message) == (body, "content_filter", "Nein\ufffd")
+
+
+@pytest.mark.parametrize("status", [100, 199, 304, 399, 600, 999])
+def test_a_status_that_no_client_knows_is_a_bad_gateway(status: int) -> None:
+    assert (refused(status, b"{}").status, refused(status, b"{}").is_retryable) == (502, True)
+
+
+def test_everything_of_an_error_object_is_bounded_where_it_is_read() -> None:
+    long = "\x1b[31m\nFORGED\u202e" + "x" * 5_000_000
+    error = refused(400, {"error": {"message": long, "code": long, "type": long, "param": long}}).error_object()
+    assert (error.code or "").isprintable()
+    assert (error.code or "").isascii()
+    assert (error.code, error.type) == ("[31mFORGED" + "x" * 54, "[31mFORGED" + "x" * 54)
+    assert (len(error.message), len(error.param or "")) == (4096, 256)
+    assert len(read_error(long, fallback="f").message) == 4096
+    assert read_error({"code": "\x1b\u202e", "message": 10**5000}, fallback="f") == ErrorObject(
+        "f", "upstream_error", None
+    )
+
+
+def test_the_log_gets_the_status_and_the_media_type_and_the_caller_does_not() -> None:
+    failure = refused(404, b"404 page not found", content_type="Text/Plain; charset=utf-8")
+    assert failure.cause == "404 text/plain"
+    assert b"text/plain" not in failure.body()
+    assert refused(404, b"", content_type="a\n\x1b" * 9).cause == "404 with an invalid content type"
+    assert failure.with_pause(1).cause == failure.cause
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("No.", ("No.", "upstream_error", None)),
+        ({"error": "No."}, ("No.", "upstream_error", None)),
+        (7, ("fallback", "upstream_error", None)),
+        ({"error": None}, ("fallback", "upstream_error", None)),
+        ({"type": "error", "message": "No.", "code": 429}, ("No.", "upstream_error", "429")),
+        ({"error": {"type": "too_many_requests"}}, ("fallback", "rate_limit_error", "rate_limit_exceeded")),
+        ({"error": {"code": True, "message": ["x"]}}, ("fallback", "upstream_error", None)),
+    ],
+)
+def test_an_error_object_is_read_in_whatever_shape_it_comes(value: object, told: tuple[str, str, str | None]) -> None:
+    error = read_error(value, fallback="fallback")
+    assert (error.message, error.type, error.code) == told

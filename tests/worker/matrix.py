@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from dev.simulator.control import Simulator
@@ -17,6 +18,16 @@ MODELS = map("model-{}".format, itertools.count())
 """A new model for every row: a backend's cooling down is kept per deployment, so that rows don't disturb each other."""
 MAX_SECONDS = 5.0
 LIMIT = 65536
+USUAL_WAYS = ("chat sse", "openai chat")
+
+
+def rows(faults: Collection[str], ways: Collection[str]) -> list[tuple[str, str]]:
+    """Return pairs of a fault and a way: every fault in the usual two ways, every way with the first and last fault."""
+    first, *_, last = faults
+    others = [way for way in ways if way not in USUAL_WAYS]
+    return [(fault, way) for fault in faults for way in USUAL_WAYS] + [
+        (fault, way) for way in others for fault in (first, last)
+    ]
 
 
 def start(simulator: Simulator, backends: int, **settings: str) -> App:
@@ -32,6 +43,7 @@ def run(
     apps: dict[int, App], simulator: Simulator, way: Way, backends: int, **behaviours: dict[str, Any]
 ) -> tuple[Outcome, dict[str, int], Any]:
     """One row: the outcome, how often each backend was asked, and the whole of what the client saw."""
+    simulator.reset()
     simulator.behave(**{name: {**behaviour, "repeat": True} for name, behaviour in behaviours.items()})
     began = time.monotonic()
     seen, outcome = way.ask(apps[backends], next(MODELS))

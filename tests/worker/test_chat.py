@@ -1,6 +1,5 @@
 """The chat API on the real worker."""
 
-import base64
 import json
 import re
 import time
@@ -11,6 +10,7 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
+from tests.worker.samples import RAW
 
 THREE = {"tokens": ["Grüße", ", ", "Welt 😀"], "interval": 0}
 
@@ -67,11 +67,6 @@ def test_the_call_is_keyless(app: App, simulator: Simulator) -> None:
     assert request["path"] == "/openai/v1/chat/completions"
 
 
-RAW = base64.b64encode(
-    b'data: {"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"Gr\xc3\xbc\xc3\x9fe"}}]}\n\n'
-    b'data: {"id":"c1","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}\n\n'
-    b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\ndata: [DONE]\n\n'
-).decode()
 USAGE = '{"type":"usage","input_tokens":1,"output_tokens":2,"cached_tokens":0,"reasoning_tokens":0}'
 EVENTS = ['{"type":"started","id":"c1","model":"m"}', '{"type":"delta","text":"Grüße"}', USAGE,
           '{"type":"finished","finish_reason":"length"}']  # fmt: skip

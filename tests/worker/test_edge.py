@@ -59,6 +59,17 @@ def test_a_wrong_method_of_the_openai_face_names_the_right_one(app: App) -> None
     assert (seen.status, seen.headers["allow"], seen.json["error"]["code"]) == (405, "POST", "method_not_allowed")
 
 
+def test_a_name_with_a_slash_is_found_however_the_slash_is_written(simulator: Simulator) -> None:
+    backends = [{"name": "main", "endpoint": simulator.backends["main"], "deployments": {"azure/gpt-x": "d1"}}]
+    body = {"messages": [{"role": "user", "content": sim(**SHORT)}]}
+    with App.start(simulator, AZURE_OPENAI_BACKENDS=json.dumps(backends)) as app:
+        for name in ("azure/gpt-x", "azure%2Fgpt-x"):
+            assert ask(f"{app.url}/v1/models/{name}").json["id"] == "azure/gpt-x"
+            seen = app.chat(body, f"/openai/deployments/{name}/chat/completions?api-version=x")
+            assert seen.status == 200
+            assert json.loads(simulator.requests()[-1]["body"])["model"] == "d1"
+
+
 KEY = "secret-key-of-alice"
 
 

@@ -4,6 +4,7 @@ A client that passes over the error event must not take what it has for the whol
 connection breaks without the closing chunk. It breaks after the event has arrived, which every other client raises.
 """
 
+import contextlib
 import time
 from typing import Any
 
@@ -35,8 +36,9 @@ CLEAN = {
 def raw(probe: Probe) -> bytes:
     """Everything that comes, chunks' sizes and all, until the other side has ended."""
     received = probe.read_until(b"\r\n\r\n")
-    while data := probe.read():
-        received += data
+    with contextlib.suppress(ConnectionResetError):  # how the host cuts
+        while data := probe.read():
+            received += data
     return received
 
 
@@ -75,7 +77,8 @@ def test_the_error_event_is_there_before_the_connection_breaks(app: App, way: st
         with WAYS[way].begin(app, "gpt", sim(**BROKEN)) as probe:
             probe.read_until(b"upstream_cut")
             began = time.monotonic()
-            assert probe.read() == b"", "the event and the end come in reads of their own"
+            with pytest.raises(ConnectionResetError):
+                probe.read()  # the event and the end come in reads of their own
             arrived.append(time.monotonic() - began)
     assert max(arrived) > 0.05, "a busy machine may see some of them late, not all"
 

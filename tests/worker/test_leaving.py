@@ -9,6 +9,7 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe
 from tests.app_process import App
+from tests.platforms import only_on_linux
 from tests.worker.sim import ended, sim
 from tests.worker.ways import WAYS
 
@@ -100,6 +101,7 @@ def test_while_waiting_for_a_token(simulator: Simulator) -> None:
         assert app.chat(sim(tokens=2, interval=0)).events[-1]["type"] == "finished"
 
 
+@only_on_linux("a full backlog drops connections")
 def test_while_connecting(simulator: Simulator) -> None:
     with App.start(simulator) as app:
         simulator.behave(main={"drop_connection": True})

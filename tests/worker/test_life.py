@@ -14,8 +14,8 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe, ask
 from tests.app_process import App
+from tests.worker.samples import RAW
 from tests.worker.sim import ended, sim
-from tests.worker.test_chat import RAW
 from tests.worker.ways import STREAMS, WAYS, Outcome
 
 HEARTBEATS = {name: way.heartbeat for name, way in WAYS.items() if way.heartbeat}
@@ -84,7 +84,7 @@ def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
     seen = app.chat(sim("receipt", tokens=3, interval=0.02))
     (receipt,) = app.receipts(id=seen.headers["x-request-id"])
     assert receipt.keys() == {
-        "event", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
+        "event", "version", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
         "time_to_first_token_seconds", "duration_seconds", "chunks", "tokens", "ended", "upstream_request_id",
     }  # fmt: skip
     assert (receipt["api"], receipt["format"], receipt["model"], receipt["backend"]) == (
@@ -148,7 +148,7 @@ def test_a_process_that_stops_after_the_last_frame_adds_no_error_to_a_finished_a
     with App.start(simulator, DRAIN_SECONDS="0.05") as app:
         with WAYS["openai chat"].begin(app, "gpt", sim(**behaviour)) as probe:
             probe.read_until(b"[DONE]\n\n")
-            app.signal(signal.SIGTERM)
+            app.drain()
             seen = probe.read_all()
         assert seen.ending == "complete"
         assert seen.body.endswith(b"[DONE]\n\n")
@@ -157,9 +157,8 @@ def test_a_process_that_stops_after_the_last_frame_adds_no_error_to_a_finished_a
 def test_no_prompt_answer_key_or_token_is_in_the_logs(simulator: Simulator) -> None:
     key = "caller-key-PLANTED"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    with App.start(
-        simulator, AUTH_MODE="keys", CALLER_KEYS=f"alice=sha256:{digest}", SYSTEM_PROMPT="system-PLANTED"
-    ) as app:
+    settings = {"AUTH_MODE": "keys", "CALLER_KEYS": f"alice=sha256:{digest}", "SYSTEM_PROMPT": "system-PLANTED"}
+    with App.start(simulator, arguments=("--verbose",), **settings) as app:
         for way in WAYS.values():
             for fault in (
                 {},
@@ -207,7 +206,7 @@ def test_a_stopping_process_lets_streams_finish(simulator: Simulator, way: str) 
     with App.start(simulator, DRAIN_SECONDS="10") as app:
         with WAYS[way].begin(app, "gpt", sim(tokens=["Hello", *[" you"] * 10], interval=0.1)) as probe:
             probe.read_until(b"Hello")
-            app.signal(signal.SIGTERM)
+            app.drain()
             seen = probe.read_all()
         assert WAYS[way].outcome(seen).kind == "finished"
         app.wait(10)
@@ -221,7 +220,7 @@ def test_a_stopping_process_ends_the_rest_honestly(simulator: Simulator) -> None
             probe.read_until(b"Hello")
         waiting = WAYS["chat json"].begin(app, "gpt", sim(start_delay=30))
         simulator.wait_for(count=len(probes) + 1)
-        app.signal(signal.SIGTERM)
+        app.drain()
         for way, probe in zip(ways, probes, strict=True):
             outcome = way.outcome(probe.read_all())
             assert outcome == way.broken("server_stopping", outcome.words)

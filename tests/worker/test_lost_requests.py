@@ -14,11 +14,14 @@ from tests.worker.ways import WAYS, Outcome
 
 TIMEOUT_SECONDS = 16
 """The host's functionTimeout: beyond the ten seconds after which the app gives an invocation up."""
-STREAMS_BEGIN_SECONDS = 4
+KILL_SECONDS = TIMEOUT_SECONDS + 2
+"""When the host would kill the worker: it acts two seconds late."""
+STREAMS_BEGIN_SECONDS = 5
 TOKENS = ["x"] * 28
 """With half a second between them: longer than the first invocations have, shorter than a stream of its own may last."""
-RESETS = 300
-"""One in ten comes between the invocation and its HTTP request."""
+LEAVERS = 30
+HTTP_DELAY_SECONDS = 1.5
+"""The host holds back each HTTP request so long: every client that leaves in between leaves an invocation without it."""
 PATIENCE_SECONDS = 20
 
 
@@ -36,7 +39,8 @@ def lost(app: App) -> int:
 
 @pytest.mark.slow
 def test_a_request_that_never_reaches_the_worker_ends_alone_and_the_worker_lives(simulator: Simulator) -> None:
-    with App.start(simulator, AzureFunctionsJobHost__functionTimeout=f"00:00:{TIMEOUT_SECONDS}") as app:
+    settings = {"AzureFunctionsJobHost__functionTimeout": f"00:00:{TIMEOUT_SECONDS}"}
+    with App.start(simulator, arguments=("--http-delay", f"{HTTP_DELAY_SECONDS}"), **settings) as app:
         pid, tasks, begun = app.worker_pid, app.worker_tasks, time.monotonic()
         controlled = [send(app.url, get("/health", f"x-user: a{char}", "connection: close")) for char in "\x01\x1b\x7f"]
         unsendable = [
@@ -48,7 +52,7 @@ def test_a_request_that_never_reaches_the_worker_ends_alone_and_the_worker_lives
         # The other half alone, which the host sends for an invocation that has failed already.
         worker = ask(app.url + "/admin/host/status").json["worker_address"]
         unannounced = send(worker, get("/health", "x-ms-invocation-id: unknown", "connection: close"))
-        send_and_go(controlled[0].getpeername(), get("/health"), times=RESETS, abortive=True)
+        send_and_go(controlled[0].getpeername(), get("/health"), times=LEAVERS, seconds=HTTP_DELAY_SECONDS / 2)
         time.sleep(max(0, begun + STREAMS_BEGIN_SECONDS - time.monotonic()))
         streams = {
             name: WAYS[name].begin(app, "gpt", sim(tokens=TOKENS, interval=0.5)) for name in ("chat sse", "openai chat")
@@ -63,13 +67,13 @@ def test_a_request_that_never_reaches_the_worker_ends_alone_and_the_worker_lives
         with unannounced:
             answer = rest(unannounced)
         outcomes = {name: WAYS[name].outcome(stream.read_all()) for name, stream in streams.items()}
-        assert time.monotonic() > begun + TIMEOUT_SECONDS
+        assert time.monotonic() > begun + KILL_SECONDS
         assert "is killed" not in app.log
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b'"code":"invocation_lost"' in answer
         assert outcomes == dict.fromkeys(streams, Outcome("finished", words="".join(TOKENS)))
         assert ask(app.url + "/health").status == 200
         assert app.worker_pid == pid
-        assert lost(app) > len(controlled) + len(unsendable)  # and so some by resets
+        assert lost(app) == len(controlled) + len(unsendable) + LEAVERS
         assert lost(app) == app.log.count("ERROR host: The function ")  # each is logged once
         eventually(lambda: app.worker_tasks <= tasks + 1)

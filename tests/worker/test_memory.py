@@ -16,9 +16,10 @@ import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.platforms import only_on_linux
 from tests.storm import private_bytes
+from tests.worker.samples import RAW
 from tests.worker.sim import sim
-from tests.worker.test_chat import RAW
 from tests.worker.ways import WAYS
 
 WARM_UP, WINDOWS, WINDOW, PARALLEL = 4_000, 10, 2_000, 32
@@ -44,6 +45,7 @@ async def ask_often(url: str, times: int) -> None:
         await asyncio.gather(*(worker() for _ in range(PARALLEL)))
 
 
+@only_on_linux("/proc shows the memory that a process has for itself")
 @pytest.mark.slow
 def test_20000_requests_grow_the_worker_by_less_than_50_bytes_each(simulator: Simulator) -> None:
     with App.start(simulator) as app:

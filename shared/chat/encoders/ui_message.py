@@ -52,7 +52,7 @@ class UiMessageEncoder:
         """Return an `error` part."""
         return self.encode([Failed(error)])
 
-    def _parts(self, event: AnswerEvent) -> list[Part]:
+    def _parts(self, event: AnswerEvent) -> list[Part]:  # noqa: PLR0911 - one for each event
         match event:
             case Delta(text):
                 return self._say("text", text)

@@ -1,7 +1,8 @@
 """The events of the Responses API, https://platform.openai.com/docs/api-reference/responses-streaming, as Azure sends them.
 
 A response fails in two events, `response.failed` and `error`. They come in either order, or one alone, and either may be
-the one that explains. `Failure` holds that handshake.
+the one that explains. `Failure` holds that handshake. `response.cancelled` ends a response too, and without an error of its
+own no client takes it for a failure: the openai package passes it on, and its stream ends as if the answer were complete.
 """
 
 from typing import Any
@@ -36,7 +37,8 @@ PREAMBLE = frozenset(
 ENDINGS = frozenset({"response.completed", "response.incomplete"})
 """The events with which the model ends an answer."""
 
-_FAILURES = frozenset({"response.failed", "response.cancelled"})
+_FAILED, _CANCELLED = "response.failed", "response.cancelled"
+_CANCELLATION = "The response was cancelled."
 
 
 class IncompleteDetails(msgspec.Struct):
@@ -94,22 +96,28 @@ class Failure:
         """No later event can add to `error`."""
         self.is_terminal = False
         """The API's own terminal event has come, after which its clients expect nothing more."""
+        self.is_shown = False
+        """An event has come that clients take for a failure."""
 
     def read(self, event: ResponseEvent) -> FrameKind | None:
         """Take the next event: return FAILURE_ANNOUNCED for the first of the two, FAILURE for the second, else None."""
         if event.type == "error":
+            self.is_shown = True
             flat = {"code": event.code, "message": event.message, "param": event.param}
             return self._note(event.error or flat, is_explained=True)
-        if event.type in _FAILURES:
-            self.is_terminal = True
+        if event.type in (_FAILED, _CANCELLED):
+            is_cancelled = event.type == _CANCELLED
             explanation = event.response.error if event.response else None
-            return self._note(explanation, is_explained=explanation is not None)
+            if not is_cancelled or explanation is not None:
+                self.is_shown = self.is_terminal = True
+            fallback = _CANCELLATION if is_cancelled else NO_EXPLANATION
+            return self._note(explanation, is_explained=explanation is not None, fallback=fallback)
         return None
 
-    def _note(self, explanation: Any, *, is_explained: bool) -> FrameKind:
+    def _note(self, explanation: Any, *, is_explained: bool, fallback: str = NO_EXPLANATION) -> FrameKind:
         kind = FrameKind.FAILURE_ANNOUNCED if self.error is None else FrameKind.FAILURE
         if is_explained or self.error is None:
-            self.error = read_error(explanation or {}, fallback=NO_EXPLANATION)
+            self.error = read_error(explanation or {}, fallback=fallback)
         self.is_explained = self.is_explained or is_explained
         return kind
 

@@ -24,7 +24,8 @@ NESTED = {"type": "error", "error": {"code": "rate_limit_exceeded", "message": "
     [
         ([DELTA], [None], None),
         ([FAILED], [ANNOUNCED], NO_EXPLANATION),
-        ([CANCELLED], [ANNOUNCED], NO_EXPLANATION),
+        ([CANCELLED], [ANNOUNCED], "The response was cancelled."),
+        ([CANCELLED, FLAT], [ANNOUNCED, FAILURE], "slow down"),
         ([{"type": "response.failed"}], [ANNOUNCED], NO_EXPLANATION),
         ([EXPLAINED], [ANNOUNCED], "oops"),
         ([FLAT], [ANNOUNCED], "slow down"),

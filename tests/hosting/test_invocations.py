@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import threading
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -11,17 +10,12 @@ from typing import Any
 import pytest
 from azure_functions_runtime.http_v2 import HttpCoordinator
 
-from shared.hosting import server
+from shared.hosting import invocations
 
 BOUND = 0.1
 LONG = 3 * BOUND
 NEVER = 20.0
 """Long enough that only a wait without an end reaches it."""
-
-WHAT_IS_LOST = (
-    "The worker library has changed: an invocation whose HTTP request never arrives waits until functionTimeout, "
-    "when the host kills this worker with every stream in it"
-)
 
 type Handler = Callable[[object], Awaitable[object]]
 
@@ -29,7 +23,7 @@ type Handler = Callable[[object], Awaitable[object]]
 def coordinator(seconds: float = BOUND) -> Any:
     """The library's, apart from the one of the process, with bounded waits."""
     made: Any = type.__call__(HttpCoordinator)
-    server.bound_waits(made, seconds)
+    invocations.bound_waits(made, seconds)
     return made
 
 
@@ -68,7 +62,7 @@ def assert_lost(answer: Any) -> None:
 def test_an_invocation_whose_request_never_arrives_fails_and_leaves_nothing_behind() -> None:
     async def steps() -> None:
         waits = coordinator()
-        with pytest.raises(server.RequestNeverArrived, match=r"did not arrive within 0\.1 s") as failure:
+        with pytest.raises(invocations.RequestNeverArrived, match=r"did not arrive within 0\.1 s") as failure:
             await invoke(waits)
         assert failure.value.__cause__ is None
         assert failure.value.__suppress_context__
@@ -81,7 +75,7 @@ def test_an_invocation_whose_request_never_arrives_fails_and_leaves_nothing_behi
 def test_a_request_that_is_late_is_answered_at_once_and_leaves_nothing_behind() -> None:
     async def steps() -> None:
         waits = coordinator(LONG)
-        with pytest.raises(server.RequestNeverArrived):
+        with pytest.raises(invocations.RequestNeverArrived):
             await invoke(waits)
         answering = asyncio.create_task(forward(waits))
         for _ in range(5):
@@ -97,7 +91,7 @@ def test_a_request_that_is_late_is_answered_at_once_and_leaves_nothing_behind() 
 def test_a_request_that_is_very_late_is_answered_as_well_and_leaves_nothing_behind() -> None:
     async def steps() -> None:
         waits = coordinator()
-        with pytest.raises(server.RequestNeverArrived):
+        with pytest.raises(invocations.RequestNeverArrived):
             await invoke(waits)
         await asyncio.sleep(LONG)
         assert_lost(await forward(waits))
@@ -170,7 +164,7 @@ def test_one_lost_request_is_of_no_consequence_to_another() -> None:
         lost = asyncio.create_task(invoke(waits, name="lost"))
         answer, _ = await asyncio.gather(forward(waits, name="good"), invoke(waits, name="good"))
         assert answer == "request"
-        with pytest.raises(server.RequestNeverArrived):
+        with pytest.raises(invocations.RequestNeverArrived):
             await lost
 
     within(steps())
@@ -183,7 +177,7 @@ def test_waits_end_on_a_loop_that_is_not_on_the_main_thread() -> None:
     def work() -> None:
         try:
             within(invoke(waits))
-        except server.RequestNeverArrived as failure:
+        except invocations.RequestNeverArrived as failure:
             failures.append(failure)
 
     thread = threading.Thread(target=work)
@@ -195,7 +189,7 @@ def test_waits_end_on_a_loop_that_is_not_on_the_main_thread() -> None:
 def test_waits_are_bounded_once_however_often_it_is_asked_for() -> None:
     waits = coordinator(NEVER)
     bounded = waits.get_http_request_async
-    server.bound_waits(waits, BOUND)
+    invocations.bound_waits(waits, BOUND)
     assert waits.get_http_request_async == bounded
 
 
@@ -224,11 +218,19 @@ class NotAsync(Changed):
 
 
 @pytest.mark.parametrize("changed", [None, SimpleNamespace(), OtherMemory(), OtherCall(), NotAsync()])
-def test_a_library_of_another_shape_is_left_as_it_is_and_one_log_line_says_what_is_lost(
-    changed: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = dict(vars(changed)) if changed is not None else {}
-    with caplog.at_level(logging.WARNING, "shared.hosting.server"):
-        server.bound_waits(changed)
-    assert [record.message for record in caplog.records] == [WHAT_IS_LOST]
-    assert changed is None or vars(changed) == before
+def test_a_library_of_another_shape_is_found_out(changed: Any) -> None:
+    assert invocations.waits_problem(changed).startswith("its HttpCoordinator has no ")
+
+
+def test_the_librarys_own_shape_is_the_one_that_is_known() -> None:
+    assert invocations.waits_problem(coordinator()) == ""
+    assert invocations.memory_problem(coordinator()) == ""
+
+
+def test_a_released_invocation_is_gone_from_the_librarys_memory_and_no_other_is() -> None:
+    memory = invocations.InvocationMemory()
+    memory.release("one")  # before the library is known
+    memory.references = {"one": object(), "two": object()}
+    memory.release("one")
+    memory.release("one")
+    assert memory.references.keys() == {"two"}

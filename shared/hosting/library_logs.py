@@ -1,0 +1,46 @@
+"""What other libraries log and this app must not show: prompts, keys and tokens, whatever the levels are.
+
+Core Tools sets PYTHON_ENABLE_DEBUG_LOGGING=1, on which the worker sets the root logger to DEBUG: openai then logs each request
+with its body, msal and azure.core log addresses and headers. uvicorn's access log shows the query, `?code=KEY` included.
+"""
+
+import logging
+
+QUIET = (
+    "aiohttp",
+    "asyncio",
+    "azure.core",
+    "azure.identity",
+    "azure.monitor",
+    "httpcore2",
+    "httpx2",
+    "msal",
+    "openai",
+    # By their own names too: OPENAI_LOG sets the level of `openai` when it is imported.
+    "openai._base_client",
+    "openai._legacy_response",
+    "openai._response",
+    "opentelemetry",
+    "requests",
+    "urllib3",
+)
+"""From WARNING on. Not `azure` as a whole: `azure.functions` is the worker's own."""
+
+CUT_MESSAGE = "ASGI callable returned without completing response."
+"""By uvicorn, for each response that is cut on purpose after its error event: the receipt has the failure."""
+
+
+def quiet_libraries() -> None:
+    """Set the levels and add the filters. A filter, unlike a handler, survives the `dictConfig` of the extension's server."""
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_drop)
+    logging.getLogger("uvicorn.error").addFilter(_is_not_a_cut)
+
+
+def _drop(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def _is_not_a_cut(record: logging.LogRecord) -> bool:
+    return record.msg != CUT_MESSAGE

@@ -1,0 +1,59 @@
+"""The command line, read once."""
+
+import pytest
+
+from client.failures import USAGE
+from client.options import DEFAULT_URL, read_options
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STREAM_URL", "STREAM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_options_the_service_on_this_machine_is_asked_for_server_sent_events() -> None:
+    options = read_options(["hi"])
+    assert (options.question, options.url, options.key, options.wire_format) == ("hi", DEFAULT_URL, "", "sse")
+    assert read_options([]).question is None
+
+
+def test_address_and_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAM_URL", "https://app.example.com/")
+    monkeypatch.setenv("STREAM_KEY", "k")
+    options = read_options(["hi"])
+    assert (options.url, options.key) == ("https://app.example.com", "k")
+
+
+def test_model_and_system_are_part_of_every_request() -> None:
+    turn = [{"role": "user", "content": "hi"}]
+    assert read_options(["hi"]).request(turn) == {"messages": turn}
+    request = read_options(["hi", "--model", "m", "--system", "Be brief."]).request(turn)
+    assert request == {"messages": [{"role": "system", "content": "Be brief."}, *turn], "model": "m"}
+
+
+def test_no_stream_is_the_json_format() -> None:
+    assert read_options(["hi", "--no-stream"]).wire_format == "json"
+    assert read_options(["hi", "--format", "ndjson"]).wire_format == "ndjson"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hi", "--url", "127.0.0.1"],
+        ["hi", "--url", "http://"],
+        ["hi", "--url", "http://127.0.0.1:0"],
+        ["hi", "--url", "http://127.0.0.1:99999"],
+        ["hi", "--url", "http://[::1"],
+        ["hi", "--key", "Schlüssel"],
+        ["hi", "--no-stream", "--format", "ndjson"],
+        [" "],
+    ],
+)
+def test_what_makes_no_sense_ends_the_program_with_its_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_options(arguments)
+    assert ended.value.code == USAGE
+    assert "usage: python -m client" in capsys.readouterr().err

@@ -1,0 +1,157 @@
+"""Records on their way to the exporter, without an exporter: a queue that never waits, then a listener."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from shared.hosting import telemetry
+from shared.hosting.telemetry import MAXIMUM_WAITING, Telemetry
+from shared.hosting.telemetry_target import TelemetryTarget
+from shared.receipt import LOGGER_NAME
+
+TARGET = TelemetryTarget(connection_string="InstrumentationKey=00000000-0000-0000-0000-000000000000")
+_log = logging.getLogger("shared.planted")
+
+
+class Kept(logging.Handler):
+    """Keeps the messages that it is handed, once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.is_closed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.may_go_on.wait(30)
+        self.messages.append(record.getMessage())
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """What takes the exporter's place; the logger `shared` is left as it was."""
+    handler = Kept()
+    monkeypatch.setattr(telemetry, "_exporter", lambda _target: handler)
+    monkeypatch.setattr(telemetry, "START_SECONDS", 0.0)
+    logger = logging.getLogger("shared")
+    before = logger.handlers[:]
+    yield handler
+    logger.handlers[:] = before
+
+
+def test_records_of_before_and_after_the_exporter_is_there_arrive_once_and_in_order(kept: Kept) -> None:
+    async def run() -> None:
+        sending = Telemetry(TARGET)
+        for number in range(100):
+            _log.warning("%d", number)
+            if number == 50:
+                await sending.start()
+        await sending.stop()
+
+    asyncio.run(run())
+    assert kept.messages == [str(number) for number in range(100)]
+    assert kept.is_closed
+
+
+def test_a_process_that_ends_before_the_exporter_was_there_sends_what_it_has(kept: Kept) -> None:
+    async def run() -> None:
+        sending = Telemetry(TARGET)
+        _log.warning("the last")
+        await sending.stop()
+
+    asyncio.run(run())
+    assert kept.messages == ["the last"]
+
+
+def test_a_process_that_logged_nothing_opens_no_exporter_at_its_end(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[TelemetryTarget] = []
+    monkeypatch.setattr(telemetry, "_exporter", opened.append)
+    asyncio.run(Telemetry(TARGET).stop())
+    assert opened == []
+
+
+def test_a_full_queue_drops_and_logging_never_waits(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    kept.may_go_on.clear()
+
+    async def run() -> None:
+        sending = Telemetry(TARGET)
+        await sending.start()
+        for number in range(MAXIMUM_WAITING + 500):
+            _log.warning("%d", number)
+        kept.may_go_on.set()
+        await sending.stop()
+
+    begun = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun < 20
+    assert MAXIMUM_WAITING <= len(kept.messages) <= MAXIMUM_WAITING + 1
+    assert kept.messages == [str(number) for number in range(len(kept.messages))]
+    assert capsys.readouterr().err == ""
+
+
+def test_only_receipts_warnings_and_errors_go_and_nothing_about_telemetry_itself(kept: Kept) -> None:
+    async def run() -> None:
+        sending = Telemetry(TARGET)
+        await sending.start()
+        logging.getLogger("shared").setLevel(logging.DEBUG)
+        _log.info("not this")
+        logging.getLogger(LOGGER_NAME).info("a receipt")
+        logging.getLogger("shared.hosting.exporter").warning("nor this")
+        _log.error("an error")
+        await sending.stop()
+
+    asyncio.run(run())
+    logging.getLogger("shared").setLevel(logging.NOTSET)
+    assert kept.messages == ["a receipt", "an error"]
+
+
+def test_an_exporter_that_cannot_be_opened_leaves_nothing_behind_and_is_reported_once(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_target: TelemetryTarget) -> logging.Handler:
+        raise ValueError
+
+    monkeypatch.setattr(telemetry, "_exporter", fail)
+    before = logging.getLogger("shared").handlers[:]
+
+    async def run() -> Telemetry:
+        sending = Telemetry(TARGET)
+        _log.warning("lost")
+        await sending.start()
+        await sending.stop()
+        return sending
+
+    assert asyncio.run(run())._records.empty()
+    assert logging.getLogger("shared").handlers == before
+    said = [record.getMessage() for record in caplog.records if record.name == "shared.hosting.telemetry"]
+    assert len(said) == 1
+    assert said[0].startswith("Telemetry export to Application Insights is disabled for this process (ValueError)")
+
+
+def test_an_exporter_that_hangs_holds_the_end_up_for_a_bounded_time(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "FLUSH_SECONDS", 0.2)
+    kept.may_go_on.clear()
+
+    async def run() -> None:
+        sending = Telemetry(TARGET)
+        _log.warning("held")
+        await sending.stop()
+
+    begun = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun < 10
+    assert kept.messages == []
+    kept.may_go_on.set()

@@ -1,0 +1,44 @@
+"""Cross-origin requests: off unless the origin is named."""
+
+import pytest
+from starlette.datastructures import Headers
+
+from shared.config.settings import Settings
+from shared.http.cors import cors_headers, preflight_headers
+from tests.harness.app import environment
+
+ALLOWED = {"ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000"}
+ALLOW, VARY = "access-control-allow-origin", "vary"
+
+
+def settings(**more: str) -> Settings:
+    return Settings.from_env(environment(1, **more))
+
+
+@pytest.mark.parametrize("origin", ["https://app.example.com", "http://localhost:3000", "HTTPS://APP.example.com"])
+def test_a_named_origin_may_read_the_answer_and_the_headers_that_clients_need(origin: str) -> None:
+    found = cors_headers(settings(**ALLOWED), Headers({"Origin": origin}))
+    assert (found[ALLOW], found[VARY]) == (origin, "origin")
+    assert {"x-request-id", "retry-after"} <= set(found["access-control-expose-headers"].split(", "))
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "https://app.example.com.evil.example"])
+def test_another_origin_gets_nothing_but_a_cache_learns_what_it_depends_on(origin: str) -> None:
+    assert cors_headers(settings(**ALLOWED), Headers({"origin": origin})) == {VARY: "origin"}
+    assert preflight_headers(settings(**ALLOWED), Headers({"origin": origin})) == {VARY: "origin"}
+
+
+def test_without_a_named_origin_there_is_not_a_header_of_cors() -> None:
+    headers = Headers({"origin": "https://app.example.com"})
+    assert cors_headers(settings(), headers) == preflight_headers(settings(), headers) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"), [("authorization,content-type", "authorization,content-type"), (None, "content-type")]
+)
+def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked: str | None, allowed: str) -> None:
+    more = {"access-control-request-headers": asked} if asked else {}
+    found = preflight_headers(settings(**ALLOWED), Headers({"origin": "http://localhost:3000", **more}))
+    assert found["access-control-allow-headers"] == allowed
+    assert set(found["access-control-allow-methods"].split(", ")) == {"GET", "POST", "DELETE"}
+    assert int(found["access-control-max-age"]) > 0

@@ -1,0 +1,273 @@
+"""The OpenAI API as it is called: addresses, methods, models, and what goes up and down beside the body."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.errors import UpstreamCut
+from tests.harness.app import GOOD, InProcessApp, play
+from tests.harness.caller import Received
+from tests.harness.frames import RESPONSE_ID
+from tests.harness.upstream import JSON, Asked, Play, Says, Script, refuses
+
+CHAT = "/v1/chat/completions"
+ASK = {"model": "gpt", "messages": [{"role": "user", "content": "hi"}]}
+STORED = f"/v1/responses/{RESPONSE_ID}"
+ALIASES: dict[str, Any] = {"AZURE_OPENAI_MODELS": "small=mini-east,large=gpt-east", "AZURE_OPENAI_DEPLOYMENT": ""}
+
+
+def call(
+    path: str = CHAT,
+    body: object = ASK,
+    *,
+    method: str = "POST",
+    headers: Mapping[str, str] | None = None,
+    scripts: Mapping[str, Script] | Mapping[str, Script | list[Script]] | None = None,
+    **settings: str,
+) -> tuple[Received, list[Asked]]:
+    async def scene(app: InProcessApp) -> tuple[Received, list[Asked]]:
+        return await app.begin(path, body, method=method, headers=headers).end(), app.clients.asked
+
+    return play(scene, scripts or {"main": GOOD}, **settings)
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/chat/completions/"])
+def test_an_unknown_path_is_a_404_in_the_openai_shape(path: str) -> None:
+    received, asked = call(path)
+    assert (received.status, received.json["error"]["code"], asked) == (404, "not_found", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", CHAT, "POST"), ("POST", "/v1/models", "GET"), ("POST", STORED, "DELETE, GET")],
+)
+def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: str) -> None:
+    received, asked = call(path, method=method)
+    assert (received.status, received.json["error"]["code"], asked) == (405, "method_not_allowed", [])
+    assert received.headers["allow"] == allowed
+
+
+def test_a_body_that_is_no_json_is_a_415_and_a_missing_key_a_401() -> None:
+    assert call(headers={"content-type": "text/plain"})[0].status == 415
+    entry = f"alice=sha256:{hashlib.sha256(b'k').hexdigest()}"
+    received, asked = call(AUTH_MODE="keys", CALLER_KEYS=entry)
+    assert (received.status, received.json["error"]["code"], asked) == (401, "invalid_api_key", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"{nope", "invalid_json", None),
+        (b"[1]", "invalid_json", None),
+        (b"\xff{}", "invalid_json", None),
+        (b'{"model":"' + b"m" * 300 + b'"}', "invalid_request", "model"),
+        (b'{"model":7}', "invalid_request", "model"),
+        (b'{"model":"gpt","stream":"yes"}', "invalid_request", "stream"),
+        (rb'{"model":"gpt","stream":"\ud800"}', "invalid_request", "stream"),
+    ],
+)
+def test_a_bad_body_is_a_400_and_asks_nobody(body: bytes, code: str, param: str | None) -> None:
+    received, asked = call(body=body)
+    assert (received.status, received.json["error"]["code"], asked) == (400, code, [])
+    assert received.json["error"]["param"] == param
+
+
+# Models.
+
+
+def test_the_models_are_those_that_this_app_serves() -> None:
+    received, asked = call("/v1/models", b"", method="GET", **ALIASES)
+    assert [model["id"] for model in received.json["data"]] == ["small", "large"]
+    assert (received.json["object"], asked) == ("list", [])
+    received, _ = call("/v1/models/large", b"", method="GET", **ALIASES)
+    assert received.json == {"id": "large", "object": "model", "created": 0, "owned_by": "azure-openai"}
+
+
+def test_a_model_that_is_not_served_is_not_found() -> None:
+    received, _ = call("/v1/models/other", b"", method="GET", **ALIASES)
+    assert (received.status, received.json["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (CHAT, "model_not_found"),
+        ("/openai/v1/chat/completions", "model_not_found"),
+        ("/openai/deployments/gpt/chat/completions", "DeploymentNotFound"),
+    ],
+)
+def test_a_call_for_a_model_that_is_not_served_is_the_404_of_its_surface(path: str, code: str) -> None:
+    received, asked = call(path, **ALIASES)
+    assert (received.status, received.json["error"]["code"], received.json["error"]["param"]) == (404, code, "model")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [(CHAT, "small"), ("/openai/deployments/small/chat/completions?api-version=2024-10-21", "ignored")],
+)
+def test_an_alias_is_asked_for_by_its_deployment(path: str, model: str) -> None:
+    _, (asked,) = call(path, {**ASK, "model": model}, **ALIASES)
+    assert (asked.deployment, asked.json["model"], asked.call.path) == ("mini-east", "mini-east", "chat/completions")
+    assert asked.call.query == ()
+
+
+def test_a_model_is_asked_for_only_where_it_is_deployed() -> None:
+    backends = [
+        {"name": "east", "endpoint": "https://e.openai.azure.com", "deployments": {"gpt": "gpt-east"}},
+        {"name": "west", "endpoint": "https://w.openai.azure.com", "deployments": {"mini": "mini-west"}},
+    ]
+    scripts: dict[str, Script] = {"east": GOOD, "west": GOOD}
+    listed = json.dumps(backends)
+    received, (asked,) = call(body={**ASK, "model": "mini"}, scripts=scripts, AZURE_OPENAI_BACKENDS=listed)
+    assert (received.status, asked.backend, asked.deployment, asked.json["model"]) == (
+        200,
+        "west",
+        "mini-west",
+        "mini-west",
+    )
+    received, nobody = call(body={**ASK, "model": "other"}, scripts=scripts, AZURE_OPENAI_BACKENDS=listed)
+    assert (received.status, received.json["error"]["code"], nobody) == (404, "model_not_found", [])
+
+
+# What goes up.
+
+
+def test_the_callers_bytes_go_up_as_they_came_where_nothing_must_change() -> None:
+    raw = b'{ "model":"gpt", "messages":[], "odd": 1e400, "big": 123456789012345678901234567890 }'
+    _, (asked,) = call(body=raw)
+    assert asked.raw == raw
+
+
+def test_a_stream_is_asked_for_its_usage_and_the_caller_sees_it_only_if_it_asked() -> None:
+    received, (asked,) = call(body={**ASK, "stream": True})
+    assert asked.json["stream_options"] == {"include_usage": True}
+    assert b"usage" not in received.body
+    assert received.receipt["tokens"]["output"] == 2
+    received, _ = call(body={**ASK, "stream": True, "stream_options": {"include_usage": True}})
+    assert b'"usage"' in received.body
+
+
+def test_the_deployments_cap_holds_here_too() -> None:
+    _, (asked,) = call(body={**ASK, "max_tokens": 100}, MAX_OUTPUT_TOKENS="50")
+    assert asked.json["max_tokens"] == 50
+
+
+def test_of_the_callers_headers_only_the_protocols_own_go_up() -> None:
+    headers = {"openai-beta": "x", "x-client-request-id": "c1", "x-ms-client-request-id": "é", "cookie": "a=b"}
+    _, (asked,) = call(headers={**headers, "authorization": "Bearer secret", "x-custom": "1"})
+    assert asked.call.headers == {"openai-beta": "x", "x-client-request-id": "c1"}
+
+
+# What comes down.
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_upstreams_own_headers_come_down_and_no_others(stream: bool) -> None:
+    sent = {
+        "x-request-id": "up-1", "apim-request-id": "apim-1", "x-ratelimit-remaining-tokens": "7", "retry-after": "1",
+        "x-ms-region": "East", "set-cookie": "a=b", "x-internal": "secret", "server": "envoy",
+    }  # fmt: skip
+    received, _ = call(body={**ASK, "stream": stream}, scripts={"main": Says(headers=sent)})
+    for name in ("x-request-id", "apim-request-id", "x-ratelimit-remaining-tokens", "retry-after", "x-ms-region"):
+        assert received.headers[name] == sent[name]
+    assert not {"set-cookie", "x-internal", "server"} & set(received.headers)
+    assert received.receipt["upstream_request_id"] == "up-1"
+
+
+def test_a_body_in_one_piece_keeps_its_length_and_encoding() -> None:
+    play_ = Play(body=[b"\x1f\x8bzipped"], headers={**JSON, "content-length": "8", "content-encoding": "gzip"})
+    received, _ = call(scripts={"main": play_})
+    assert (received.headers["content-length"], received.headers["content-encoding"]) == ("8", "gzip")
+    assert received.body == b"\x1f\x8bzipped"
+
+
+def test_an_upstreams_error_comes_down_as_it_is() -> None:
+    error = {"message": "Nein.", "code": "content_filter", "innererror": {"code": "X"}}
+    received, _ = call(scripts={"main": refuses(400, error, headers={"x-request-id": "up-2", "x-internal": "secret"})})
+    assert (received.status, received.json["error"]) == (400, error)
+    assert received.headers["x-request-id"] == "up-2"
+    assert "x-internal" not in received.headers
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_where_streaming_is_off_a_stream_leaves_in_one_piece(stream: bool) -> None:
+    received, _ = call(body={**ASK, "stream": stream}, STREAMING_ENABLED="false")
+    assert received.is_completed
+    assert b"Hello" in received.body
+    if stream:
+        assert len(received.writes) == 1
+        assert received.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_that_leaves_in_one_piece_is_bounded() -> None:
+    words = ["x" * 1_000_000] * 40
+    received, _ = call(body={**ASK, "stream": True}, scripts={"main": Says(words=words)}, STREAMING_ENABLED="false")
+    assert (received.status, received.json["error"]["code"]) == (502, "upstream_frame_too_large")
+
+
+def test_a_stream_that_leaves_in_one_piece_and_breaks_is_a_status() -> None:
+    received, _ = call(
+        body={**ASK, "stream": True},
+        scripts={"main": Says(then=lambda _: [UpstreamCut("It broke.")])},
+        STREAMING_ENABLED="false",
+    )
+    assert (received.status, received.json["error"]["code"]) == (502, "upstream_cut")
+
+
+# Stored responses. Whose they are, and where: test_stored_responses.py.
+
+
+def call_stored(
+    script: Script, rest: str = "", body: bytes = b"", *, method: str = "GET"
+) -> tuple[Received, Asked, str]:
+    """Ask for a response that was just stored. Return what came, how the account was asked, and the id there."""
+
+    async def scene(app: InProcessApp) -> tuple[Received, Asked, str]:
+        stored = await app.begin("/v1/responses", {"model": "gpt", "input": "hi", "stream": True}).end()
+        found = re.search(rb'"id":"(resp_[^"]{50,})"', stored.body)
+        assert found is not None
+        received = await app.begin(f"/v1/responses/{found[1].decode()}{rest}", body, method=method).end()
+        return received, app.clients.asked[-1], found[1].decode()
+
+    return play(scene, {"main": [GOOD, script]})
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "body"),
+    [
+        ("GET", "", b""),
+        ("DELETE", "", b""),
+        ("POST", "/cancel", b""),
+        ("POST", "/cancel", b"{}"),
+        ("GET", "/input_items", b""),
+    ],
+)
+def test_a_stored_response_is_asked_for_by_the_accounts_own_id(method: str, rest: str, body: bytes) -> None:
+    received, asked, _ = call_stored(Play(body=[b"{}"], headers=JSON), rest, body, method=method)
+    assert (received.status, received.body, received.receipt["format"]) == (200, b"{}", "whole")
+    assert (asked.call.method, asked.call.path) == (method, f"responses/{RESPONSE_ID}{rest}")
+    assert not asked.call.streams
+    assert asked.raw == (body or None)
+
+
+def test_a_deleted_response_may_be_answered_with_nothing() -> None:
+    received, _, _ = call_stored(Play(status=204, headers={}), method="DELETE")
+    assert (received.status, received.body, received.is_completed) == (204, b"", True)
+
+
+def test_the_query_goes_up_without_what_is_the_hosts_or_azures() -> None:
+    query = "include%5B%5D=a&include%5B%5D=b&code=secret&api-version=1&clientId=x&after=3"
+    _, asked, _ = call_stored(Play(body=[b"{}"], headers=JSON), f"/input_items?{query}")
+    assert list(asked.call.query) == [("include[]", "a"), ("include[]", "b"), ("after", "3")]
+
+
+def test_a_stored_response_can_be_streamed_from_where_it_was_left() -> None:
+    received, asked, signed = call_stored(GOOD, "?stream=true&starting_after=1")
+    assert (asked.call.streams, received.receipt["format"]) == (True, "stream")
+    assert b"response.completed" in received.body
+    assert signed.encode() in received.body

@@ -1,0 +1,239 @@
+"""Every method of the service, with valid settings and with an invalid one, without a worker."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
+
+from dev.simulator.control import Simulator
+from shared.service import ConfiguredService, MisconfiguredService, Service, service_from_env
+from shared.version import VERSION
+
+ORIGIN = "https://app.example.com"
+SETTINGS = {
+    "AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com",
+    "AZURE_OPENAI_DEPLOYMENT": "gpt",
+    "AUTH_MODE": "anonymous",
+    "ALLOWED_ORIGINS": ORIGIN,
+}
+INVALID = SETTINGS | {"COMMIT_SECONDS": "soon"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The error's."""
+        return str(json.loads(self.body)["error"]["code"])
+
+
+def request(method: str, path: str, **headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"host": "a", **headers}.items()]
+    return Request(
+        {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw, "scheme": "https"}
+    )
+
+
+async def send(response: Response, body: bytes = b"") -> Answer:
+    sent: list[Message] = []
+    received = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        if (message := next(received, None)) is None:
+            await asyncio.Event().wait()
+        assert message is not None
+        return message
+
+    async def note(message: Message) -> None:
+        sent.append(message)
+
+    await response({"type": "http"}, receive, note)
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+def ask(env: Mapping[str, str], call: Callable[[Service], Response], body: bytes = b"") -> Answer:
+    return asyncio.run(send(call(service_from_env(env)), body))
+
+
+JSON = {"content_type": "application/json"}
+CHAT = json.dumps({"input": "hi"}).encode()
+
+
+@pytest.fixture
+def served(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings with the simulated Azure OpenAI behind them."""
+    for name, value in simulator.identity_environment.items():
+        monkeypatch.setenv(name, value)  # azure.identity reads them there
+    return SETTINGS | simulator.identity_environment | {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "beginning"),
+    [
+        (lambda s: s.chat(request("POST", "/chat", **JSON), "1"), CHAT, b"event: started"),
+        (lambda s: s.chat(request("POST", "/stream", **JSON), "1", must_stream=True), CHAT, b"event: started"),
+        (
+            lambda s: s.openai(request("POST", "/v1/chat/completions", **JSON), "1"),
+            json.dumps({"model": "gpt", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode(),
+            b"data: {",
+        ),
+    ],
+    ids=["chat", "stream", "openai"],
+)
+def test_an_answer_streams_and_the_connections_are_closed_at_the_end(
+    served: dict[str, str], call: Callable[[Service], Response], body: bytes, beginning: bytes
+) -> None:
+    async def run() -> Answer:
+        service = service_from_env(served)
+        assert isinstance(service, ConfiguredService)
+        await service.load()
+        answer = await send(call(service), body)
+        assert service._clients._transport is not None
+        session = service._clients._transport._session
+        assert session is not None
+        closed = [session.closed]
+        await service.aclose()
+        assert [*closed, session.closed] == [False, True]
+        return answer
+
+    answer = asyncio.run(run())
+    assert answer.status == 200
+    assert answer.body.startswith(beginning)
+
+
+def test_a_service_that_never_asked_a_model_closes_too() -> None:
+    asyncio.run(service_from_env(SETTINGS).aclose())
+
+
+def test_health_has_the_version_and_nothing_of_the_inside() -> None:
+    def call(service: Service) -> Response:
+        service.patched("own server on")
+        return service.health(request("GET", "/health"), "1")
+
+    answer = ask(SETTINGS, call)
+    assert (answer.status, answer.body, answer.headers["x-version"]) == (200, b'{"status":"ok"}', VERSION)
+    assert "x-patches" not in answer.headers
+
+
+def test_health_shows_the_patches_under_debug_headers_once_they_are_known() -> None:
+    service = service_from_env(SETTINGS | {"DEBUG_HEADERS": "true"})
+    before = asyncio.run(send(service.health(request("GET", "/health"), "1")))
+    service.patched("own server on; bounded waits off")
+    after = asyncio.run(send(service.health(request("GET", "/health"), "1")))
+    assert "x-patches" not in before.headers
+    assert after.headers["x-patches"] == "own server on; bounded waits off"
+
+
+@pytest.mark.parametrize("env", [SETTINGS, INVALID], ids=["valid", "invalid"])
+def test_the_page_is_served_to_a_browser_whatever_the_settings_are(env: dict[str, str]) -> None:
+    home = ask(env, lambda service: service.home(request("GET", "/", accept="text/html"), "1"))
+    script = ask(env, lambda service: service.page(request("GET", "/page/app.js"), "1"))
+    missing = ask(env, lambda service: service.page(request("GET", "/page/nothing"), "1"))
+    assert home.body.lower().startswith(b"<!doctype html>")
+    assert (script.status, "javascript" in script.headers["content-type"]) == (200, True)
+    assert (missing.status, missing.code) == (404, "not_found")
+    assert json.loads(missing.body)["error"]["message"] == "No route matches GET /page/nothing."
+
+
+def test_the_root_is_a_curl_line_to_everybody_else() -> None:
+    answer = ask(SETTINGS, lambda service: service.home(request("GET", "/"), "1"))
+    assert answer.status == 200
+    assert b"curl" in answer.body
+    assert answer.headers["vary"] == "origin, accept"
+
+
+@pytest.mark.parametrize(("env", "allowed"), [(SETTINGS, ORIGIN), (INVALID, None)], ids=["valid", "invalid"])
+def test_a_preflight_is_answered_and_only_valid_settings_allow_an_origin(
+    env: dict[str, str], allowed: str | None
+) -> None:
+    asked = request("OPTIONS", "/chat", origin=ORIGIN, access_control_request_method="POST")
+    answer = ask(env, lambda service: service.preflight(asked, "1"))
+    assert answer.status == 204
+    assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.chat(request("POST", "/chat", **JSON), "1"),
+        lambda s: s.chat(request("POST", "/stream", **JSON), "1", must_stream=True),
+        lambda s: s.openai(request("GET", "/v1/models"), "1"),
+        lambda s: s.home(request("GET", "/"), "1"),
+    ],
+    ids=["chat", "stream", "openai", "home"],
+)
+def test_with_an_invalid_setting_each_request_is_answered_with_its_name(call: Callable[[Any], Response]) -> None:
+    answer = ask(INVALID, call, CHAT)
+    assert (answer.status, answer.code) == (503, "misconfigured")
+    assert json.loads(answer.body)["error"]["message"].startswith("COMMIT_SECONDS is not valid; expected")
+
+
+def test_with_an_invalid_setting_health_is_unavailable_and_still_has_the_version() -> None:
+    def call(service: Service) -> Response:
+        service.patched("own server on")
+        return service.health(request("GET", "/health"), "1")
+
+    answer = ask(INVALID | {"DEBUG_HEADERS": "true"}, call)
+    assert (answer.status, answer.body) == (503, b'{"status":"unavailable"}')
+    assert answer.headers["x-version"] == VERSION
+    assert "x-patches" not in answer.headers
+
+
+def test_an_invalid_setting_loads_drains_and_closes_nothing() -> None:
+    async def run() -> None:
+        service = service_from_env(INVALID)
+        assert isinstance(service, MisconfiguredService)
+        await service.load()
+        await service.drain()
+        await service.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_stopping_service_takes_no_more_answers(served: dict[str, str]) -> None:
+    async def run() -> Answer:
+        service = service_from_env(served | {"DRAIN_SECONDS": "0"})
+        await service.drain()
+        return await send(service.chat(request("POST", "/chat", **JSON), "1"), CHAT)
+
+    answer = asyncio.run(run())
+    assert (answer.status, answer.code) == (503, "server_stopping")
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        (SETTINGS, "AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens."),
+        (SETTINGS | {"AUTH_MODE": "function"}, ""),
+        (INVALID, "COMMIT_SECONDS is not valid: found"),
+    ],
+    ids=["anonymous", "function", "invalid"],
+)
+def test_only_when_asked_it_logs_what_its_operator_has_to_know(
+    env: dict[str, str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = service_from_env(env)
+    assert not caplog.records
+    service.announce()
+    assert [record.getMessage()[: len(said)] for record in caplog.records if record.levelno >= logging.WARNING] == (
+        [said] if said else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "by_host"), [("function", True), ("", True), ("keys", False), ("anonymous", False), ("open", True)]
+)
+def test_the_host_asks_for_its_key_where_nothing_else_is_known_to_ask(mode: str, by_host: bool) -> None:
+    assert service_from_env(SETTINGS | {"AUTH_MODE": mode}).host_checks_keys is by_host
