@@ -45,7 +45,7 @@ class RequestContext:
         """Return a response whose body is known at once."""
         merged = {"x-request-id": self.id, **self.cors, **headers}
         if varies := [one["vary"] for one in (self.cors, headers) if "vary" in one]:
-            merged["vary"] = ", ".join(varies)
+            merged["vary"] = ", ".join(dict.fromkeys(varies))
         return PlainResponse(self, body, status, media_type, merged)
 
     def refuse(self, error: AnswerError) -> Response:

@@ -58,6 +58,7 @@ def test_a_plain_response_has_the_id_and_the_headers_of_cors() -> None:
         ({}, {}, None),
         (CORS, {}, "origin"),
         ({}, {"vary": "accept"}, "accept"),
+        (CORS, {"vary": "origin"}, "origin"),
         (CORS, {"vary": "accept"}, "origin, accept"),
     ],
 )

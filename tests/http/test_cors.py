@@ -42,3 +42,9 @@ def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked
     assert found["access-control-allow-headers"] == allowed
     assert set(found["access-control-allow-methods"].split(", ")) == {"GET", "POST", "DELETE"}
     assert int(found["access-control-max-age"]) > 0
+
+
+@pytest.mark.parametrize("asked", ["x\xe9", "x\x01", "", ",", "a b", "a;b", "a," * 9000, "\u0661"])
+def test_what_is_no_list_of_names_does_not_go_back_into_a_header(asked: str) -> None:
+    headers = {"origin": "http://localhost:3000", "access-control-request-headers": asked}
+    assert preflight_headers(settings(**ALLOWED), headers)["access-control-allow-headers"] == "content-type"
