@@ -1,0 +1,100 @@
+"""Whether an answer ended honestly: complete only where the model ended it, and then valid in its format."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from shared.openai_api.relay import MAX_INSPECTED_BYTES
+from shared.sse import FrameSplitter, frame_data
+from tests.fuzz.case import Case
+from tests.fuzz.formats import CHECKS, CUT_AFTER_ERROR, UNMARKED
+from tests.fuzz.seen import Seen
+
+MODEL_ENDED = (b"[DONE]", b"finish_reason", b"response.completed", b"response.incomplete")
+BLANK_LINE = re.compile(rb"(\r\n|\r|\n)(\r\n|\r|\n)\Z")
+
+
+def ending_of(case: Case, seen: Seen) -> Iterator[str]:
+    """Yield what is dishonest or invalid."""
+    if not (receipts := seen.receipts):
+        return
+    receipt, body, is_complete = receipts[0], bytes(seen.body), seen.is_complete
+    if receipt["api"] == "openai":
+        yield from _relayed(case, seen, is_stream=receipt["format"] == "stream")
+        return
+    name = receipt["format"]
+    if name not in CHECKS:
+        yield f"a format {name!r} that is not known"
+        return
+    try:
+        ended = CHECKS[name](body, is_complete or seen.has_left)
+    except (ValueError, LookupError, TypeError) as error:
+        if not (seen.has_left or (not is_complete and name in UNMARKED)):
+            yield f"not valid {name}: {error}"[:300]
+        return
+    if seen.has_left:
+        return
+    if is_complete and ended == "open":
+        yield f"{name}: complete, and not ended"
+    if ended == "failed" and is_complete == (name in CUT_AFTER_ERROR):
+        yield f"{name}: an error ending that is {'not ' if is_complete else ''}cut"
+    if ended == "finished":
+        if not is_complete:
+            yield f"{name}: finished, and cut"
+        if seen.opened and not any(mark in seen.opened[-1].raw for mark in MODEL_ENDED):
+            yield f"{name}: finished, and the model has not ended it"
+        if receipt["ended"] != "finished":
+            yield f"{name}: finished, and the receipt says {receipt['ended']}"
+
+
+def _relayed(case: Case, seen: Seen, *, is_stream: bool) -> Iterator[str]:
+    body = bytes(seen.body)
+    if seen.has_left:
+        return
+    if not is_stream:
+        yield from _relayed_whole(case, seen, body)
+        return
+    try:
+        data = list(_events(body))
+    except Exception as error:
+        yield f"not an event stream: {error!r}"
+        return
+    last, kind = (data[-1] if data else b""), ""
+    try:
+        event = json.loads(last.decode(errors="replace"))
+        kind = event.get("type", "error" if "error" in event else "") if isinstance(event, dict) else ""
+    except ValueError:
+        pass
+    is_ended = last == b"[DONE]" or kind in ("response.completed", "response.incomplete")
+    is_own_failure = any(b"response.failed" in one or b"response.cancelled" in one for one in data)
+    if seen.is_complete and not (is_ended or is_own_failure):
+        yield f"complete, and its last event is {last[:80]!r}"
+    if seen.is_complete and not BLANK_LINE.search(body):
+        yield "complete, and its last event is not"
+    if not seen.is_complete and is_ended and not is_own_failure:
+        yield f"cut, and its last event is {last[:80]!r}"
+
+
+def _relayed_whole(case: Case, seen: Seen, body: bytes) -> Iterator[str]:
+    said = seen.opened[-1].raw if seen.opened else body
+    if seen.is_complete and body != said and seen.status not in (204, 205):
+        yield f"complete, and not what the upstream said: {len(body)} of {len(said)} bytes"
+    reply = case.replies[min(len(seen.opened), len(case.replies)) - 1]
+    names = dict(reply.headers)
+    is_json = names.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    if seen.is_complete and is_json and "content-encoding" not in names and 0 < len(body) <= MAX_INSPECTED_BYTES:
+        try:
+            json.loads(body)
+        except RecursionError:
+            pass
+        except ValueError:
+            yield "complete, labelled JSON, and no JSON"
+
+
+def _events(body: bytes) -> Iterator[bytes]:
+    splitter = FrameSplitter(1 << 30)
+    frames = [*splitter.feed(body), splitter.flush()]
+    for frame in frames:
+        data = frame_data(frame)
+        if data is not None:
+            yield data

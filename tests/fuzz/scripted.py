@@ -1,0 +1,104 @@
+"""Stands in for the clients of all backends, at the seam that `upstream.call` defines: replies come from a case."""
+
+import asyncio
+
+import httpx2
+
+from shared.config.backends import Backend
+from shared.errors import IdentityUnavailable, UpstreamCut, UpstreamTimeout, UpstreamUnreachable
+from shared.upstream.call import UpstreamCall, UpstreamResponse
+from shared.upstream.errors import error_from_status
+from tests.fuzz.case import Headers, Pause, Reply, Step, joined, raw
+from tests.fuzz.seen import Opened, Seen
+from tests.fuzz.setups import EXCEPTION
+
+ENDLESS_PIECE = 2000
+ENDLESS_SECONDS = 0.5
+LATE_SECONDS = 0.01
+"""What ends at the moment of leaving may still lead to an attempt, which is then abandoned."""
+MAX_ERROR_BYTES = 1024 * 1024
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+_BY_TRANSPORT = ("transfer-encoding", "connection", "content-length")
+
+
+class ScriptedBody:
+    """The body of a reply: one step per read."""
+
+    def __init__(self, reply: Reply, opened: Opened) -> None:
+        self._steps: list[Step] = [] if reply.status in (204, 205) else list(reply.steps)
+        self._end: str = reply.end.how
+        self._opened = opened
+        self._again = opened.raw[-ENDLESS_PIECE:] or b": \n\n"
+
+    async def read(self) -> bytes:
+        """See `Body`."""
+        while self._steps:
+            step = self._steps.pop(0)
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+            elif data := raw(step):
+                return data
+        if self._end == "hang":
+            await asyncio.Event().wait()
+        if self._end == "endless":
+            await asyncio.sleep(ENDLESS_SECONDS)
+            return self._again
+        if self._end == "cut":
+            raise UpstreamCut("The connection broke off.") from OSError(EXCEPTION)
+        self._end = "over"
+        return b""
+
+    def at_end(self) -> bool:
+        """See `Body`."""
+        return self._end == "over"
+
+    def close(self) -> None:
+        """See `Body`."""
+        self._opened.is_closed = True
+
+
+class ScriptedClients:
+    """One reply per attempt; the last one again and again."""
+
+    def __init__(self, replies: list[Reply], seen: Seen) -> None:
+        self._replies = replies or [Reply()]
+        self._seen = seen
+
+    async def load(self) -> None:
+        """Nothing is slow."""
+
+    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
+        """See `UpstreamClients`."""
+        seen = self._seen
+        reply = self._replies[min(len(seen.opened), len(self._replies) - 1)]
+        sent = call.body(backend, deployment)
+        opened = Opened(sent, joined(reply.steps), is_closed=True, was_late=_now() > seen.left_at + LATE_SECONDS)
+        seen.opened.append(opened)
+        await asyncio.sleep(0)
+        if reply.fault:
+            kind = {"unreachable": UpstreamUnreachable, "timeout": UpstreamTimeout, "identity": IdentityUnavailable}
+            raise kind[reply.fault]("The model's service could not be reached.") from OSError(EXCEPTION)
+        headers = httpx2.Headers(
+            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in arriving(reply.headers)]
+        )
+        if not 200 <= reply.status < 300:
+            body = None if reply.end.how == "cut" else opened.raw[:MAX_ERROR_BYTES]
+            raise error_from_status(reply.status, headers, body) from OSError(EXCEPTION)
+        opened.is_closed = False
+        return UpstreamResponse(reply.status, headers, ScriptedBody(reply, opened))
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def arriving(headers: Headers) -> Headers:
+    """Return the headers as far as an HTTP client lets them through, without those that it acts on itself."""
+    return [
+        (name, value.strip(" \t"))
+        for name, value in headers
+        if name not in _BY_TRANSPORT and _TOKEN.issuperset(name) and not set(value) & set("\r\n\0")
+    ]
