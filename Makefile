@@ -54,6 +54,10 @@ test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse
 storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)
 	@$(PYTHON) -m tests.storm --streams $(or $(STREAMS),5000) $(if $(SEED),--seed $(SEED))
 
+.PHONY: soak
+soak: $(RUN_READY) ## The same for MINUTES=15, with memory, sockets and tasks printed as it goes on
+	@$(PYTHON) -m tests.storm --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
 check: $(CHECK_READY) ## Format, lint, spelling, types, imports
 	@$(MAKE) -j 3 lint types imports

@@ -1,7 +1,7 @@
 """`make storm`: thousands of streams against faulty backends, clients leaving at random; then a look at what is left.
 
-Everything random comes from one printed seed, so that a failing storm replays:
-`make storm SEED=…`. Afterwards there must be: no dishonest end, no error that the client saw where a healthy backend was
+Everything random comes from one printed seed, so that a failing storm replays: `make storm SEED=…`. `make soak` is the same for
+minutes, in rounds. After each round there must be: no dishonest end, no error that the client saw where a healthy backend was
 reachable before content, no open upstream, no task and no memory left behind.
 """
 
@@ -12,9 +12,8 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,10 +21,16 @@ import aiohttp
 from dev.simulator.control import Simulator
 from shared.hosting.invocations import OTHER_HALF_SECONDS
 from tests.app_process import App
+from tests.remains import Sample, settled_tasks, wait_until_nothing_is_open
 
-PAGE_BYTES = 4096
+STREAMS_OF_A_ROUND = 2000
+LEAST_ROUNDS = 2
+MOST_GROWTH = {False: (4096, 2.0), True: (400, 0.5)}
+"""Bytes and blocks a stream, by whether there were more rounds than two: with few, the allocators' steps count for much."""
 SETTLE_SECONDS = OTHER_HALF_SECONDS + 5
 """A client that leaves before the host has passed its request on leaves an invocation, which waits for so long."""
+BLOCKS_OF_IDLE_CONNECTIONS = 20_000
+"""They come and go: as many blocks may be there at one look and not at another."""
 MOST_TASKS_LEFT = 3
 """Idle connections that are being closed at the moment of asking."""
 WORDS = ["Hello", " you", " and", " all", " the", " others"]
@@ -168,50 +173,37 @@ async def blow(url: str, plans: list[Plan], parallel: int) -> Tally:
     return tally
 
 
-def private_bytes(pid: int) -> int:
-    """The memory that a process has for itself; 0 where the system does not say it as Linux does."""
-    if sys.platform != "linux":
-        return 0
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Private_Dirty"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def wait_until_nothing_is_open(simulator: Simulator, seconds: float = 5.0) -> int:
-    """How many upstream requests are still open after so long."""
-    deadline = time.monotonic() + seconds
-    while (left := len(simulator.requests(ended="open"))) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
-
-
 def make_plans(streams: int, seed: int) -> list[Plan]:
     """The same for the same seed."""
     dice = random.Random(seed)
     return [make_plan(number, dice, faulty=0.2, leaving=0.15) for number in range(streams)]
 
 
-def settled_tasks(app: App, most: int, seconds: float = 5.0) -> int:
-    """How many tasks the worker has, once no more than `most` or after so long."""
-    deadline = time.monotonic() + seconds
-    while (left := app.worker_tasks) > most and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return left
+def halves(streams: int, seed: int) -> Iterator[list[Plan]]:
+    """All streams in two rounds."""
+    plans = make_plans(streams, seed)
+    yield plans[: streams // 2]
+    yield plans[streams // 2 :]
 
 
-def storm(app: App, simulator: Simulator, *, streams: int, parallel: int, seed: int) -> list[str]:
-    """Blows, looks at what is left, and returns what is wrong."""
+def rounds_for(minutes: float, seed: int) -> Iterator[list[Plan]]:
+    """Rounds for so long, and then one more."""
+    deadline = time.monotonic() + minutes * 60
+    number = 0
+    while time.monotonic() < deadline or number < LEAST_ROUNDS:
+        yield make_plans(STREAMS_OF_A_ROUND, seed + number)
+        number += 1
+
+
+def storm(app: App, simulator: Simulator, *, rounds: Iterator[list[Plan]], parallel: int, seed: int) -> list[str]:
+    """Blows round after round, looks at what is left after each, and returns what is wrong."""
     asyncio.run(blow(app.url, make_plans(20, seed), parallel))  # what is made once is made now
     simulator.reset()
     tasks = settled_tasks(app, MOST_TASKS_LEFT)
-    plans = make_plans(streams, seed)
-    rounds = [plans[: streams // 2], plans[streams // 2 :]]
-    wrong: list[str] = []
+    began, wrong, samples = time.monotonic(), list[str](), list[Sample]()
     outcomes: Counter[str] = Counter()
-    sizes = []
-    for half in rounds:
-        tally = asyncio.run(blow(app.url, half, parallel))
+    for plans in rounds:
+        tally = asyncio.run(blow(app.url, plans, parallel))
         wrong += tally.wrong
         outcomes += tally.outcomes
         if left := wait_until_nothing_is_open(simulator):
@@ -219,32 +211,41 @@ def storm(app: App, simulator: Simulator, *, streams: int, parallel: int, seed: 
         simulator.reset()
         if (left := settled_tasks(app, tasks + MOST_TASKS_LEFT, SETTLE_SECONDS)) > tasks + MOST_TASKS_LEFT:
             wrong.append(f"{left} tasks in the worker, {tasks} before the storm")
-        sizes.append(private_bytes(app.worker_pid))
-    growth = (sizes[1] - sizes[0]) / max(len(rounds[1]), 1)
-    print(
-        f"storm: seed {seed}, {streams} streams, {dict(outcomes)}, growth {growth:.0f} bytes a stream in the second half"
-    )
-    if growth > PAGE_BYTES:
-        wrong.append(f"the worker grew by {growth:.0f} bytes a stream")
-    return wrong
+        samples.append(Sample.of(app, outcomes.total()))
+        print(f"storm: {(time.monotonic() - began) / 60:5.1f} min, {samples[-1]}", flush=True)
+    print(f"storm: seed {seed}, {dict(outcomes)}")
+    return wrong + list(growth(samples, most_sockets=parallel))
+
+
+def growth(samples: Sequence[Sample], *, most_sockets: int) -> Iterator[str]:
+    """Yield what has grown since the first third of the samples, in which pools and caches take their size."""
+    first, last = samples[(len(samples) - 1) // 3], samples[-1]
+    streams = max(last.streams - first.streams, 1)
+    most_bytes, most_blocks = MOST_GROWTH[len(samples) > LEAST_ROUNDS]
+    grown = (last.private - first.private) / streams
+    blocks = max(last.blocks - first.blocks - BLOCKS_OF_IDLE_CONNECTIONS, 0) / streams
+    print(f"storm: {grown:.0f} bytes and {blocks:.2f} blocks a stream, over the last {streams} streams")
+    if grown > most_bytes:
+        yield f"the worker grew by {grown:.0f} bytes a stream"
+    if blocks > most_blocks:
+        yield f"the worker keeps {blocks:.2f} blocks of memory of each stream"
+    if last.sockets > first.sockets + most_sockets:
+        yield f"{last.sockets} sockets in the worker, {first.sockets} before"
 
 
 def main() -> int:
     """Starts what is needed, blows, and tells."""
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
     parser.add_argument("--streams", type=int, default=5000)
+    parser.add_argument("--minutes", type=float, help="so long instead, in rounds")
     parser.add_argument("--parallel", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
-    print(f"storm: replay with SEED={arguments.seed}", flush=True)
+    seed, minutes = arguments.seed, arguments.minutes
+    print(f"storm: replay with SEED={seed}", flush=True)
     with Simulator.start(backends=("main", "second", "third")) as simulator, start_app(simulator) as app:
-        wrong = storm(
-            app,
-            simulator,
-            streams=arguments.streams,
-            parallel=arguments.parallel,
-            seed=arguments.seed,
-        )
+        rounds = halves(arguments.streams, seed) if minutes is None else rounds_for(minutes, seed)
+        wrong = storm(app, simulator, rounds=rounds, parallel=arguments.parallel, seed=seed)
     for line in wrong[:20]:
         print(line)
     print("storm: nothing wrong" if not wrong else f"storm: {len(wrong)} things wrong")

@@ -9,7 +9,7 @@ from typing import Any
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
-from tests.storm import wait_until_nothing_is_open
+from tests.remains import wait_until_nothing_is_open
 from tests.worker.ways import Outcome, Way
 
 NAMES = ("main", "second", "third")

@@ -17,7 +17,7 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.platforms import only_on_linux
-from tests.storm import private_bytes
+from tests.remains import private_bytes
 from tests.worker.samples import RAW
 from tests.worker.sim import sim
 from tests.worker.ways import WAYS

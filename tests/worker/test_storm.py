@@ -1,9 +1,37 @@
-"""A small storm on every run; `make storm` blows a big one."""
+"""A small storm on every run; `make storm` blows a big one, `make soak` one after another."""
+
+import pytest
 
 from dev.simulator.control import Simulator
-from tests.storm import start_app, storm
+from tests.remains import Sample
+from tests.storm import growth, halves, start_app, storm
+
+SEED = 20261121
 
 
 def test_a_storm_leaves_nothing_behind_and_no_end_is_dishonest(simulator: Simulator) -> None:
     with start_app(simulator) as app:
-        assert storm(app, simulator, streams=1200, parallel=40, seed=20261121) == []
+        assert storm(app, simulator, rounds=halves(1200, SEED), parallel=40, seed=SEED) == []
+
+
+def sample(number: int, **each: float) -> Sample:
+    """The worker after so many rounds of 1,000 streams, each of which leaves so much."""
+    grown = {name: round(value * number * 1000) for name, value in each.items()}
+    fixed = {"resident": 90_000_000, "private": 70_000_000, "sockets": 20, "tasks": 9, "blocks": 400_000}
+    return Sample(streams=number * 1000, **{name: value + grown.get(name, 0) for name, value in fixed.items()})
+
+
+@pytest.mark.parametrize(
+    ("each", "problem"),
+    [
+        ({}, ""),
+        ({"private": 399}, ""),
+        ({"private": 401}, "the worker grew by 401 bytes a stream"),
+        ({"blocks": 5}, ""),
+        ({"blocks": 6}, "the worker keeps 1.00 blocks of memory of each stream"),
+        ({"sockets": 0.1}, "620 sockets in the worker, 220 before"),
+    ],
+)
+def test_what_grows_from_round_to_round_is_found(each: dict[str, float], problem: str) -> None:
+    samples = [sample(number, **each) for number in range(1, 7)]
+    assert list(growth(samples, most_sockets=60)) == ([problem] if problem else [])
