@@ -58,6 +58,10 @@ storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at rando
 soak: $(RUN_READY) ## The same for MINUTES=15, with memory, sockets and tasks printed as it goes on
 	@$(PYTHON) -m tests.storm --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: $(RUN_READY) ## Hostile requests, upstreams, identity replies and settings (CASES=20000, SEED=1, MINUTES=60; REPLAY=file for what was found)
+	@$(PYTHON) -m tests.fuzz --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
+
 .PHONY: check
 check: $(CHECK_READY) ## Format, lint, spelling, types, imports
 	@$(MAKE) -j 3 lint types imports
