@@ -1,4 +1,4 @@
-"""Rules for workflows: actions pinned by commit, minimal permissions, no secrets, every parameter passed on."""
+"""Rules for workflows: what they use is pinned, minimal permissions, no secrets, a gate, every parameter passed on."""
 
 import json
 import re
@@ -8,6 +8,9 @@ from dev.infra_check.tree import Project
 
 _USES = re.compile(r"^\s*(?:- )?uses:\s*(\S+)(.*)$")
 _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+_RAW_FILE = re.compile(r"raw\.githubusercontent\.com/[^/\s]+/[^/\s]+/(\S+)")
+_AT_COMMIT = re.compile(r"[0-9a-f]{40}/\S+")
+_DEPLOY = ".github/workflows/deploy.yml"
 _VARIABLE = re.compile(r"\$\{(\w+)")
 # azd sets the deploying principal.
 _OF_AZD = frozenset({"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"})
@@ -32,12 +35,17 @@ def workflows(project: Project) -> Iterator[str]:
             used = _USES.match(line)
             if used and not (_PINNED.fullmatch(used.group(1)) and re.fullmatch(r"\s+# v[\d.]+", used.group(2))):
                 yield f"{name}:{number}: {used.group(1)} is not pinned by commit, with its tag in a comment"
+            fetched = _RAW_FILE.search(line)
+            if fetched and not _AT_COMMIT.fullmatch(fetched.group(1)):
+                yield f"{name}:{number}: a file of another repository that is not pinned by commit: {fetched.group(1)}"
+    if not re.search(r"^    environment: \w+$", (project.root / _DEPLOY).read_text(encoding="utf-8"), re.MULTILINE):
+        yield f"{_DEPLOY}: the job has no environment: nobody would have to approve a deployment"
     yield from _parameters(project)
 
 
 def _parameters(project: Project) -> Iterator[str]:
     """Report parameters that the deployment does not pass to azd: each would be reset to its default."""
-    name = ".github/workflows/deploy.yml"
+    name = _DEPLOY
     text = (project.root / name).read_text(encoding="utf-8")
     types = {found.name: found.type for found in project.main("param")}
     given = json.loads((project.root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
