@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ SETUP = "keys"
 PATIENCE_SECONDS = 12.0
 """Then the client leaves, as it may have to: a whole answer is waited for 230 s, an invocation without its request 10 s."""
 TRACEBACK = "Traceback (most recent call last)"
+SETTLE_SECONDS = 0.5
 LOG_SECONDS = 1.0
 """Until the last record has come from the worker to the host."""
 _SETTINGS = SETUPS[SETUP] | {"AZURE_OPENAI_API_KEY": TOKEN, "DEBUG_HEADERS": "false"}
@@ -60,6 +62,7 @@ async def _run(cases: Iterator[Case], done: Done) -> list[str]:
                 upstream.play(case.replies, number)
                 seen = await _ask(app, case)
                 done(case, seen)
+                await _settle(upstream)
             await asyncio.sleep(LOG_SECONDS)
             problems = list(_log_problems(app.log))
             if app.worker_pid != worker:
@@ -67,6 +70,13 @@ async def _run(cases: Iterator[Case], done: Done) -> list[str]:
             return problems
         finally:
             await asyncio.to_thread(app.stop)
+
+
+async def _settle(upstream: Sockets) -> None:
+    """Wait until a connection has said all that it was to say: what comes later may be taken for the next case's answer."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while upstream.playing and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 def _start(url: str) -> App:
