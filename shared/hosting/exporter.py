@@ -103,8 +103,6 @@ class _Complaints(logging.Handler):
             logger = logging.getLogger(name)
             logger.propagate = False
             logger.addHandler(self)
-        # Its warnings repeat, for every batch, what the exporter logs itself; for answers `upstream.identity` logs it.
-        logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
     def emit(self, record: logging.LogRecord) -> None:
         self._last = record.getMessage()[:500]

@@ -10,7 +10,6 @@ QUIET = (
     "aiohttp",
     "asyncio",
     "azure.core",
-    "azure.identity",
     "azure.monitor",
     "httpcore2",
     "httpx2",
@@ -26,6 +25,9 @@ QUIET = (
 )
 """From WARNING on. Not `azure` as a whole: `azure.functions` is the worker's own."""
 
+SILENT = ("azure.identity",)
+"""Not even warnings: they quote the identity endpoint's reply, token included. `upstream.identity` logs each failure."""
+
 CUT_MESSAGE = "ASGI callable returned without completing response."
 """By uvicorn, for each response that is cut on purpose after its error event: the receipt has the failure."""
 
@@ -34,6 +36,8 @@ def quiet_libraries() -> None:
     """Set the levels and add the filters. A filter, unlike a handler, survives the `dictConfig` of the extension's server."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.getLogger("uvicorn.access").addFilter(_drop)
     logging.getLogger("uvicorn.error").addFilter(_is_not_a_cut)
 

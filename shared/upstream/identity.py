@@ -31,6 +31,8 @@ REPLACE_SECONDS = 60.0
 """How long a token that replaced a rejected one is kept, whatever upstreams say of it."""
 MAX_CAUSE_CHARACTERS = 300
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_QUOTED_REPLY = re.compile(r"Content:|[{<]")
+"""Where azure.identity's messages begin to quote what the endpoint sent."""
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _NO_CLAIMS = "{}"
 """Claims keep azure.identity from answering out of its own cache, and a managed identity sends none of them anywhere."""
@@ -172,7 +174,7 @@ class TokenSource:
         return token
 
     def _cause(self, error: Exception) -> str:
-        """Return what the log may say: the library's own sentence, unless it quotes a reply, which may hold a token."""
+        """Return what the log may say: the library's own sentence, but nothing of a reply, which may hold a token."""
         from azure.core.exceptions import AzureError
 
         if isinstance(error, TimeoutError):
@@ -180,7 +182,10 @@ class TokenSource:
         status = getattr(error, "status_code", None)
         if not isinstance(error, AzureError) or status == 200:
             return f"the reply is not a token ({type(error).__name__})"
-        return _NOT_PRINTABLE.sub(" ", str(error))[:MAX_CAUSE_CHARACTERS]
+        if status is not None:
+            return f"HTTP status {status} ({type(error).__name__})"
+        sentence = _QUOTED_REPLY.split(str(error), maxsplit=1)[0]
+        return _NOT_PRINTABLE.sub(" ", sentence).strip()[:MAX_CAUSE_CHARACTERS]
 
 
 def _unavailable() -> IdentityUnavailable:

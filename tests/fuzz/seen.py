@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from shared.hosting.library_logs import quiet_libraries
 from shared.receipt import LOGGER_NAME
 
 MOST_LOG_CHARACTERS = 4096
@@ -53,8 +54,6 @@ class Seen:
         return [json.loads(one.getMessage()) for one in self.records if one.name == LOGGER_NAME]
 
 
-CHATTY = ("httpx2", "azure.identity", "azure.core")
-"""What `hosting.server.tune` makes quiet on the worker."""
 RUNNING: ContextVar[Seen | None] = ContextVar("running", default=None)
 """The case to which this task, and every task and thread that it starts, belongs."""
 
@@ -77,8 +76,7 @@ class Recorder(logging.Handler):
         self._level = root.level
         root.setLevel(logging.INFO)  # the worker's
         root.addHandler(self)
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        quiet_libraries()  # as the process does at its start
         return self
 
     def __exit__(

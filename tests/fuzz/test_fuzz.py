@@ -19,7 +19,7 @@ from tests.fuzz.verdict import problems_of
 
 SEED = 20261127
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
-SHORT: dict[Surface, int] = {"requests": 2000, "settings": 300}
+SHORT: dict[Surface, int] = {"requests": 1500, "settings": 200, "identity": 24}
 
 
 @pytest.mark.parametrize("surface", SHORT)

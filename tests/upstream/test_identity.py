@@ -165,13 +165,18 @@ def test_no_reply_is_quoted_in_the_log(caplog: pytest.LogCaptureFixture) -> None
     quoting = ClientAuthenticationError("Unexpected response \"{'AccessToken': 'SECRET'}\"")
     quoting.status_code = 200
     endless = ClientAuthenticationError("no\n\x1b[31mFORGED " + "x" * 10_000)
-    for reply in (quoting, ValueError("SECRET"), endless):
+    with_status = ClientAuthenticationError("(None) SECRET")
+    with_status.status_code = 400
+    with_content = ClientAuthenticationError('get_token failed\nContent: {"access_token": "SECRET"')
+    for reply in (quoting, ValueError("SECRET"), endless, with_status, with_content):
         with pytest.raises(IdentityUnavailable) as caught:
             asyncio.run(source(Credential(replies=[reply])).token())
         assert caught.value.__cause__ is None
     messages = [record.getMessage() for record in caplog.records if record.name == identity.__name__]
-    assert len(messages) == 3
+    assert len(messages) == 5
     assert "SECRET" not in caplog.text
+    assert messages[3].endswith("HTTP status 400 (ClientAuthenticationError)")
+    assert messages[4].endswith(": get_token failed")
     assert max(map(len, messages)) < 500
     assert all(message.isprintable() for message in messages)
 

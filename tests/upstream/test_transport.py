@@ -215,6 +215,27 @@ def test_a_response_other_than_2xx_is_an_error_response(status: str) -> None:
     assert failure.__cause__ is None
 
 
+@pytest.mark.parametrize("headers", [b"upgrade: x", b"connection: upgrade\r\nupgrade: websocket"])
+@pytest.mark.parametrize("run", LOOPS)
+def test_a_switch_of_protocols_is_a_bad_gateway_and_its_connection_closed(run: Run, headers: bytes) -> None:
+    async def case(transport: AiohttpTransport) -> None:
+        left = asyncio.Event()
+
+        async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\n" + headers + b"\r\n\r\n")
+            await reader.read()
+            left.set()
+
+        async with serving(switch) as url:
+            with pytest.raises(UpstreamErrorResponse) as caught:
+                await ask(transport, url)
+            assert caught.value.status == 502
+            await asyncio.wait_for(left.wait(), 5)
+
+    with_transport(run, case)
+
+
 ODD_HEADERS = {
     "a charset that is not the body's": "content-type: application/json; charset=utf-16\r\n",
     "a charset that does not exist": "content-type: application/json; charset=nope\r\n",
