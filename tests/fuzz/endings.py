@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 
-from shared.openai_api.relay import MAX_INSPECTED_BYTES
 from shared.sse import FrameSplitter, frame_data
 from tests.fuzz.case import Case
 from tests.fuzz.formats import CHECKS, CUT_AFTER_ERROR, UNMARKED
@@ -52,7 +51,7 @@ def _relayed(case: Case, seen: Seen, *, is_stream: bool) -> Iterator[str]:
     if seen.has_left:
         return
     if not is_stream:
-        yield from _relayed_whole(case, seen, body)
+        yield from _relayed_whole(seen, body)
         return
     try:
         data = list(_events(body))
@@ -75,20 +74,18 @@ def _relayed(case: Case, seen: Seen, *, is_stream: bool) -> Iterator[str]:
         yield f"cut, and its last event is {last[:80]!r}"
 
 
-def _relayed_whole(case: Case, seen: Seen, body: bytes) -> Iterator[str]:
+SIGNED = re.compile(rb"resp_[A-Za-z0-9_-]{40,}")
+"""Of an id of any length."""
+
+
+def _relayed_whole(seen: Seen, body: bytes) -> Iterator[str]:
+    """A complete body passes as it came, JSON or not, but for the signed ids of stored responses.
+
+    One that only the end of its connection delimits is another matter: tests/upstream/test_transport.py.
+    """
     said = seen.opened[-1].raw if seen.opened else body
-    if seen.is_complete and body != said and seen.status not in (204, 205):
+    if seen.is_complete and body != said and seen.status not in (204, 205) and not SIGNED.search(body):
         yield f"complete, and not what the upstream said: {len(body)} of {len(said)} bytes"
-    reply = case.replies[min(len(seen.opened), len(case.replies)) - 1]
-    names = dict(reply.headers)
-    is_json = names.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-    if seen.is_complete and is_json and "content-encoding" not in names and 0 < len(body) <= MAX_INSPECTED_BYTES:
-        try:
-            json.loads(body)
-        except RecursionError:
-            pass
-        except ValueError:
-            yield "complete, labelled JSON, and no JSON"
 
 
 def _events(body: bytes) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from tests.fuzz.verdict import problems_of
 
 SEED = 20261127
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
-SHORT: dict[Surface, int] = {"requests": 1500, "settings": 200, "identity": 24}
+SHORT: dict[Surface, int] = {"requests": 1500, "upstream": 500, "wire": 50, "identity": 20, "settings": 200}
 
 
 @pytest.mark.parametrize("surface", SHORT)
