@@ -87,13 +87,19 @@ def abort(transport: asyncio.Transport | None) -> None:
 
 
 class Response(aiohttp.ClientResponse):
-    """Aborts its connection when nobody waits for its head any more: the request may still be going up."""
+    """Aborts its connection when nobody waits for its head any more: the request may still be going up.
+
+    Also after a 101: aiohttp would keep it for the next request unless the server says `Connection: upgrade`.
+    """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         """Wait for the head."""
         transport = connection.transport
         try:
-            return await super().start(connection)
+            response = await super().start(connection)
         except asyncio.CancelledError:
             abort(transport)
             raise
+        if self.status < 200:  # a switch of protocols that nobody asked for
+            abort(transport)
+        return response

@@ -117,11 +117,7 @@ def _is_success(response: aiohttp.ClientResponse) -> bool:
 async def _error_response(response: aiohttp.ClientResponse) -> AnswerError:
     """Return the failure that a response other than 2xx is, however its body ends."""
     try:
-        if response.status < 200:  # a switch of protocols that nobody asked for has no body that ends
-            response.close()
-            body = b""
-        else:
-            body = await _read_bounded(response)
+        body = await _read_bounded(response)
         content = _decoded(response, body)
     except (aiohttp.ClientError, OSError, zlib.error, UpstreamFrameTooLarge):
         content = None  # a part of it explains nothing
