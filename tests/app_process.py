@@ -94,8 +94,9 @@ class App:
         """The receipts with these fields, once there are `count` of them."""
         deadline = time.monotonic() + seconds
         while True:
+            complete = self.log.rpartition("\n")[0]  # the last line may still be on its way
             lines = [
-                line[line.index('{"event":"answer"') :] for line in self.log.splitlines() if '{"event":"answer"' in line
+                line[line.index('{"event":"answer"') :] for line in complete.splitlines() if '{"event":"answer"' in line
             ]
             found = [receipt for receipt in map(json.loads, lines) if receipt.items() >= fields.items()]
             if len(found) >= count or time.monotonic() > deadline:

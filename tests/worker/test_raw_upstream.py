@@ -282,7 +282,7 @@ def test_a_delete_may_be_answered_with_nothing(raw: RawUpstream, raw_app: App) -
 
 def test_an_answer_to_a_delete_that_is_too_large_is_no_answer(raw: RawUpstream, raw_app: App) -> None:
     raw.play(answer(b" " * 2_000_000 + b"{}", headers=JSON))
-    seen = ask(f"{raw_app.url}/v1/responses/resp_1", method="DELETE")
+    seen = ask(f"{raw_app.url}/v1/responses/{signed_id('resp_1')}", method="DELETE")
     assert (seen.status, seen.json["error"]["code"]) == (502, "upstream_frame_too_large")
 
 
@@ -320,7 +320,7 @@ def test_a_status_that_does_not_exist_is_a_bad_gateway(raw: RawUpstream, raw_app
 
 def test_a_page_of_a_gateway_cannot_run_at_the_apps_origin(raw: RawUpstream, raw_app: App) -> None:
     raw.play(answer(b"<script>alert(1)</script>", status="404 Not Found", headers="content-type: text/html\r\n"))
-    seen = ask(f"{raw_app.url}/v1/responses/resp_1")
+    seen = ask(f"{raw_app.url}/v1/responses/{signed_id('resp_1')}")
     assert (seen.status, seen.headers["content-type"]) == (404, "text/html")
     assert "sandbox" in seen.headers["content-security-policy"]
     assert seen.headers["x-content-type-options"] == "nosniff"
