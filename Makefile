@@ -14,7 +14,7 @@ PORT ?= 7071
 HOST ?= dev
 TESTS ?= tests
 # Most of a test's time is waiting: more processes than cores.
-PROCESSES ?= 3
+PROCESSES ?= 5
 
 # A Python 3.13: on the PATH, in pyenv, or through uv.
 define find_python
