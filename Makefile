@@ -37,7 +37,7 @@ endef
 ##@ Everyday
 .PHONY: help
 help: ## List the verbs
-	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUN_READY) ## Serve the app on this machine, with a simulated Azure OpenAI unless local.settings.json exists (PORT=7071, HOST=func for Core Tools)

@@ -4,19 +4,26 @@ BENCH ?=
 SUBJECT ?= relay
 
 .PHONY: bench
-bench: $(RUN_READY) ## Benchmark against the alternatives and update docs/performance.md (BENCH="--quick", PROFILE=1 SUBJECT=relay)
+bench: $(RUN_READY) ## Benchmark against the alternatives and update docs/performance.md, then the next two (BENCH="--quick", PROFILE=1 SUBJECT=relay)
 ifdef PROFILE
 	@$(PYTHON) -m bench.profile $(SUBJECT) $(BENCH)
 else
 	@$(PYTHON) -m bench $(BENCH)
+ifeq ($(BENCH),)
+	@$(MAKE) bench-pauses bench-conversations
+endif
 endif
 
 .PHONY: bench-pauses
 bench-pauses: $(RUN_READY) ## How long the worst request bodies hold up another stream, and the memory they take
 	@$(PYTHON) -m bench.pauses $(BENCH)
 
+.PHONY: bench-conversations
+bench-conversations: $(RUN_READY) ## Conversations over three accounts of which one fails now and then: none may break, the cache must stay warm
+	@$(PYTHON) -m bench.conversations $(BENCH)
+
 .PHONY: bench-peers
-bench-peers: $(RUN_READY) $(PEERS)/.ready ## The same, including LiteLLM's proxy (installed in a separate venv)
+bench-peers: $(RUN_READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv)
 	@$(PYTHON) -m bench --peers $(BENCH)
 
 $(PEERS)/.ready: bench/requirements-peers.txt

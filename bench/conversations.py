@@ -1,4 +1,4 @@
-"""`python -m bench.conversations`: do conversations hold together over several accounts, and what is left of the prompt cache?
+"""`make bench-conversations`: do conversations hold together over several accounts, and what is left of the prompt cache?
 
 Conversations of six turns, in three styles, each account with its own encrypted items, stored items and cache, and one of
 three accounts failing a tenth of its requests; through the openai client, against the app on the real worker. Then the same
