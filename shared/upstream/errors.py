@@ -69,12 +69,12 @@ def _label(value: Any) -> str | None:
 
 def error_from_status(status: int, headers: Mapping[str, str], body: bytes | None) -> UpstreamErrorResponse:
     """Return the failure that a response other than 2xx means. `body`: None where it could not be read."""
-    value = _decoded(body)
+    # A redirect, or a status that does not exist, is none of the caller's business: not even its page.
+    is_error = 400 <= status <= 599
+    value = _decoded(body) if is_error else None
     error = read_error(value, fallback=f"The model's service refused the request with HTTP status {status}.")
     if status == 429 and (error.code or "429") == "429":  # Azure repeats the status as the code
         error = ErrorObject(error.message, RATE_LIMIT, "rate_limit_exceeded", error.param)
-    # A redirect, or a status that does not exist, is none of the caller's business: not even its page.
-    is_error = 400 <= status <= 599
     return UpstreamErrorResponse(
         status=status if is_error else 502,
         error=error if status < 500 and is_error else _with_code(error),

@@ -38,8 +38,12 @@ class _Sign:
 
 _UNCODED = frozenset({None, UpstreamFailure.code, "400", "404", "not_found", "not_found_error", INVALID_REQUEST})
 """The codes under which a message is read; any other one says something else."""
-_STATUSES = frozenset({400, 404, UpstreamFailure.status})
-"""The last is that of an error event without a known code."""
+_STATUSES = frozenset({400, 404})
+
+
+def _is_event(failure: UpstreamErrorResponse) -> bool:
+    """Return whether this was an error event without a known code: a response with that status has a body."""
+    return failure.status == UpstreamFailure.status and failure.raw_body is None
 
 
 def _message(pattern: str) -> re.Pattern[str]:
@@ -71,10 +75,10 @@ class MissingHere(UpstreamErrorResponse):
 
     def __init__(self, missing: Missing, said: UpstreamErrorResponse) -> None:
         """Keep what the account said, as an error about the request: an error event has no status of its own."""
-        error, is_event = said.error_object(), said.status == UpstreamFailure.status
+        error = said.error_object()
         code = None if error.code == UpstreamFailure.code else error.code
         super().__init__(
-            status=400 if is_event else said.status,
+            status=400 if _is_event(said) else said.status,
             error=ErrorObject(error.message, error.type, code, error.param),
             raw_body=said.raw_body,
             headers=said.headers,
@@ -85,7 +89,9 @@ class MissingHere(UpstreamErrorResponse):
 
 def missing_here(failure: AnswerError, backend: Backend) -> MissingHere | None:
     """Return what the backend says that it does not have, or None where the failure says anything else."""
-    if not isinstance(failure, UpstreamErrorResponse) or failure.status not in _STATUSES:
+    if not isinstance(failure, UpstreamErrorResponse):
+        return None
+    if failure.status not in _STATUSES and not _is_event(failure):
         return None
     missing = next((sign.missing for sign in _SIGNS if _says(failure, sign)), None)
     if missing is None or (missing is Missing.DEPLOYMENT and backend.deployments):

@@ -78,6 +78,12 @@ def test_anything_else_is_no_such_failure(status: int, message: str, code: str |
     assert missing_here(response(status, message, code), ANY) is None
 
 
+@pytest.mark.parametrize("status", [302, 502])
+def test_a_response_with_another_status_is_no_such_failure(status: int) -> None:
+    body = b'{"error": {"message": "Gone", "code": "previous_response_not_found"}}'
+    assert missing_here(error_from_status(status, HEADERS, body), ANY) is None
+
+
 def test_a_failure_of_the_connection_says_nothing_of_the_kind() -> None:
     assert missing_here(UpstreamTimeout("Item with id 'rs_1' not found."), ANY) is None
 
