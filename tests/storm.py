@@ -46,8 +46,8 @@ BEFORE_CONTENT: list[dict[str, Any]] = [
     {"end": "malformed", "after": 0},
 ]
 AFTER_CONTENT: list[dict[str, Any]] = [
-    {"end": "reset", "after": 3},
-    {"end": "cut", "after": 3},
+    {"end": "reset", "after": 3, "end_delay": 0},
+    {"end": "cut", "after": 3, "end_delay": 0},
     {"end": "eof", "after": 3},
     {"end": "malformed", "after": 3},
 ]

@@ -113,6 +113,9 @@ class Behaviour(Part, frozen=True, omit_defaults=True):
     end: Literal["done", "eof", "reset", "cut", "stall", "malformed", "huge_frame"] = "done"
     after: int | None = None
     """Number of pieces before `end`: 0: before the first, -1: before the head, None: after the last."""
+    end_delay: float | None = None
+    """Seconds between the last piece and a `reset` or `cut`, by default 0.2: a client that meets the end of the connection
+    before it has read the piece may drop it. 0 leaves that to chance."""
     huge_bytes: int = 4 * 1024 * 1024
     empty_before: int = 0
     """Number of frames without content before the first content, `interval` apart."""

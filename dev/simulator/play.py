@@ -8,6 +8,7 @@ from dev.simulator.script import Frame, Pause, Step, Stop
 
 LATE_SECONDS = 0.25
 BREATH_FRAMES = 64
+END_DELAY_SECONDS = 0.2
 CONNECTION_ENDS = ("eof", "reset", "cut", "stall")
 
 
@@ -32,6 +33,7 @@ class Player:
             return True
         if self._early_end and self._ends_before(step):
             await self._flush()
+            await self._wait_before_end()
             await end(self._body, self._behaviour.end)
             return False
         if isinstance(step, Stop):
@@ -61,6 +63,13 @@ class Player:
             return True
         after = self._behaviour.after
         return step.tokens > 0 and after is not None and self._tokens >= after
+
+    async def _wait_before_end(self) -> None:
+        seconds = self._behaviour.end_delay
+        if seconds is None:
+            seconds = END_DELAY_SECONDS if self._tokens and self._behaviour.end in ("reset", "cut") else 0.0
+        if seconds:
+            await asyncio.sleep(seconds)
 
     async def _pause(self, seconds: float) -> None:
         self._breath = 0

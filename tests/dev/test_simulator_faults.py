@@ -89,6 +89,13 @@ def test_a_stream_can_end_too_early(simulator: Simulator, end: str, ending: str,
     assert simulator.wait_for(ended="cut_by_us")["tokens_sent"] == (5 if after is None else after)
 
 
+@pytest.mark.parametrize("end", ["cut", "reset"])
+def test_what_was_sent_can_be_read_before_the_connection_breaks(simulator: Simulator, end: str) -> None:
+    began = time.monotonic()
+    chat(simulator, {"tokens": 2, "end": end})
+    assert time.monotonic() - began >= 0.2
+
+
 @pytest.mark.parametrize(("end", "ending"), [("eof", "cut"), ("cut", "cut"), ("reset", "reset")])
 def test_a_connection_can_end_before_the_head(simulator: Simulator, end: str, ending: str) -> None:
     seen = chat(simulator, {"end": end, "after": -1})
