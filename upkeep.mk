@@ -12,6 +12,10 @@ lock: $(UPKEEP)/.ready ## Resolve the requirement files (*.in) into their locks,
 	  UV_NO_CONFIG=1 UV_PYTHON=$(UPKEEP)/bin/python $(UPKEEP)/bin/uv pip compile -q $(if $(UPGRADE),--upgrade) \
 	    --universal --python-version 3.13 --generate-hashes --output-file $$lock $${lock%.txt}.in || exit 1; done
 
+.PHONY: vendor
+vendor: ## Fetch the page's libraries from npm, with checksums and licences (UPGRADE=1: the newest; needs npm on the PATH)
+	@python=$$($(find_python)) && "$$python" -m dev.vendor $(if $(UPGRADE),--upgrade)
+
 .PHONY: package
 package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what requirements.txt lists, for Linux on x86-64)
 	@python=$$($(find_python)) && "$$python" -m dev.package $(if $(PACKAGES),--packages)
