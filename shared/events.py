@@ -4,6 +4,9 @@ The JSON of an event, with its tag as `type`, is its wire form in every format o
 `encoders`). A new event is a class here and a member of `AnswerEvent`; then mypy names every encoder that leaves it out.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from shared.errors import ErrorObject
@@ -32,11 +35,35 @@ class Reasoning(Event, frozen=True, tag="reasoning"):
     text: str
 
 
-class Step(Event, frozen=True, tag="step"):
-    """Something the model does other than writing, such as a search: its name and its status."""
+class Step(Event, frozen=True, tag="step", omit_defaults=True):
+    """Something done for the answer other than writing it, such as a search: its name and its status.
+
+    `detail` is what is known of it by then, in JSON: the query of a search, how many passages it found.
+    """
 
     name: str
     status: str
+    detail: Mapping[str, Any] | None = None
+
+
+class Source(Event, frozen=True, tag="source"):
+    """Something that the answer can refer to. `id` is unique within the answer.
+
+    `url` is an http or https address, '' where there is none to show. `excerpt` is text of the source, not to be trusted.
+    """
+
+    id: str
+    title: str
+    url: str = ""
+    excerpt: str = ""
+
+
+class Citation(Event, frozen=True, tag="citation"):
+    """A piece of the answer refers to a source: from `start` up to `end`, in characters (code points) of its text so far."""
+
+    source: str
+    start: int
+    end: int
 
 
 class Usage(Event, frozen=True, tag="usage"):
@@ -60,8 +87,11 @@ class Failed(Event, frozen=True, tag="failed"):
     error: ErrorObject
 
 
-type AnswerEvent = Started | Delta | Reasoning | Step | Usage | Finished | Failed
+type AnswerEvent = Started | Delta | Reasoning | Step | Source | Citation | Usage | Finished | Failed
 """Every event there is. A `match` over it ends in `assert_never`."""
 
 FINISH_REASONS = frozenset({"stop", "length", "content_filter", "tool_calls"})
 """The values of `Finished.finish_reason`; the legacy `function_call` counts as `tool_calls`."""
+
+ENDED_STEPS = frozenset({"finished", "completed", "failed"})
+"""The values of `Step.status` after which a step of the same name is another one."""

@@ -12,13 +12,13 @@ from shared.events import AnswerEvent, Event
 
 ROOT = Path(__file__).parents[1]
 ENCODERS = ["chat_protocol", "json", "ndjson", "sse", "text", "ui_message"]
-NEW_EVENT = '''class Citation(Event, frozen=True, tag="citation"):
+NEW_EVENT = '''class Planted(Event, frozen=True, tag="citation"):
     """A source that the answer names."""
 
     url: str
 
 
-type AnswerEvent = Citation | '''
+type AnswerEvent = Planted | '''
 
 
 def test_every_event_belongs_to_the_union() -> None:
@@ -37,6 +37,6 @@ def test_an_event_that_an_encoder_leaves_out_fails_the_type_check(tmp_path: Path
     events.write_text(events.read_text("utf-8").replace("type AnswerEvent = ", NEW_EVENT, 1), "utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "shared/chat/encoders"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False).stdout
-    lines = [line for line in found.splitlines() if "assert_never" in line and "Citation" in line]
+    lines = [line for line in found.splitlines() if "assert_never" in line and "Planted" in line]
     assert sorted(Path(line.partition(":")[0]).stem for line in lines) == ENCODERS, found
     assert len(lines) == len([line for line in found.splitlines() if ": error:" in line]), found

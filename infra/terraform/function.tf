@@ -14,6 +14,7 @@ locals {
     AZURE_OPENAI_MODELS      = ""
     STREAMING_ENABLED        = "true"
     SYSTEM_PROMPT            = ""
+    CHAT_TOOLS               = ""
     MAX_REQUEST_BYTES        = "16777216"
     MAX_OUTPUT_TOKENS        = ""
     MAX_EVENT_BYTES          = "4194304"

@@ -68,7 +68,7 @@ class ChatExchange:
         return own_error_page(error, {"x-request-id": self.context.id, **self.context.cors})
 
     def _completed(self, request: ChatRequest) -> ChatRequest:
-        """Apply this deployment's own rules: its system prompt, its limit of output tokens."""
+        """Apply this deployment's own rules: its system prompt, its limit of output tokens, its tools."""
         settings = self.settings
         if settings.system_prompt:
             own = Message("system", (TextPart(settings.system_prompt),))
@@ -76,7 +76,7 @@ class ChatExchange:
         if settings.max_output_tokens is not None:
             asked = request.max_output_tokens or settings.max_output_tokens
             request = replace(request, max_output_tokens=min(asked, settings.max_output_tokens))
-        return request
+        return replace(request, tools=settings.chat_tools) if settings.chat_tools else request
 
 
 def _beginning(request: ChatRequest) -> Iterator[str]:

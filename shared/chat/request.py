@@ -62,5 +62,7 @@ class ChatRequest:
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     stream: bool | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    """The tools that run upstream: the operator's CHAT_TOOLS, never the caller's."""
     echoed: Mapping[str, Any] = MappingProxyType({})
     """The fields that the caller's format shows again in the answer."""

@@ -6,10 +6,12 @@ docs/reference.md, local.settings.json.example, Bicep and Terraform list the sam
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
 from shared.config.catalog import ModelCatalog
+from shared.config.chat_tools import chat_tools
 from shared.config.declarations import declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
 from shared.config.values import (
@@ -99,6 +101,12 @@ class Settings:
     system_prompt: str = setting(
         "SYSTEM_PROMPT", text(), meaning="A system message before every conversation of the chat API."
     )
+    chat_tools: tuple[Mapping[str, Any], ...] = setting(
+        "CHAT_TOOLS",
+        chat_tools(),
+        meaning="The tools that the model's service runs for the chat API, with `AZURE_OPENAI_API=responses`; what they cite "
+        "becomes sources.",
+    )
     max_request_bytes: int = setting(
         "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."
     )
@@ -166,6 +174,7 @@ class Settings:
         )
         _check_development_only(settings)
         _check_auth_mode(settings, env)
+        _check_tools(settings)
         backends = _backends(settings)
         catalog = ModelCatalog(aliases=settings.models, default=settings.deployment, backends=backends)
         return replace(settings, backends=backends, catalog=catalog)
@@ -206,6 +215,13 @@ def _check_auth_mode(settings: Settings, env: Mapping[str, str]) -> None:
         )
     if settings.auth_mode == "keys" and not settings.caller_keys:
         raise Misconfigured(f"AUTH_MODE is 'keys', but CALLER_KEYS is empty; expected {CALLER_KEYS_FORM}.")
+
+
+def _check_tools(settings: Settings) -> None:
+    if settings.chat_tools and settings.api != "responses":
+        raise Misconfigured(
+            "CHAT_TOOLS is set, but AZURE_OPENAI_API is not 'responses': only the Responses API has tools of its own."
+        )
 
 
 def _backends(settings: Settings) -> tuple[Backend, ...]:

@@ -9,7 +9,7 @@ from shared.chat.dialects import DIALECTS
 from shared.chat.shapes import parse_chat_request
 from shared.config.backends import single_backend
 from shared.errors import BadRequest, UpstreamErrorResponse, UpstreamMalformed
-from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Finished, Reasoning, Source, Started, Step, Usage
 
 AZURE = single_backend("E", "https://a.openai.azure.com", scope="s", is_azure=True)
 OTHER = single_backend("E", "http://localhost:11434/v1", scope="s", is_azure=False)
@@ -153,6 +153,102 @@ def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
 def test_tools_that_run_upstream_report_their_steps() -> None:
     assert events_of("responses", response("web_search_call.searching")) == [Step("web_search", "searching")]
     assert events_of("responses", response("file_search_call.completed")) == [Step("file_search", "completed")]
+
+
+@pytest.mark.parametrize(
+    ("item", "step"),
+    [
+        (
+            {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}},
+            Step("web_search", "completed", {"query": "q"}),
+        ),
+        (
+            {"type": "web_search_call", "status": "failed", "action": {"query": "q", "queries": ["q", "r"]}},
+            Step("web_search", "failed", {"query": "q; r"}),
+        ),
+        (
+            {"type": "file_search_call", "queries": ["f"], "status": 5},
+            Step("file_search", "completed", {"query": "f"}),
+        ),
+    ],
+)
+def test_what_a_search_searched_for_is_told_with_its_end(item: Any, step: Step) -> None:
+    assert events_of("responses", response("output_item.done", item=item)) == [step]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message"},
+        {"type": "web_search_call"},
+        {"type": "web_search_call", "action": {"type": "open_page", "url": "https://x"}},
+        {"type": "web_search_call", "action": 5},
+        {"type": "file_search_call", "queries": "f"},
+        {"type": "file_search_call", "queries": [None, ""]},
+        {"type": "mcp_call"},
+        {},
+        5,
+    ],
+)
+def test_an_item_that_tells_no_query_is_no_step(item: Any) -> None:
+    assert events_of("responses", response("output_item.done", item=item)) == []
+
+
+def annotated(**annotation: Any) -> dict[str, Any]:
+    return response("output_text.annotation.added", annotation=annotation)
+
+
+def test_what_a_tool_cites_is_a_source_once_and_a_citation_each_time() -> None:
+    link = {"type": "url_citation", "url": "https://x/a", "title": "A"}
+    assert events_of("responses", annotated(**link, start_index=2, end_index=9),
+                     annotated(**link, start_index=12, end_index=19)) == [
+        Source("tool-1", "A", "https://x/a"), Citation("tool-1", 2, 9), Citation("tool-1", 12, 19),
+    ]  # fmt: skip
+
+
+def test_positions_count_from_the_beginning_of_the_answer() -> None:
+    events = events_of(
+        "responses",
+        response("output_text.delta", delta="Grüße"),
+        response("output_text.done", text="Grüße"),
+        response("refusal.done", refusal="no"),
+        annotated(type="file_citation", file_id="f1", filename="a.pdf", index=3),
+        annotated(type="container_file_citation", file_id="f2", filename="b.png", start_index=0, end_index=1),
+    )
+    assert events[1:] == [
+        Source("tool-1", "a.pdf"),
+        Citation("tool-1", 10, 10),
+        Source("tool-2", "b.png"),
+        Citation("tool-2", 7, 8),
+    ]
+
+
+A = Source("tool-1", "https://x/a", "https://x/a")
+HOSTILE = [
+    ({"type": "url_citation", "url": "javascript:alert(1)", "title": "A", "index": 1},
+     [Source("tool-1", "A"), Citation("tool-1", 1, 1)]),
+    ({"type": "url_citation", "url": "https://x/a"}, [A]),
+    ({"type": "url_citation", "url": "https://x/a", "start_index": 9, "end_index": 2}, [A]),
+    ({"type": "url_citation", "url": "https://x/a", "start_index": -1, "end_index": 2**40}, [A]),
+    ({"type": "url_citation", "url": 5, "title": None}, []),
+    ({"type": "file_citation", "file_id": "f", "index": True}, [Source("tool-1", "f")]),
+    ({"type": "file_path", "file_id": "f", "index": 1}, []),
+    ({"type": "new_citation", "url": "https://x"}, []),
+    ({"type": 7}, []),
+    ({}, []),
+    ({"type": "file_citation", "file_id": "f", "filename": "n" * 500}, [Source("tool-1", "n" * 300)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("annotation", "events"), HOSTILE)
+def test_an_annotation_links_to_nothing_but_pages_and_never_fails(annotation: Any, events: list[AnswerEvent]) -> None:
+    assert events_of("responses", annotated(**annotation)) == events
+    assert events_of("responses", response("output_text.annotation.added", annotation=[annotation])) == []
+
+
+def test_the_sources_of_an_answer_are_bounded() -> None:
+    frames = [annotated(type="url_citation", url=f"https://x/{number}") for number in range(300)]
+    assert len(events_of("responses", *frames)) == 200
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -110,6 +110,15 @@ def test_the_deployments_own_prompt_goes_first() -> None:
     assert messages == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]
 
 
+def test_the_deployments_own_tools_go_up_and_a_caller_cannot_bring_any() -> None:
+    tools = [{"type": "web_search", "search_context_size": "low"}]
+    settings: dict[str, Any] = {"AZURE_OPENAI_API": "responses", "CHAT_TOOLS": json.dumps(tools)}
+    assert sent("hi", **settings)["tools"] == tools
+    assert "tools" not in sent("hi", AZURE_OPENAI_API="responses")
+    received, asked = chat({"input": "hi", "tools": tools}, **settings)
+    assert (received.status, received.json["error"]["param"], asked) == (400, "tools", [])
+
+
 @pytest.mark.parametrize(("asked", "sends"), [(None, 50), (20, 20), (100, 50)])
 def test_the_deployments_cap_holds(asked: int | None, sends: int) -> None:
     body = {"input": "hi"} | ({} if asked is None else {"max_output_tokens": asked})

@@ -8,16 +8,23 @@ from typing import Any
 
 import msgspec
 
+from shared.chat.dialects.annotations import Annotations
 from shared.chat.request import ChatRequest, Message, TextPart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
-from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step
+from shared.events import ENDED_STEPS, AnswerEvent, Delta, Finished, Reasoning, Started, Step
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire.frames import FrameKind, text_of
-from shared.upstream.wire.responses import ENDINGS, ContentEvent, Failure, Response, decode_content_event
+from shared.upstream.wire.responses import ENDINGS, ContentEvent, Failure, Item, Response, decode_content_event
 
 PATH = "responses"
 _TEXT_DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta"})
+_TEXT_DONE = frozenset({"response.output_text.done", "response.refusal.done"})
+_ANNOTATION = "response.output_text.annotation.added"
+_ITEM_DONE = "response.output_item.done"
+_SEARCHES = {"web_search_call": "web_search", "file_search_call": "file_search"}
+"""The output items that are searches, by the name of their step."""
+MAX_QUERY_CHARACTERS = 1000
 _REASONING_DELTAS = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
 
 
@@ -39,6 +46,7 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
         "top_p": request.top_p,
         "max_output_tokens": request.max_output_tokens,
         "reasoning": {"effort": effort, "summary": "auto"} if effort is not None else None,
+        "tools": request.tools or None,
     }
     return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
 
@@ -62,6 +70,7 @@ class Decoder:
         self.is_ended = False
         self._failure = Failure()
         self._has_calls = False
+        self._annotations = Annotations()
 
     @property
     def may_have_failed(self) -> bool:
@@ -99,6 +108,17 @@ class Decoder:
             return self._finish(event.type, response)
         if event.item is not None and event.item.type == "function_call":
             self._has_calls = True
+        return self._tools(event)
+
+    def _tools(self, event: ContentEvent) -> list[AnswerEvent]:
+        """Return what a tool that runs upstream does, or has found."""
+        if event.type in _TEXT_DONE:
+            self._annotations.end_text(text_of(event.text) or text_of(event.refusal))
+            return []
+        if event.type == _ANNOTATION:
+            return self._annotations.read(event.annotation) if isinstance(event.annotation, dict) else []
+        if event.type == _ITEM_DONE and event.item is not None:
+            return _searched(event.item)
         # The tools that run upstream report their steps as response.<tool>_call.<status>.
         tool, _, status = event.type.removeprefix("response.").partition("_call.")
         if status and "." not in status and tool not in ("function", "custom_tool"):
@@ -113,3 +133,15 @@ class Decoder:
             reason = "content_filter" if details and details.reason == "content_filter" else "length"
         events: list[AnswerEvent] = [response.usage.event()] if response.usage else []
         return [*events, Finished(reason)]
+
+
+def _searched(item: Item) -> list[AnswerEvent]:
+    """Return what a search has searched for, which is known once its item is complete."""
+    name = _SEARCHES.get(item.type or "")
+    if name is None:
+        return []
+    fields = item.action if isinstance(item.action, dict) else {"queries": item.queries}
+    queries = fields.get("queries") or [fields.get("query")]
+    texts = [query for query in queries if isinstance(query, str) and query] if isinstance(queries, list) else []
+    status = item.status if isinstance(item.status, str) and item.status in ENDED_STEPS else "completed"
+    return [Step(name, status, {"query": "; ".join(texts)[:MAX_QUERY_CHARACTERS]})] if texts else []

@@ -1,7 +1,8 @@
 """The AI Chat Protocol, https://github.com/microsoft/ai-chat-protocol/tree/main/spec: JSON lines, or one JSON object.
 
 The request's `context` and `sessionState` come back with the first line. What the protocol has no field for (reasoning,
-steps, usage, the reason of the end) stands in the `context` that a message, or a part of one, has of its own.
+usage, the reason of the end) stands in the `context` that a message, or a part of one, has of its own. Steps and sources are
+the answer's `context`, in the form that the front end of Azure's search demo reads: see `thought_process`.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import Any, assert_never
 
 from shared.chat.encoders.encoder import NO_HEADERS
 from shared.chat.encoders.event_json import event_json
+from shared.chat.encoders.thought_process import ThoughtProcess
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -30,6 +32,7 @@ class ChatProtocolEncoder:
         """Begin an answer that shows these fields of the request again."""
         self._echoed = echoed
         self._has_begun = False
+        self._process = ThoughtProcess(echoed.get("context"))
 
     def encode(self, events: list[AnswerEvent]) -> bytes:
         """Return one line per event, after a first one with the role and the echoed fields."""
@@ -48,6 +51,10 @@ class ChatProtocolEncoder:
         if not self._has_begun:
             self._has_begun = True
             first = _line({"delta": {"role": "assistant"}, **self._echoed})
+        if isinstance(event, Step | Source):
+            self._process.note(event)
+        if not isinstance(event, Source) and self._process.has_news:  # of many sources, one line
+            first += _line({"delta": {"role": "assistant"}, "context": self._process.context()})
         delta = _delta(event)
         return first + _line({"delta": delta}) if delta else first
 
@@ -66,10 +73,13 @@ class BufferedChatProtocolEncoder:
         self._echoed = echoed
         self._content: list[str] = []
         self._context: dict[str, Any] = {}
+        self._process = ThoughtProcess(echoed.get("context"))
 
     def encode(self, events: list[AnswerEvent]) -> bytes:
         """Return b'' until the answer is finished, then all of it."""
         for event in events:
+            if isinstance(event, Step | Source):
+                self._process.note(event)
             delta = _delta(event)
             self._content.append(delta.get("content", ""))
             for name, value in delta.get("context", _NOTHING).items():
@@ -78,7 +88,8 @@ class BufferedChatProtocolEncoder:
                 if "reasoning" in self._context:
                     self._context["reasoning"] = "".join(self._context["reasoning"])
                 message = {"role": "assistant", "content": "".join(self._content), "context": self._context}
-                return event_json({"message": message, **self._echoed})
+                process = {"context": self._process.context()} if self._process.has_news else {}
+                return event_json({"message": message, **self._echoed, **process})
         return b""
 
     def fail(self, error: ErrorObject) -> None:
@@ -87,8 +98,6 @@ class BufferedChatProtocolEncoder:
     def _note(self, name: str, value: Any) -> None:
         if name == "reasoning":
             self._context.setdefault("reasoning", []).append(value)
-        elif name == "step":
-            self._context.setdefault("steps", []).append(value)
         else:
             self._context[name] = value
 
@@ -98,12 +107,10 @@ def _delta(event: AnswerEvent) -> dict[str, Any]:
     match event:
         case Delta(text):
             return {"content": text}
-        case Started() | Failed():
+        case Started() | Step() | Source() | Citation() | Failed():
             return {}
         case Reasoning(text):
             return {"context": {"reasoning": text}}
-        case Step(name, status):
-            return {"context": {"step": {"name": name, "status": status}}}
         case Usage():
             usage = {name: getattr(event, name) for name in event.__struct_fields__}
             return {"context": {"usage": usage}}

@@ -1,12 +1,13 @@
 """One JSON object: the complete answer, when the model has ended it."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
 from shared.chat.encoders.encoder import NO_HEADERS
+from shared.chat.encoders.step_list import StepList, fields_of
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 
 
 class _UsageTotals(msgspec.Struct):
@@ -17,7 +18,7 @@ class _UsageTotals(msgspec.Struct):
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
-    """The object. `reasoning` and `usage` are left out where the upstream gave none."""
+    """The object. Left out is what there is none of: reasoning, usage, steps, sources, citations."""
 
     id: str
     model: str
@@ -25,6 +26,9 @@ class Answer(msgspec.Struct, omit_defaults=True):
     finish_reason: str
     reasoning: str | None = None
     usage: _UsageTotals | None = None
+    steps: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    sources: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    citations: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class JsonEncoder:
@@ -42,9 +46,12 @@ class JsonEncoder:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._usage: _UsageTotals | None = None
+        self._steps = StepList()
+        self._sources: list[dict[str, Any]] = []
+        self._citations: list[dict[str, Any]] = []
 
-    def encode(self, events: list[AnswerEvent]) -> bytes:
-        """Return b'' until the answer is finished, then all of it. Steps have no place in the object."""
+    def encode(self, events: list[AnswerEvent]) -> bytes:  # noqa: C901 - one branch for each event
+        """Return b'' until the answer is finished, then all of it."""
         for event in events:
             match event:
                 case Delta(text):
@@ -59,7 +66,13 @@ class JsonEncoder:
                     )
                 case Finished(reason):
                     return msgspec.json.encode(self._answer(reason))
-                case Step() | Failed():
+                case Step():
+                    self._steps.note(event)
+                case Source():
+                    self._sources.append(fields_of(event))
+                case Citation():
+                    self._citations.append(fields_of(event))
+                case Failed():
                     pass
                 case _:
                     assert_never(event)
@@ -76,4 +89,7 @@ class JsonEncoder:
             reason,
             "".join(self._reasoning) or None,
             self._usage,
+            self._steps.steps,
+            self._sources,
+            self._citations,
         )

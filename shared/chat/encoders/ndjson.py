@@ -5,7 +5,7 @@ from typing import assert_never
 from shared.chat.encoders.encoder import NO_HEADERS
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 
 
 class NdjsonEncoder:
@@ -32,7 +32,7 @@ class NdjsonEncoder:
 
 def _line(event: AnswerEvent) -> bytes:
     match event:
-        case Delta() | Reasoning() | Started() | Step() | Usage() | Finished() | Failed():
+        case Delta() | Reasoning() | Started() | Step() | Source() | Citation() | Usage() | Finished() | Failed():
             return event_json(event) + b"\n"
         case _:
             assert_never(event)

@@ -5,7 +5,7 @@ from typing import assert_never
 from shared.chat.encoders.encoder import NO_HEADERS
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 from shared.sse import HEARTBEAT, write_frame
 
 
@@ -32,7 +32,7 @@ class SseEncoder:
 
 def _name(event: AnswerEvent) -> bytes:
     match event:
-        case Delta() | Reasoning() | Started() | Step() | Usage() | Finished() | Failed():
+        case Delta() | Reasoning() | Started() | Step() | Source() | Citation() | Usage() | Finished() | Failed():
             return str(event.__struct_config__.tag).encode()
         case _:
             assert_never(event)

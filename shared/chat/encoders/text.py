@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 
 
 class TextEncoder:
@@ -30,7 +30,7 @@ def _text(event: AnswerEvent) -> str:
     match event:
         case Delta():
             return event.text
-        case Reasoning() | Started() | Step() | Usage() | Finished() | Failed():
+        case Reasoning() | Started() | Step() | Source() | Citation() | Usage() | Finished() | Failed():
             return ""
         case _:
             assert_never(event)

@@ -10,14 +10,17 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from shared.chat.encoders.event_json import event_json
+from shared.chat.encoders.step_list import fields_of
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Failed, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 from shared.sse import DONE, HEARTBEAT, write_frame
 
 Part = dict[str, Any]
 
 _FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
 _DONE = write_frame(DONE)
+_UNKNOWN_MEDIA_TYPE = "application/octet-stream"
+"""The SDK requires one of a document."""
 
 
 class UiMessageEncoder:
@@ -60,9 +63,13 @@ class UiMessageEncoder:
                 return self._say("reasoning", text)
             case Started():
                 return self._start(event)
-            case Step(name, status):
-                step = {"type": "data-step", "id": name, "data": {"name": name, "status": status}}
+            case Step():
+                step = {"type": "data-step", "id": event.name, "data": fields_of(event)}
                 return [*self._begin(), *self._close(), step]
+            case Source():
+                return [*self._begin(), _source(event)]
+            case Citation():
+                return [*self._begin(), {"type": "data-citation", "data": fields_of(event)}]
             case Usage():
                 self._usage = event  # written with the end
                 return []
@@ -74,6 +81,8 @@ class UiMessageEncoder:
                 assert_never(event)
 
     def _start(self, event: Started) -> list[Part]:
+        if self._has_started:  # a search came first: its parts have begun the message
+            return [{"type": "message-metadata", "messageMetadata": {"model": event.model}}] if event.model else []
         self._has_started = True
         start: Part = {"type": "start"}
         if event.id:
@@ -110,6 +119,16 @@ class UiMessageEncoder:
         if self._usage is not None:
             finish["messageMetadata"] = {"usage": _usage(self._usage)}
         return [*self._begin(), *self._close(), {"type": "finish-step"}, finish]
+
+
+def _source(source: Source) -> Part:
+    """Return the SDK's own part: of a page, or of a document that has no address."""
+    part: Part = {"type": "source-url" if source.url else "source-document", "sourceId": source.id}
+    part |= {"url": source.url} if source.url else {"mediaType": _UNKNOWN_MEDIA_TYPE}
+    part["title"] = source.title
+    if source.excerpt:
+        part["providerMetadata"] = {"source": {"excerpt": source.excerpt}}
+    return part
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -58,9 +58,12 @@ class Response(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """An output item; `type` is `message`, `function_call` and others."""
+    """An output item; `type` is `message`, `function_call` and others. `action` and `queries` are those of a search."""
 
     type: str | None = None
+    status: Any = None
+    action: Any = None
+    queries: Any = None
 
 
 class ResponseEvent(msgspec.Struct):
@@ -79,10 +82,16 @@ class ResponseEvent(msgspec.Struct):
 
 
 class ContentEvent(ResponseEvent):
-    """The same with what the model says: `delta`, and the output item that begins."""
+    """The same with what the model says.
+
+    `item` is the output item that begins or ends, `text` and `refusal` are a part's own once it is complete.
+    """
 
     delta: Any = None
     item: Item | None = None
+    text: Any = None
+    refusal: Any = None
+    annotation: Any = None
 
 
 class Failure:
@@ -136,8 +145,15 @@ def _read_event(fields: dict[str, Any]) -> ContentEvent:
         message=fields.get("message"),
         param=fields.get("param"),
         delta=fields.get("delta"),
-        item=None if item is None else Item(string_or_none(item.get("type"))),
+        item=None if item is None else _read_item(item),
+        text=fields.get("text"),
+        refusal=fields.get("refusal"),
+        annotation=fields.get("annotation"),
     )
+
+
+def _read_item(item: dict[str, Any]) -> Item:
+    return Item(string_or_none(item.get("type")), item.get("status"), item.get("action"), item.get("queries"))
 
 
 def _read_response(value: Any) -> Response | None:

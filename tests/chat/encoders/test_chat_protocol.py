@@ -8,7 +8,7 @@ import pytest
 from shared.chat.encoders import encoder_factory
 from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Delta, Finished, Reasoning, Source, Started, Step, Usage
 
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
@@ -30,7 +30,8 @@ def lines(data: bytes) -> list[Any]:
 
 
 def test_the_first_line_tells_the_role_and_echoes_what_was_sent() -> None:
-    first, *others = lines(ChatProtocolEncoder(ECHOED).encode(ANSWER))
+    answer: list[AnswerEvent] = [event for event in ANSWER if not isinstance(event, Step)]
+    first, *others = lines(ChatProtocolEncoder(ECHOED).encode(answer))
     assert first == {"delta": {"role": "assistant"}, **ECHOED}
     assert all(set(line) == {"delta"} and "role" not in line["delta"] for line in others)
 
@@ -50,7 +51,6 @@ def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> N
         line["delta"]["context"] for line in lines(ChatProtocolEncoder().encode(ANSWER)) if "context" in line["delta"]
     ]
     assert contexts == [
-        {"step": {"name": "web_search", "status": "searching"}},
         {"reasoning": "Let me "},
         {"reasoning": "think."},
         {"usage": {"input_tokens": 9, "output_tokens": 12, "cached_tokens": 4, "reasoning_tokens": 3}},
@@ -77,13 +77,62 @@ def test_the_whole_answer_is_one_object() -> None:
     encoder = BufferedChatProtocolEncoder(ECHOED)
     out = b"".join([encoder.encode([event]) for event in ANSWER])
     context = {
-        "steps": [{"name": "web_search", "status": "searching"}],
         "reasoning": "Let me think.",
         "usage": {"input_tokens": 9, "output_tokens": 12, "cached_tokens": 4, "reasoning_tokens": 3},
         "finish_reason": "stop",
     }
     message = {"role": "assistant", "content": "Grüße, Welt", "context": context}
-    assert json.loads(out) == {"message": message, **ECHOED}
+    process: dict[str, Any] = {
+        "overrides": {"top": 3},
+        "thoughts": [{"title": "web_search", "description": "searching", "props": {"status": "searching"}}],
+        "data_points": {"text": [], "images": [], "citations": []},
+        "followup_questions": None,
+    }
+    assert json.loads(out) == {"message": message, "sessionState": None, "context": process}
+
+
+SEARCHED: list[AnswerEvent] = [
+    Step("search-query", "started"),
+    Step("search-query", "finished", {"query": "greetings"}),
+    Step("search", "started"),
+    Source("1", "Greetings", "https://x/greetings", "Say hello."),
+    Source("2", "Greetings", "https://x/other", "Say hi."),
+    Step("search", "finished", {"count": 2}),
+]
+
+
+def test_steps_and_sources_are_a_context_that_grows_and_is_complete_in_each_line() -> None:
+    found = [line for line in lines(ChatProtocolEncoder().encode(SEARCHED)) if "context" in line]
+    assert [line["delta"] for line in found] == [{"role": "assistant"}] * 4
+    contexts = [line["context"] for line in found]
+    assert [len(context["thoughts"]) for context in contexts] == [1, 1, 2, 2]
+    assert contexts[0]["data_points"] == {"text": [], "images": [], "citations": []}
+    assert contexts[-1] == {
+        "thoughts": [
+            {
+                "title": "search-query",
+                "description": "greetings",
+                "props": {"status": "finished", "query": "greetings"},
+            },
+            {"title": "search", "description": "finished", "props": {"status": "finished", "count": 2}},
+        ],
+        "data_points": {
+            "text": ["Greetings: Say hello.", "Greetings (2): Say hi."],
+            "images": [],
+            "citations": ["Greetings", "Greetings (2)"],
+        },
+        "followup_questions": None,
+    }
+
+
+def test_sources_that_no_step_follows_are_told_with_the_next_words() -> None:
+    said = lines(ChatProtocolEncoder().encode([Delta("a"), Source("tool-1", "t", "https://x"), Delta("b")]))
+    assert [line.get("context", {}).get("data_points", {}).get("citations") for line in said] == [
+        None,
+        None,
+        ["t"],
+        None,
+    ]
 
 
 def test_a_whole_answer_that_fails_has_said_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 from shared.chat.encoders import FORMATS
 from shared.chat.request import Schema
 from shared.events import Delta
-from tests.chat.encoders.samples import ANSWER, ERROR, GOLDEN, new_encoder, write, write_failed
+from tests.chat.encoders.samples import ANSWER, BROKEN_AT, ERROR, GOLDEN, new_encoder, write, write_failed
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -30,7 +30,7 @@ def test_no_format_has_an_ending_that_looks_finished_when_it_is_not(name: str) -
     finished, failed = write(new_encoder(name), ANSWER), write_failed(new_encoder(name))
     ending = finished[len(write(new_encoder(name), ANSWER[:-1])) :]
     encoder = new_encoder(name)
-    write(encoder, ANSWER[:4])
+    write(encoder, ANSWER[:BROKEN_AT])
     if encoder.fail(ERROR) is None:
         assert encoder.cuts_after_error
     else:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.chat.encoders.ui_message import UiMessageEncoder
 from shared.errors import ErrorObject
-from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
+from shared.events import AnswerEvent, Citation, Delta, Finished, Reasoning, Source, Started, Step, Usage
 
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
@@ -68,6 +68,46 @@ def test_a_step_is_data_whose_later_states_replace_the_earlier() -> None:
 def test_what_comes_after_a_step_stands_after_it() -> None:
     assert kinds(STARTED, Delta("a"), Step("s", "x"), Delta("b"))[2:] == [
         "text-start", "text-delta", "text-end", "data-step", "text-start", "text-delta",
+    ]  # fmt: skip
+
+
+def test_what_is_known_of_a_step_is_in_its_data() -> None:
+    assert parts(Step("search", "finished", {"count": 2}))[2]["data"] == {
+        "name": "search",
+        "status": "finished",
+        "detail": {"count": 2},
+    }
+
+
+def test_a_message_that_a_search_began_gets_its_model_later_and_begins_once() -> None:
+    said = parts(Step("search", "started"), STARTED, Delta("a"))
+    assert [part["type"] for part in said] == [
+        "start", "start-step", "data-step", "message-metadata", "text-start", "text-delta",
+    ]  # fmt: skip
+    assert said[3] == {"type": "message-metadata", "messageMetadata": {"model": "m"}}
+    assert kinds(Step("search", "started"), Started("", ""))[2:] == ["data-step"]
+
+
+def test_a_source_is_a_page_or_a_document() -> None:
+    page, document = parts(STARTED, Source("1", "A", "https://x/a", "words"), Source("2", "b.pdf"))[2:]
+    assert page == {
+        "type": "source-url",
+        "sourceId": "1",
+        "url": "https://x/a",
+        "title": "A",
+        "providerMetadata": {"source": {"excerpt": "words"}},
+    }
+    assert document == {
+        "type": "source-document",
+        "sourceId": "2",
+        "mediaType": "application/octet-stream",
+        "title": "b.pdf",
+    }
+
+
+def test_a_citation_is_data_that_does_not_end_the_text() -> None:
+    assert kinds(STARTED, Delta("a [1]"), Citation("1", 2, 5), Delta("."))[2:] == [
+        "text-start", "text-delta", "data-citation", "text-delta",
     ]  # fmt: skip
 
 
