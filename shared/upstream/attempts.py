@@ -26,6 +26,7 @@ from shared.translation import Translation
 from shared.upstream.asked import Asked
 from shared.upstream.attempt_log import is_explained, log_failure, log_rejection
 from shared.upstream.call import IdSigning, UpstreamCall, UpstreamClients, UpstreamResponse
+from shared.upstream.errors import retry_after_seconds
 from shared.upstream.missing import Missing, MissingHere, missing_here
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
@@ -170,7 +171,7 @@ class Answer:
             raise self._logged(timeout, candidate, response) from None
         except UpstreamFailure as failure:
             _close(response)
-            raise self._logged(failure, candidate, response) from None
+            raise self._logged(_with_head(failure, response), candidate, response) from None
         except BaseException:
             _close(response)
             raise
@@ -202,6 +203,14 @@ async def _hold(reader: Reader, max_bytes: int) -> bytes:
         if len(held) > max_bytes and not progress.has_content:
             raise UpstreamFrameTooLarge("The upstream sent more than MAX_EVENT_BYTES before the first content.")
     return bytes(held)
+
+
+def _with_head(failure: UpstreamFailure, response: UpstreamResponse | None) -> UpstreamFailure:
+    """Return the failure with the Retry-After of the 200 in whose stream it was an event."""
+    if response is None or not isinstance(failure, UpstreamErrorResponse) or not failure.is_retryable:
+        return failure
+    seconds = retry_after_seconds(response.headers)
+    return failure if seconds is None else failure.with_pause(seconds)
 
 
 def _may_move(failure: UpstreamFailure) -> bool:

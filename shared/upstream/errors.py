@@ -14,29 +14,16 @@ import msgspec
 
 from shared.errors import RATE_LIMIT, UPSTREAM, ErrorObject, UpstreamErrorResponse, UpstreamFailure
 from shared.surrogates import replace_surrogates
+from shared.upstream.faults import verdict_of
 
 MAX_LABEL_CHARACTERS = 64
 """Of an error's code and type."""
 MAX_PARAM_CHARACTERS = 256
 MAX_MESSAGE_CHARACTERS = 4096
 _MAX_RETRY_AFTER_SECONDS = 3600.0
-_STATUS = re.compile(r"[45][0-9][0-9]")
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
-
-_STATUS_BY_CODE = {
-    "rate_limit_exceeded": 429,
-    "too_many_requests": 429,
-    "insufficient_quota": 429,
-    "tokens": 429,
-    "requests": 429,
-    "content_filter": 400,
-    "context_length_exceeded": 400,
-    "invalid_prompt": 400,
-    "invalid_request_error": 400,
-    "responsibleaipolicyviolation": 400,
-}
 
 
 def read_error(value: Any, *, fallback: str) -> ErrorObject:
@@ -110,13 +97,12 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 def error_from_event(error: ErrorObject) -> UpstreamErrorResponse:
-    """Return the failure that an error event inside a 200 means. It carries no status: the code says which."""
-    words = [word.lower() for word in (error.code, error.type) if word]
-    status = next((_STATUS_BY_CODE[word] for word in words if word in _STATUS_BY_CODE), None)
-    if status is None and words and _STATUS.fullmatch(words[0]):
-        status = int(words[0])
+    """Return the failure that an error event inside a 200 means. It carries no status: `faults` says which."""
+    verdict = verdict_of(error)
     return UpstreamErrorResponse(
-        status=status or 502, error=error if status else _with_code(error), cause="an error event in the stream"
+        status=verdict.status,
+        error=_with_code(error) if verdict.status >= 500 else error,
+        cause="an error event in the stream",
     )
 
 

@@ -6,6 +6,8 @@ from shared.config.settings import Settings
 from shared.errors import UpstreamErrorResponse, UpstreamFailure, UpstreamUnreachable
 
 RECONNECT_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 2.0
+"""The longest Retry-After of a lone backend that is waited for here; a longer one is the caller's to wait, and to know of."""
 
 
 def choose_error(failures: Sequence[UpstreamFailure]) -> UpstreamFailure:
@@ -32,13 +34,15 @@ def retry_delay(
 ) -> float | None:
     """Return how many seconds to wait before the only backend is asked once more; None for not at all.
 
-    Once, where it said when to come back and that is within the budget and before the commit deadline, or where the
-    connection failed before anything was said.
+    Once, where it said when to come back and that is soon, within the budget and before the commit deadline, or where
+    the connection failed before anything was said.
     """
     if backends != 1 or len(failures) != 1:
         return None
     failure = failures[0]
     pause = RECONNECT_SECONDS if isinstance(failure, UpstreamUnreachable) else _retry_after(failure)
-    if pause is None or elapsed_seconds + pause >= min(settings.attempt_budget_seconds, settings.commit_seconds):
+    if pause is None or pause > LONGEST_WAIT_SECONDS:
+        return None
+    if elapsed_seconds + pause >= min(settings.attempt_budget_seconds, settings.commit_seconds):
         return None
     return pause

@@ -199,10 +199,12 @@ GOOD = Script("ok", ["role", "word", "stop", "done"], "eof")
 
 
 @pytest.mark.parametrize("api", ["relay", "chat"])
-def test_an_error_event_about_our_identity_is_no_fault_of_the_callers(api: str) -> None:
+def test_an_error_event_with_the_code_of_a_sign_in_is_no_fault_of_the_callers_and_none_of_our_identity(
+    api: str,
+) -> None:
     denied = Script("ok", ["role", "denied"], "eof")
     _, failure, _, _ = asyncio.run(run([denied], api))
-    assert (failure and failure.status, failure and failure.code) == (502, "upstream_identity_refused")
+    assert (failure and failure.status, failure and failure.code) == (502, "403")
     _, failure, _, clients = asyncio.run(run([denied, GOOD], api))
     assert (failure, clients.asked) == (None, [0, 1])
 

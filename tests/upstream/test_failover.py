@@ -53,17 +53,16 @@ def test_it_carries_the_soonest_retry_after_of_all() -> None:
 @pytest.mark.parametrize(
     ("failure", "delay"),
     [
-        (response(429, 3000), 3.0),
+        (response(429, 2000), 2.0),
+        (response(429, 2001), None),
         (response(503, 0), 0.0),
         (response(429), None),
-        (response(429, 9999), 9.999),
-        (response(429, 10_000), None),
         (UpstreamUnreachable("gone"), RECONNECT_SECONDS),
         (UpstreamTimeout("late"), None),
         (UpstreamCut("cut"), None),
     ],
 )
-def test_the_only_backend_is_asked_once_more_where_that_fits_before_the_commit(
+def test_the_only_backend_is_asked_once_more_where_that_is_soon_and_before_the_commit(
     failure: UpstreamFailure, delay: float | None
 ) -> None:
     assert retry_delay([failure], 1, 0.0, SETTINGS) == delay
