@@ -1,8 +1,8 @@
 """Routes for the Functions host to index, and nothing else. The product is in `shared`.
 
-Rules of this file: every route names its methods (without them an unexpected method hangs the invocation, and its timeout
-kills the worker with every stream in it); no route reaches FastAPI's own pages; annotations are plain classes, because the
-worker resolves them at run time.
+Rules of this file: every route names its methods (for one that the worker's server or framework does not take, such as
+PROPFIND, the host would start an invocation that waits for its request in vain); `unmatched` stays the last name, because the
+host asks the functions in the order of their names; annotations are plain classes, because they are resolved at run time.
 """
 
 import os
@@ -38,31 +38,31 @@ async def stream(req: Request, context: func.Context) -> Response:
     return service.chat(req, context.invocation_id, must_stream=True)
 
 
-@app.route(route="v1/{*path}", methods=["GET", "POST", "DELETE"], auth_level=CALLERS)
+@app.route(route="v1/{*path}", methods=["GET", "HEAD", "POST", "DELETE"], auth_level=CALLERS)
 async def openai(req: Request, context: func.Context) -> Response:
     """Serve OpenAI's API at OpenAI's paths."""
     return service.openai(req, context.invocation_id)
 
 
-@app.route(route="openai/{*path}", methods=["GET", "POST", "DELETE"], auth_level=CALLERS)
+@app.route(route="openai/{*path}", methods=["GET", "HEAD", "POST", "DELETE"], auth_level=CALLERS)
 async def openai_azure_paths(req: Request, context: func.Context) -> Response:
     """Serve OpenAI's API at Azure OpenAI's paths."""
     return service.openai(req, context.invocation_id)
 
 
-@app.route(route="health", methods=["GET"], auth_level=ANYONE)
+@app.route(route="health", methods=["GET", "HEAD"], auth_level=ANYONE)
 async def health(req: Request, context: func.Context) -> Response:
     """Report whether this instance can serve requests."""
     return service.health(req, context.invocation_id)
 
 
-@app.route(route="{ignored:maxlength(0)?}", methods=["GET"], auth_level=ANYONE)
+@app.route(route="{ignored:maxlength(0)?}", methods=["GET", "HEAD"], auth_level=ANYONE)
 async def home(req: Request, context: func.Context) -> Response:
     """Serve the chat page at the root, which the host matches by a parameter that can only be empty."""
     return service.home(req, context.invocation_id)
 
 
-@app.route(route="page/{*file}", methods=["GET"], auth_level=ANYONE)
+@app.route(route="page/{*file}", methods=["GET", "HEAD"], auth_level=ANYONE)
 async def page(req: Request, context: func.Context) -> Response:
     """Serve the chat page's files; the page itself is at the root."""
     return service.page(req, context.invocation_id)
@@ -72,3 +72,9 @@ async def page(req: Request, context: func.Context) -> Response:
 async def preflight(req: Request, context: func.Context) -> Response:
     """Answer CORS preflight requests. Browsers send them without credentials, so none are required."""
     return service.preflight(req, context.invocation_id)
+
+
+@app.route(route="{*path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], auth_level=CALLERS)
+async def unmatched(req: Request, context: func.Context) -> Response:
+    """Answer every other address that the host hands over, so that each gets an error in JSON or what it means."""
+    return service.unmatched(req, context.invocation_id)

@@ -6,7 +6,7 @@ The first sentence of a class's docstring is its row in docs/reference.md (`make
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import msgspec
@@ -111,6 +111,11 @@ class NotFound(BadRequest):
     status = 404
     code = "not_found"
 
+    @classmethod
+    def route(cls, method: str, path: str) -> "NotFound":
+        """Return the error about an address that means nothing, with those that do."""
+        return cls(f"No route matches {method} {path}. The chat API is at /chat, the OpenAI API under /v1.")
+
 
 class ModelNotFound(BadRequest):
     """No backend serves the model that the request names."""
@@ -147,6 +152,20 @@ class MethodNotAllowed(BadRequest):
 
     status = 405
     code = "method_not_allowed"
+
+    @classmethod
+    def at(cls, method: str, path: str, methods: Iterable[str]) -> "MethodNotAllowed":
+        """Return the error with the methods that the path has, in the header `allow` too."""
+        allowed = ", ".join(sorted(methods))
+        return cls(f"Method {method} is not allowed for {path}. Allowed: {allowed}.", headers={"allow": allowed})
+
+
+class UpgradeRequired(BadRequest):
+    """The request opens a WebSocket; the same address is served over HTTP."""
+
+    # RFC 9110 has the header `upgrade` beside the status; it is hop-by-hop, and the Functions host removes it.
+    status = 426
+    code = "websocket_not_supported"
 
 
 class Unauthorized(AnswerError):

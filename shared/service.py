@@ -6,7 +6,8 @@ has the same methods, and answers with the name of the setting and what is allow
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.requests import Request
@@ -14,11 +15,13 @@ from starlette.responses import Response
 
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys
-from shared.errors import Misconfigured, NotFound
+from shared.errors import AnswerError, Misconfigured, NotFound
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
+from shared.http.target import check_method, requested_path
 from shared.openai_api.endpoint import OpenAIEndpoint
+from shared.openai_api.paths import find_address
 from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.state.key_stores import find_key_store
@@ -50,16 +53,19 @@ class Service(Protocol):
         """Everything under /v1 and /openai."""
 
     def health(self, request: Request, invocation_id: str) -> Response:
-        """GET /health: whether this instance can serve."""
+        """GET or HEAD /health: whether this instance can serve."""
 
     def home(self, request: Request, invocation_id: str) -> Response:
-        """GET /: the chat page for a browser, a curl line for other clients."""
+        """GET or HEAD /: the chat page for a browser, a curl line for other clients."""
 
     def page(self, request: Request, invocation_id: str) -> Response:
-        """GET /page/…: what the chat page is made of."""
+        """GET or HEAD /page/…: what the chat page is made of."""
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """OPTIONS on anything that a browser may call from another origin."""
+
+    def unmatched(self, request: Request, invocation_id: str) -> Response:
+        """Every other address and method: one with a slash too many, one without its base, or one that means nothing."""
 
     def announce(self) -> None:
         """Log what an operator has to know about the settings."""
@@ -135,6 +141,23 @@ class ConfiguredService:
         context = self._context(request, invocation_id)
         return context.plain(b"", status=204, headers=preflight_headers(self._settings, request.headers))
 
+    def unmatched(self, request: Request, invocation_id: str) -> Response:
+        """Answer an address as it is meant; 404 or 405 where nothing can be meant."""
+        context, path = self._context(request, invocation_id), requested_path(request.scope)
+        try:
+            if path in ROUTES:
+                route = ROUTES[path]
+                check_method(request, route.methods)
+                return route.answer(self, request, invocation_id)
+            if path.startswith(_PAGE_FILES):
+                check_method(request, READ)
+                return _page_file(context)
+            if find_address(path) is not None or path.startswith(_OPENAI_BASES):
+                return self._openai.respond(context)
+            raise NotFound.route(request.method, request.url.path)
+        except AnswerError as error:
+            return context.refuse(error)
+
     def announce(self) -> None:
         """Warn of an open door."""
         if self._settings.auth_mode == "anonymous":
@@ -158,6 +181,31 @@ class ConfiguredService:
 
     def _context(self, request: Request, invocation_id: str) -> RequestContext:
         return RequestContext.of(request, invocation_id, cors_headers(self._settings, request.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One of the addresses that are neither the OpenAI API's nor a file of the page. `methods`: those that exist there."""
+
+    methods: frozenset[str]
+    answer: Callable[[ConfiguredService, Request, str], Response]
+
+
+def _stream(service: ConfiguredService, request: Request, invocation_id: str) -> Response:
+    return service.chat(request, invocation_id, must_stream=True)
+
+
+READ, ASK = frozenset({"GET", "HEAD"}), frozenset({"POST"})
+ROUTES: Mapping[str, Route] = {
+    "/": Route(READ, ConfiguredService.home),
+    "/health": Route(READ, ConfiguredService.health),
+    "/chat": Route(ASK, ConfiguredService.chat),
+    "/chat/stream": Route(ASK, _stream),
+    "/stream": Route(ASK, _stream),
+}
+"""By the path that `requested_path` returns: function_app.py has them as the host matches them, which knows one spelling."""
+_PAGE_FILES = "/page/"
+_OPENAI_BASES = ("/v1/", "/openai/")
 
 
 def _key_ring(settings: Settings) -> KeyRing:
@@ -201,6 +249,10 @@ class MisconfiguredService:
         """Return 204 without a header of CORS: which origins are allowed is not known."""
         return _context(request, invocation_id).plain(b"", status=204)
 
+    def unmatched(self, request: Request, invocation_id: str) -> Response:
+        """Return 503 and the sentence."""
+        return _context(request, invocation_id).refuse(self._problem)
+
     def announce(self) -> None:
         """Log what was found, redacted."""
         _log.error("%s", self._problem.operator_message)
@@ -229,10 +281,10 @@ def _is_browser(request: Request) -> bool:
 def _page_file(context: RequestContext) -> Response:
     request = context.request
     answer = page_response(
-        request.url.path,
+        requested_path(request.scope),
         if_none_match=request.headers.get("if-none-match", ""),
         accept_encoding=request.headers.get("accept-encoding", ""),
     )
     if answer is None:
-        return context.refuse(NotFound(f"No route matches {request.method} {request.url.path}."))
+        return context.refuse(NotFound.route(request.method, request.url.path))
     return context.plain(answer.body, status=answer.status, headers=answer.headers)

@@ -144,7 +144,9 @@ def test_the_page_is_served_to_a_browser_whatever_the_settings_are(env: dict[str
     assert home.body.lower().startswith(b"<!doctype html>")
     assert (script.status, "javascript" in script.headers["content-type"]) == (200, True)
     assert (missing.status, missing.code) == (404, "not_found")
-    assert json.loads(missing.body)["error"]["message"] == "No route matches GET /page/nothing."
+    assert json.loads(missing.body)["error"]["message"] == (
+        "No route matches GET /page/nothing. The chat API is at /chat, the OpenAI API under /v1."
+    )
 
 
 def test_the_root_is_a_curl_line_to_everybody_else() -> None:
@@ -171,8 +173,9 @@ def test_a_preflight_is_answered_and_only_valid_settings_allow_an_origin(
         lambda s: s.chat(request("POST", "/stream", **JSON), "1", must_stream=True),
         lambda s: s.openai(request("GET", "/v1/models"), "1"),
         lambda s: s.home(request("GET", "/"), "1"),
+        lambda s: s.unmatched(request("GET", "/docs"), "1"),
     ],
-    ids=["chat", "stream", "openai", "home"],
+    ids=["chat", "stream", "openai", "home", "unmatched"],
 )
 def test_with_an_invalid_setting_each_request_is_answered_with_its_name(call: Callable[[Any], Response]) -> None:
     answer = ask(INVALID, call, CHAT)
@@ -237,3 +240,83 @@ def test_only_when_asked_it_logs_what_its_operator_has_to_know(
 )
 def test_the_host_asks_for_its_key_where_nothing_else_is_known_to_ask(mode: str, by_host: bool) -> None:
     assert service_from_env(SETTINGS | {"AUTH_MODE": mode}).host_checks_keys is by_host
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/redoc", "/openapi.json", "/favicon.ico", "/admin/x", "/runtime/x", "/chat/nothing"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_an_address_that_means_nothing_is_a_404_of_ours(method: str, path: str) -> None:
+    answer = ask(SETTINGS, lambda service: service.unmatched(request(method, path, origin=ORIGIN), "1"))
+    assert (answer.status, answer.code) == (404, "not_found")
+    message = json.loads(answer.body)["error"]["message"]
+    assert message == f"No route matches {method} {path}. The chat API is at /chat, the OpenAI API under /v1."
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/chat", "POST"),
+        ("HEAD", "/chat/stream", "POST"),
+        ("PUT", "/stream", "POST"),
+        ("POST", "/", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
+        ("DELETE", "/page/app.js", "GET, HEAD"),
+        ("PATCH", "/v1/chat/completions", "POST"),
+        ("PUT", "/models", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_an_address_does_not_have_is_a_405_that_names_those_that_it_has(
+    method: str, path: str, allowed: str
+) -> None:
+    answer = ask(SETTINGS, lambda service: service.unmatched(request(method, path), "1"))
+    assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "beginning"),
+    [
+        ("/health//", b'{"status":"ok"}'),
+        ("/page//app.js", b"/"),
+        ("/v1//models", b'{"object":"list"'),
+        ("/openai//v1//models/", b'{"object":"list"'),
+        ("/models", b'{"object":"list"'),
+    ],
+)
+def test_an_address_with_slashes_too_many_or_without_its_base_is_served(path: str, beginning: bytes) -> None:
+    answer = ask(SETTINGS, lambda service: service.unmatched(request("GET", path), "1"))
+    assert (answer.status, answer.body[: len(beginning)]) == (200, beginning)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "beginning"),
+    [
+        ("/chat//", {"input": "hi"}, b"event: started"),
+        ("/chat//stream", {"input": "hi"}, b"event: started"),
+        ("/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}, b'{"'),
+        ("/responses", {"input": "hi", "stream": True}, b"event: response.created"),
+    ],
+)
+def test_a_question_at_such_an_address_is_answered(
+    served: dict[str, str], path: str, body: dict[str, Any], beginning: bytes
+) -> None:
+    async def run() -> Answer:
+        service = service_from_env(served)
+        await service.load()
+        answer = await send(service.unmatched(request("POST", path, **JSON), "1"), json.dumps(body).encode())
+        await service.aclose()
+        return answer
+
+    answer = asyncio.run(run())
+    assert (answer.status, answer.body[: len(beginning)]) == (200, beginning)
+
+
+def test_where_keys_are_asked_for_an_address_without_its_base_asks_for_one_too() -> None:
+    entry = "alice=sha256:" + "0" * 64
+    keyed = SETTINGS | {"AUTH_MODE": "keys", "CALLER_KEYS": entry}
+    for path in ("/chat//", "/v1//models", "/chat/completions"):
+        answer = ask(keyed, lambda service: service.unmatched(request("POST", path, **JSON), "1"))  # noqa: B023
+        assert (answer.status, answer.code) == (401, "invalid_api_key")
+    assert ask(keyed, lambda service: service.unmatched(request("GET", "/docs"), "1")).status == 404

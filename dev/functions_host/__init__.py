@@ -3,7 +3,7 @@
 It behaves as host 4.1037 was measured to, compiled from its source and without Azure's front end. Deliberate differences:
 
 - Settings: see `settings`. Signals: see `server`. Replacing a dead worker: see `supervisor`.
-- WebSockets are not tunnelled: the app has none. A wish for an upgrade is passed over.
+- WebSockets are not tunnelled: the app has none. A wish for an upgrade is passed on, and what answers it is HTTP.
 - After a handler has raised, the connection of its client stays open; the real host closes it.
 - Invocations without an HTTP request come from the clients that leave early only with `--http-delay`, where each leaves one,
   instead of 1 to 4 in 1,000: a test can rely on either.

@@ -43,6 +43,7 @@ def worker_request(request: Request, invocation_id: str, host: str, body: bytes)
         headers.append((b"transfer-encoding", b"chunked"))
     elif body or request.method not in WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(body)))
+    headers += _upgrade(request)
     target = encode_path(request.path) + (b"?" + request.query if request.query else b"")
     return _head(b"%s %s HTTP/1.1\r\n" % (request.method.encode(), target), headers) + body
 
@@ -86,6 +87,14 @@ def chunk(data: bytes) -> bytes:
 
 def _forwarded(request: Request) -> Headers:
     return [one for one in _end_to_end(request.headers) if one[0] not in NOT_FORWARDED and _TOKEN.fullmatch(one[0])]
+
+
+def _upgrade(request: Request) -> Headers:
+    """Return the wish for another protocol, which YARP restores (HttpForwarder.RestoreUpgradeHeaders)."""
+    options = [one.strip() for one in (request.header(b"connection") or b"").split(b",")]
+    option = next((one for one in options if one.lower() == b"upgrade"), None)
+    protocol = request.header(b"upgrade")
+    return [] if option is None or protocol is None else [(b"connection", option), (b"upgrade", protocol)]
 
 
 def _joined(headers: Headers) -> Headers:

@@ -13,6 +13,7 @@ from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse
+from shared.http.target import requested_path
 from shared.upstream.attempts import Upstream
 
 
@@ -37,7 +38,7 @@ class ChatEndpoint:
                 must_stream=must_stream,
                 streaming_enabled=settings.streaming_enabled,
             )
-            schema = schema_of_call(request.url.path, request.headers, preferences.accept)
+            schema = schema_of_call(requested_path(request.scope), request.headers, preferences.accept)
             check_acceptable(preferences, schema)  # what can be refused is refused before the body is read
         except AnswerError as error:
             return context.refuse(error)

@@ -28,8 +28,14 @@ QUIET = (
 SILENT = ("azure.identity",)
 """Not even warnings: they quote the identity endpoint's reply, token included. `upstream.identity` logs each failure."""
 
-CUT_MESSAGE = "ASGI callable returned without completing response."
-"""By uvicorn, for each response that is cut on purpose after its error event: the receipt has the failure."""
+EXPECTED = (
+    # For each response that is cut on purpose after its error event: the receipt has the failure.
+    "ASGI callable returned without completing response.",
+    # For each request that opens a WebSocket: it gets a 426, and anybody can send one.
+    "Unsupported upgrade request.",
+    "No supported WebSocket library detected.",
+)
+"""How messages of uvicorn begin that report nothing which anybody has to know."""
 
 
 def quiet_libraries() -> None:
@@ -39,12 +45,12 @@ def quiet_libraries() -> None:
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.getLogger("uvicorn.access").addFilter(_drop)
-    logging.getLogger("uvicorn.error").addFilter(_is_not_a_cut)
+    logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
 
 
 def _drop(_record: logging.LogRecord) -> bool:
     return False
 
 
-def _is_not_a_cut(record: logging.LogRecord) -> bool:
-    return record.msg != CUT_MESSAGE
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(EXPECTED)

@@ -12,7 +12,7 @@ from shared.hosting import shapes
 from shared.hosting.collector import gc_paused
 from shared.hosting.detach import Detaching
 from shared.hosting.invocations import MEMORY, bound_waits
-from shared.hosting.server import Layer, Lifecycle, NormalizedPaths, install_server
+from shared.hosting.server import Layer, Lifecycle, NormalizedPaths, close_pages, install_server
 from shared.hosting.shapes import Modules
 
 
@@ -52,6 +52,10 @@ class Patch:
 
 def _install_server(site: Site) -> None:
     install_server(site.modules[shapes.EXTENSION].WebServer, site.lifecycle, site.layers)
+
+
+def _close_pages(site: Site) -> None:
+    close_pages(site.modules[shapes.EXTENSION].WebApp)
 
 
 def _bound_waits(site: Site) -> None:
@@ -119,6 +123,14 @@ PATCHES: tuple[Patch, ...] = (
         apply=_normalize_paths,
         without="an invocation for a path with a line feed may wait until functionTimeout",
         needs=OWN_SERVER,
+    ),
+    Patch(
+        name="closed pages",
+        library="fastapi",
+        proved="0.165.0",
+        shape=shapes.framework_pages,
+        apply=_close_pages,
+        without="an invocation for /docs, /redoc or /openapi.json waits for its request in vain",
     ),
     Patch(
         name="detached answers",

@@ -35,6 +35,20 @@ def install_server(server_class: Any, lifecycle: Lifecycle, layers: Sequence[Lay
     server_class.serve = partialmethod(serve, lifecycle, layers)
 
 
+def close_pages(app_class: Any) -> None:
+    """Make the extension's `WebApp` begin without the framework's own pages: /docs, /redoc, /openapi.json.
+
+    What the framework answers by itself leaves an invocation behind that waits for its request.
+    """
+    build = app_class.__init__
+
+    def build_without_pages(web_app: Any) -> None:
+        build(web_app)
+        web_app.get_app().router.routes.clear()
+
+    app_class.__init__ = build_without_pages
+
+
 async def serve(web_server: Any, lifecycle: Lifecycle, layers: Sequence[Layer]) -> None:
     """Serve with httptools, without the access log, and drain on SIGTERM."""
     app: ASGIApp = web_server.web_app

@@ -54,6 +54,17 @@ def own_server(modules: Modules) -> str:
     )
 
 
+def framework_pages(modules: Modules) -> str:
+    """Probe the extension's `WebApp()`, whose app has a list of routes."""
+    app_class = getattr(modules.get(EXTENSION), "WebApp", None)
+    if app_class is None:
+        return "it has no WebApp" if EXTENSION in modules else NOT_LOADED
+    if _parameters(app_class.__init__) != ["self"]:
+        return "its WebApp takes arguments"
+    router = getattr(app_class().get_app(), "router", None)
+    return "" if isinstance(getattr(router, "routes", None), list) else "its app has no list of routes"
+
+
 def main_thread(_modules: Modules) -> str:
     """Probe for the event loop on the main thread, the only one that uvicorn installs signal handlers on."""
     current = threading.current_thread()

@@ -6,13 +6,13 @@ import msgspec
 from starlette.responses import Response
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError, MethodNotAllowed, NotFound
+from shared.errors import AnswerError, NotFound
 from shared.http.auth import authorise, caller_identity
 from shared.http.context import RequestContext
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
-from shared.http.target import requested_path
+from shared.http.target import check_method, requested_path
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
 from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
 from shared.openai_api.response_ids import ResponseIds
@@ -37,13 +37,8 @@ class OpenAIEndpoint:
             caller = authorise(self._settings, request.headers)
             address = find_address(requested_path(request.scope))
             if address is None:
-                raise NotFound(f"No route matches {request.method} {request.url.path}.")
-            if request.method not in address.methods:
-                allowed = ", ".join(sorted(address.methods))
-                raise MethodNotAllowed(
-                    f"Method {request.method} is not allowed for {request.url.path}. Allowed: {allowed}.",
-                    headers={"allow": allowed},
-                )
+                raise NotFound.route(request.method, request.url.path)
+            check_method(request, address.methods)
             match address:
                 case ModelList():
                     return self._model_list(context)

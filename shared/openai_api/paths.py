@@ -6,19 +6,27 @@ https://platform.openai.com/docs/api-reference, https://learn.microsoft.com/azur
 import re
 from dataclasses import dataclass
 
-_INFERENCE = frozenset(
-    {"chat/completions", "completions", "responses", "responses/compact", "responses/input_tokens", "embeddings"}
+_INFERENCE = (
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "responses/compact",
+    "responses/input_tokens",
 )
+"""What a model is asked at, at each of the bases; on Azure's older paths below `deployments/{name}/` too."""
+_BASE = re.compile(r"/(?P<base>(?:(?:openai|v1)/)*)(?P<path>(?s:.)*)")
+"""Clients write their base URL with `/v1`, `/openai` or `/openai/v1`, without any, or with one that a library adds again."""
 _RESPONSE = re.compile(r"responses/(?P<id>[^/.][^/]{0,2047})(?P<rest>/cancel|/input_items)?")
 """An id is opened before it goes up, so that any text may be there."""
 _MODEL = re.compile(r"models/(?P<id>[^/](?s:.){,255})")
 _DEPLOYMENT = re.compile(
-    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>chat/completions|completions|embeddings)"
+    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>" + "|".join(_INFERENCE) + "|" + _RESPONSE.pattern + ")"
 )
 
-_GET = frozenset({"GET"})
+_GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
-_RESPONSE_METHODS = {"": frozenset({"GET", "DELETE"}), "/cancel": _POST, "/input_items": _GET}
+_RESPONSE_METHODS = {"": _GET | {"DELETE"}, "/cancel": _POST, "/input_items": _GET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +71,25 @@ type Address = Inference | StoredResponse | ModelList | OneModel
 
 
 def find_address(path: str) -> Address | None:
-    """Return what a request's path asks for, or None where it means nothing. Azure's older paths are below /openai/."""
-    for prefix, is_azure in (("/v1/", False), ("/openai/v1/", False), ("/openai/", True)):
-        if path.startswith(prefix):
-            return _find(path[len(prefix) :], is_azure=is_azure)
-    return None
+    """Return what a request's path (`target.requested_path`) asks for, or None where it means nothing."""
+    match = _BASE.fullmatch(path)
+    if match is None:
+        return None
+    is_azure = match["base"].endswith("openai/") or match["path"].startswith("deployments/")
+    return _find(match["path"], is_azure=is_azure)
 
 
 def _find(path: str, *, is_azure: bool) -> Address | None:
+    deployment: str | None = None
     if is_azure and (match := _DEPLOYMENT.fullmatch(path)):
-        return Inference(match["path"], match["deployment"], is_azure=True)
-    if path in _INFERENCE and (not is_azure or path.startswith("responses")):
-        return Inference(path, is_azure=is_azure)
+        deployment, path = match["deployment"], match["path"]
+    if path in _INFERENCE:
+        return Inference(path, deployment, is_azure=is_azure)
+    if match := _RESPONSE.fullmatch(path):
+        rest = match["rest"] or ""
+        return StoredResponse(match["id"], rest, _RESPONSE_METHODS[rest])
     if path == "models":
         return ModelList()
     if match := _MODEL.fullmatch(path):
         return OneModel(match["id"])
-    if match := _RESPONSE.fullmatch(path):
-        rest = match["rest"] or ""
-        return StoredResponse(match["id"], rest, _RESPONSE_METHODS[rest])
     return None

@@ -53,6 +53,16 @@ def test_a_post_without_a_body_gets_a_length(method: str, body: bytes, length: b
     assert lines == ([length] if length else [])
 
 
+def test_a_wish_for_another_protocol_is_passed_on_and_nothing_else_of_the_connection() -> None:
+    wish = request(
+        (b"connection", b"keep-alive, Upgrade"), (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")
+    )
+    lines = forwarded(wish)
+    assert {b"connection: Upgrade", b"upgrade: websocket", b"sec-websocket-version: 13"} <= set(lines)
+    assert b"keep-alive" not in b"".join(lines)
+    assert not [line for line in forwarded(request((b"connection", b"upgrade"))) if line.startswith(b"connection")]
+
+
 def test_the_names_that_the_host_drops_and_those_that_it_passes_on() -> None:
     names = (b"forwarded", b"upgrade-insecure-requests", b"x(a", b"te", b"upgrade", b"expect", b"x-functions-key")
     lines = forwarded(request(*((name, b"value") for name in names)))

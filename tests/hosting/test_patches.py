@@ -43,6 +43,13 @@ def stand_ins() -> dict[str, Any]:
 
         async def serve(self) -> None: ...
 
+    class WebApp:
+        def __init__(self) -> None:
+            self.web_app = SimpleNamespace(router=SimpleNamespace(routes=["/docs"]))
+
+        def get_app(self) -> Any:
+            return self.web_app
+
     class Coordinator:
         def __init__(self) -> None:
             self._context_references: dict[str, Any] = {}
@@ -69,7 +76,7 @@ def stand_ins() -> dict[str, Any]:
     errors = dict.fromkeys(("AsyncStream", "APIStatusError", "APITimeoutError", "APIConnectionError"))
     return {
         "azure_functions_runtime": SimpleNamespace(),
-        shapes.EXTENSION: SimpleNamespace(WebServer=WebServer),
+        shapes.EXTENSION: SimpleNamespace(WebServer=WebServer, WebApp=WebApp),
         shapes.RUNTIME: SimpleNamespace(http_coordinator=Coordinator()),
         "uvicorn": SimpleNamespace(Config=uvicorn.Config, Server=uvicorn.Server),
         "starlette.convertors": SimpleNamespace(CONVERTOR_TYPES=dict(CONVERTOR_TYPES)),
@@ -131,6 +138,17 @@ WRONG: list[tuple[str, str, Change]] = [
         "normalized paths",
         "its path converter is not '.*'",
         lambda m: m["starlette.convertors"].CONVERTOR_TYPES.update(path=SimpleNamespace(regex="[^/]*")),
+    ),
+    ("closed pages", "it has no WebApp", lambda m: delattr(m[shapes.EXTENSION], "WebApp")),
+    (
+        "closed pages",
+        "its WebApp takes arguments",
+        lambda m: setattr(m[shapes.EXTENSION].WebApp, "__init__", of_another_signature),
+    ),
+    (
+        "closed pages",
+        "its app has no list of routes",
+        lambda m: setattr(m[shapes.EXTENSION].WebApp, "get_app", lambda _: SimpleNamespace(router=())),
     ),
     (
         "detached answers",
@@ -223,6 +241,7 @@ def test_with_the_shapes_that_are_known_every_row_is_applied_and_one_line_says_s
     assert states(application) == dict.fromkeys(NAMES, "on")
     assert coordinator.get_http_request_async != waits
     assert vars(server)["serve"] is not serve
+    assert modules[shapes.EXTENSION].WebApp().get_app().router.routes == []
     assert [layer.__name__ for layer in installation._site.layers] == ["NormalizedPaths", "Detaching"]
     assert application.notes == ["load, collector off"]
 
@@ -244,13 +263,16 @@ def test_a_wrong_shape_turns_its_row_off_and_one_line_says_what_is_lost(
     assert problem in warning
     off = {one for one, state in states(application).items() if state == "off"}
     expected = {name} | {one.name for one in PATCHES if one.needs == name}
+    if shapes.EXTENSION not in modules:
+        expected |= {"closed pages"}
     assert off >= expected
     assert off <= expected | ({"bounded waits", "invocation memory"} if "runtime" in row.library else set())
     if name == "bounded waits" and coordinator is not None:
         assert dict(vars(coordinator)) == before
     if name == "own server":
         assert installation._site.layers == []
-        assert len(warnings) == 1  # not one for each row that needs it
+        # Not one for each row that needs it.
+        assert len(warnings) == 1 + (shapes.EXTENSION not in modules)
 
 
 def test_every_row_has_a_wrong_shape_here() -> None:

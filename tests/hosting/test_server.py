@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import azurefunctions.extensions.http.fastapi as extension
 import pytest
 import uvicorn
 
@@ -23,6 +24,23 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(("path", "seen"), [("/chat", "/chat"), ("*", "/*"), ("", "/"), ("/a\nb", "/a%0Ab")])
 def test_every_path_is_one_that_the_frameworks_route_matches(path: str, seen: str) -> None:
     assert server.normalize_path(path) == seen
+
+
+def test_an_app_of_the_extension_has_its_one_route_and_no_page_of_the_framework() -> None:
+    class Copy(extension.WebApp):
+        """A copy of its own, since the class is what is patched."""
+
+        __module__ = extension.WebApp.__module__  # the extension takes no class of another module
+
+    async def catch_all() -> None: ...
+
+    app_class: Any = Copy
+    built = app_class()
+    assert {"/docs", "/redoc", "/openapi.json"} <= {route.path for route in built.get_app().routes}
+    server.close_pages(app_class)
+    closed = app_class()
+    closed.route(catch_all)
+    assert [route.path for route in closed.get_app().routes] == ["/{path:path}"]
 
 
 class Lifecycle:

@@ -35,7 +35,7 @@ def call(
     return play(scene, scripts or {"main": GOOD}, **settings)
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/chat/completions/"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/"])
 def test_an_unknown_path_is_a_404_in_the_openai_shape(path: str) -> None:
     received, asked = call(path)
     assert (received.status, received.json["error"]["code"], asked) == (404, "not_found", [])
@@ -43,12 +43,89 @@ def test_an_unknown_path_is_a_404_in_the_openai_shape(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", CHAT, "POST"), ("POST", "/v1/models", "GET"), ("POST", STORED, "DELETE, GET")],
+    [
+        ("GET", CHAT, "POST"),
+        ("PUT", CHAT, "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("POST", STORED, "DELETE, GET, HEAD"),
+    ],
 )
 def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: str) -> None:
     received, asked = call(path, method=method)
     assert (received.status, received.json["error"]["code"], asked) == (405, "method_not_allowed", [])
     assert received.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/responses", "/openai/deployments/gpt/chat/completions?api-version=x", "/v1/models"]
+)
+def test_opening_a_websocket_is_a_426_and_a_get_without_it_is_none(path: str) -> None:
+    opening = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "eA==",
+    }
+    received, asked = call(path, b"", method="GET", headers=opening)
+    assert (received.status, received.json["error"]["code"], asked) == (426, "websocket_not_supported", [])
+    for name in ("connection", "upgrade"):  # what a proxy before the app may have removed
+        del opening[name]
+    assert call(path, b"", method="GET", headers=opening)[0].status == 426
+    assert call(path, b"", method="GET")[0].status in (200, 405)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openai/deployments/gpt/chat/completions/?api-version=2024-02-01",
+        "/openai/deployments/gpt//chat/completions",
+        "/openai/chat/completions?api-version=x",
+        "/v1//chat/completions",
+        "/v1/chat/completions/",
+    ],
+)
+def test_a_slash_too_many_and_a_base_without_deployment_change_nothing(path: str) -> None:
+    received, (asked,) = call(path)
+    assert (received.status, asked.call.path, asked.json["model"]) == (200, "chat/completions", "gpt")
+
+
+@pytest.mark.parametrize(
+    "path", ["/openai/deployments/gpt/responses", "/openai/deployments/gpt/responses?api-version=x"]
+)
+def test_the_responses_api_is_served_below_a_deployment(path: str) -> None:
+    received, (asked,) = call(path, {"model": "ignored", "input": "hi", "stream": True})
+    assert (received.status, asked.call.path, asked.json["model"]) == (200, "responses", "gpt")
+    assert b"response.completed" in received.body
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt", "/openai/models"])
+def test_what_can_be_read_can_be_probed_with_head(path: str) -> None:
+    probed, asked = call(path, b"", method="HEAD")
+    read, _ = call(path, b"", method="GET")
+    assert (probed.status, probed.headers["content-length"], asked) == (200, read.headers["content-length"], [])
+
+
+def test_a_deployment_that_no_backend_lists_is_azures_404() -> None:
+    listed = [
+        {"name": name, "endpoint": f"https://{name}.openai.azure.com", "deployments": {"gpt": "d1"}}
+        for name in ("a", "b")
+    ]
+    scripts: dict[str, Script] = {"a": GOOD, "b": GOOD}
+    backends = json.dumps(listed)
+    for path in ("/openai/deployments/nope/chat/completions?api-version=x", "/openai/deployments/nope/responses"):
+        received, asked = call(path, {"messages": []}, scripts=scripts, AZURE_OPENAI_BACKENDS=backends)
+        assert (received.status, received.json["error"]["code"], asked) == (404, "DeploymentNotFound", [])
+
+
+def test_a_name_with_a_slash_is_found_as_the_models_are_listed_however_it_arrives() -> None:
+    listed = [{"name": "a", "endpoint": "https://a.openai.azure.com", "deployments": {"azure/gpt-x": "d1"}}]
+    settings: dict[str, Any] = {"AZURE_OPENAI_BACKENDS": json.dumps(listed), "AZURE_OPENAI_DEPLOYMENT": "azure/gpt-x"}
+    models, _ = call("/v1/models", b"", method="GET", **settings)
+    assert [one["id"] for one in models.json["data"]] == ["azure/gpt-x"]
+    for name in ("azure/gpt-x", "azure%2Fgpt-x", "azure%2fgpt-x"):  # as the worker's server decodes %252F
+        assert call(f"/v1/models/{name}", b"", method="GET", **settings)[0].json["id"] == "azure/gpt-x"
+        _, (asked,) = call(f"/openai/deployments/{name}/chat/completions?api-version=x", {"messages": []}, **settings)
+        assert asked.json["model"] == "d1"
 
 
 def test_a_body_that_is_no_json_is_a_415_and_a_missing_key_a_401() -> None:

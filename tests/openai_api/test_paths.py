@@ -12,7 +12,7 @@ INFERENCE = [
     "responses/input_tokens",
     "embeddings",
 ]
-GET, POST = frozenset({"GET"}), frozenset({"POST"})
+GET, POST = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 
 
 @pytest.mark.parametrize("prefix", ["/v1/", "/openai/v1/"])
@@ -23,9 +23,34 @@ def test_answers_are_at_openais_own_addresses(prefix: str, path: str) -> None:
     assert address.methods == POST
 
 
-@pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings"])
-def test_azures_older_addresses_name_the_deployment(path: str) -> None:
+@pytest.mark.parametrize("path", INFERENCE)
+def test_azures_older_addresses_name_the_deployment_or_leave_it_to_the_body(path: str) -> None:
     assert find_address(f"/openai/deployments/my-gpt/{path}") == Inference(path, "my-gpt", is_azure=True)
+    assert find_address(f"/openai/{path}") == Inference(path, is_azure=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("/chat/completions", Inference("chat/completions")),
+        ("/responses", Inference("responses")),
+        ("/models", ModelList()),
+        ("/responses/resp_1/cancel", StoredResponse("resp_1", "/cancel", POST)),
+        ("/v1/v1/embeddings", Inference("embeddings")),
+        ("/openai/v1/v1/responses", Inference("responses")),
+        ("/v1/openai/deployments/d/completions", Inference("completions", "d", is_azure=True)),
+        ("/openai/openai/deployments/d/completions", Inference("completions", "d", is_azure=True)),
+        ("/deployments/d/chat/completions", Inference("chat/completions", "d", is_azure=True)),
+    ],
+)
+def test_a_base_url_that_lacks_its_base_or_repeats_it_means_the_same(path: str, address: Address) -> None:
+    assert find_address(path) == address
+
+
+def test_a_stored_response_is_found_below_a_deployment_too() -> None:
+    assert find_address("/openai/deployments/d/responses/resp_1") == StoredResponse("resp_1", "", GET | {"DELETE"})
+    found = find_address("/openai/deployments/azure/gpt-x/responses/resp_1/cancel")
+    assert found == StoredResponse("resp_1", "/cancel", POST)
 
 
 def test_the_name_of_a_model_or_deployment_may_have_slashes() -> None:
@@ -41,8 +66,8 @@ def test_the_name_of_a_model_or_deployment_may_have_slashes() -> None:
         ("/openai/models", ModelList()),
         ("/v1/models", ModelList()),
         ("/v1/models/gpt-5", OneModel("gpt-5")),
-        ("/v1/responses/resp_1", StoredResponse("resp_1", "", frozenset({"GET", "DELETE"}))),
-        ("/openai/responses/resp_1", StoredResponse("resp_1", "", frozenset({"GET", "DELETE"}))),
+        ("/v1/responses/resp_1", StoredResponse("resp_1", "", GET | {"DELETE"})),
+        ("/openai/responses/resp_1", StoredResponse("resp_1", "", GET | {"DELETE"})),
         ("/v1/responses/resp_1/cancel", StoredResponse("resp_1", "/cancel", POST)),
         ("/v1/responses/resp_1/input_items", StoredResponse("resp_1", "/input_items", GET)),
     ],
@@ -60,8 +85,8 @@ def test_models_are_only_read() -> None:
     ["/v1", "/v1/", "/v1/audio/speech", "/v1/chat", "/v1/responses/../secret",
      "/v1/responses/..", "/v1/responses/.", "/v1/responses/../cancel",
      "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models//b", "/v1/models/",
-     "/v1/chat/completions/", "/openai/chat/completions", "/openai/deployments/d/responses", "/openai/deployments//completions",
-     "/v2/completions", "/"],
+     "/v1/chat/completions/", "/v1/deployments/d", "/openai/deployments//completions", "/openai/deployments/d/models",
+     "/v2/completions", "/", "/chat", "/docs", "/openapi.json", "", "v1/models"],
 )  # fmt: skip
 def test_everything_else_means_nothing(path: str) -> None:
     assert find_address(path) is None

@@ -27,17 +27,78 @@ SHORT: dict[str, Any] = {"tokens": 2, "interval": 0}
 
 
 @pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "PUT", "PATCH"])
-def test_an_odd_verb_never_reaches_the_worker(app: App, path: str, method: str) -> None:
+@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "FOO"])
+def test_a_method_that_no_function_has_never_reaches_the_worker(app: App, path: str, method: str) -> None:
     assert ask(app.url + path, method=method).status in (404, 204)  # the host answers 204 at the root
     assert ask(app.url + "/health").status == 200
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/admin", "/runtime"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
-def test_the_frameworks_own_pages_are_out_of_reach(app: App, path: str, method: str) -> None:
-    assert ask(app.url + path, method=method).status in (404, 204)
-    assert ask(app.url + "/health").status == 200
+PAGES = [
+    "/docs",
+    "/docs/",
+    "/redoc",
+    "/openapi.json",
+    "/docs/oauth2-redirect",
+    "/admin",
+    "/admin/x",
+    "/runtime/x",
+    "/nothing",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_address_that_means_nothing_is_a_404_of_ours_and_the_frameworks_own_pages_too(
+    app: App, path: str
+) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        seen = ask(app.url + path, method=method)
+        assert (seen.status, seen.json["error"]["code"]) == (404, "not_found")
+        assert seen.headers["x-request-id"]
+    assert (ask(app.url + path, method="HEAD").status, ask(app.url + path, method="OPTIONS").status) == (404, 204)
+    assert "closed pages on" in ask(app.url + "/health").headers["x-patches"]
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/chat", "POST"), ("/health", "GET, HEAD"), ("/v1/responses", "POST")])
+def test_a_method_that_an_address_does_not_have_is_a_405_that_names_the_right_ones(
+    app: App, path: str, allowed: str
+) -> None:
+    for method in ("PUT", "PATCH", "DELETE"):
+        seen = ask(app.url + path, method=method)
+        assert (seen.status, seen.headers["allow"], seen.json["error"]["code"]) == (405, allowed, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/models", "/openai/models", "/page/app.js"])
+def test_where_there_is_get_there_is_head(app: App, path: str) -> None:
+    read, probed = ask(app.url + path), ask(app.url + path, method="HEAD")
+    assert (probed.status, probed.body) == (200, b"")
+    assert probed.headers["content-length"] == read.headers["content-length"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1//chat/completions",
+        "/v1/chat//completions/",
+        "/openai/deployments/gpt/chat/completions/?api-version=2024-02-01",
+        "/openai/chat/completions?api-version=2024-02-01",
+        "/chat/completions",
+    ],
+)
+def test_a_slash_too_many_or_a_base_that_is_missing_changes_nothing(app: App, path: str) -> None:
+    body = {"model": "gpt", "messages": [{"role": "user", "content": sim(**SHORT)}]}
+    seen = app.chat(body, path)
+    assert (seen.status, seen.json["object"]) == (200, "chat.completion")
+
+
+def test_opening_a_websocket_is_a_426_at_once_and_the_next_requests_are_served(app: App) -> None:
+    opening = {"connection": "close, Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    opening["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    for path, status in (("/v1/responses", 426), ("/v1/models", 426), ("/nothing", 404), ("/chat", 426)):
+        seen = ask(app.url + path, method="GET", headers=opening)
+        assert (seen.status, seen.headers["content-type"]) == (status, "application/json")
+        for _ in range(2):  # over the connection to the worker that carried the wish, too
+            assert ask(app.url + "/health").status == 200
+    assert ask(app.url + "/v1/responses").status == 405
 
 
 @pytest.mark.parametrize("path", ["/page/a%0Ab", "/v1/a%0ab", "/v1/%0A", "/openai/deployments/a%0A/nothing"])
@@ -48,7 +109,7 @@ def test_a_line_feed_in_the_path_reaches_the_app_and_not_the_frameworks_own_404(
     assert seen.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/chat/completions/"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing"])
 def test_an_unknown_path_of_the_openai_face_is_a_404_in_its_shape(app: App, path: str) -> None:
     seen = app.chat({}, path)
     assert (seen.status, seen.json["error"]["type"]) == (404, "invalid_request_error")
