@@ -6,7 +6,7 @@ has the same methods, and answers with the name of the setting and what is allow
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.chat.endpoint import ChatEndpoint
-from shared.config.settings import Settings, host_checks_keys
+from shared.config.settings import Settings, host_checks_keys, unknown_names
 from shared.errors import AnswerError, Misconfigured, NotFound
 from shared.http.context import RequestContext
-from shared.http.cors import cors_headers, preflight_headers
+from shared.http.cors import RefusedOrigins, cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.target import check_method, requested_path
 from shared.openai_api.endpoint import OpenAIEndpoint
@@ -26,6 +26,7 @@ from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.state.key_stores import find_key_store
 from shared.state.signing_key import KeyRing
+from shared.upstream.attempt_log import log_backends
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
 from shared.upstream.identity import make_credential
@@ -86,18 +87,20 @@ class Service(Protocol):
 def service_from_env(env: Mapping[str, str]) -> Service:
     """Return the service that these settings make, or one that answers with the invalid setting. Never raise."""
     by_host = host_checks_keys(env)
+    unknown = unknown_names(env)
     try:
         settings = Settings.from_env(env)
     except Misconfigured as problem:
-        return MisconfiguredService(problem, host_checks_keys=by_host)
-    return ConfiguredService(settings, host_checks_keys=by_host)
+        return MisconfiguredService(problem, host_checks_keys=by_host, warnings=unknown)
+    return ConfiguredService(settings, host_checks_keys=by_host, warnings=unknown)
 
 
 class ConfiguredService:
     """The service with valid settings."""
 
-    def __init__(self, settings: Settings, *, host_checks_keys: bool) -> None:
-        """Open and patch nothing."""
+    def __init__(self, settings: Settings, *, host_checks_keys: bool, warnings: Sequence[str] = ()) -> None:
+        """Open and patch nothing. `warnings`: sentences about the settings, for the log."""
+        self._warnings = warnings
         self.host_checks_keys = host_checks_keys
         self._settings = settings
         self._open_streams = OpenStreams(settings.max_open_streams)
@@ -105,6 +108,7 @@ class ConfiguredService:
         upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
         self._chat = ChatEndpoint(settings, upstream, self._open_streams)
         self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
+        self._refused_origins = RefusedOrigins()
         self._patches = ""
 
     def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
@@ -138,6 +142,7 @@ class ConfiguredService:
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """Return 204, with the headers that let an allowed origin go on."""
+        self._refused_origins.note(self._settings, request.headers)
         context = self._context(request, invocation_id)
         return context.plain(b"", status=204, headers=preflight_headers(self._settings, request.headers))
 
@@ -159,7 +164,14 @@ class ConfiguredService:
             return context.refuse(error)
 
     def announce(self) -> None:
-        """Warn of an open door."""
+        """Log whom the app asks, and warn of an open door, of names that are no settings, and of a missing default model."""
+        log_backends(self._settings)
+        for warning in self._warnings:
+            _log.warning("%s", warning)
+        try:
+            self._settings.catalog.resolve(None)
+        except Misconfigured as problem:
+            _log.warning("%s", problem.operator_message)
         if self._settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
 
@@ -217,8 +229,9 @@ def _key_ring(settings: Settings) -> KeyRing:
 class MisconfiguredService:
     """The service with an invalid setting: it answers with what is allowed, and logs what was found."""
 
-    def __init__(self, problem: Misconfigured, *, host_checks_keys: bool) -> None:
-        """Answer with `problem`."""
+    def __init__(self, problem: Misconfigured, *, host_checks_keys: bool, warnings: Sequence[str] = ()) -> None:
+        """Answer with `problem`. `warnings`: sentences about the settings, for the log."""
+        self._warnings = warnings
         self.host_checks_keys = host_checks_keys
         self._problem = problem
 
@@ -254,8 +267,10 @@ class MisconfiguredService:
         return _context(request, invocation_id).refuse(self._problem)
 
     def announce(self) -> None:
-        """Log what was found, redacted."""
-        _log.error("%s", self._problem.operator_message)
+        """Log what was found, redacted, and what to do then: the settings are read once."""
+        for warning in self._warnings:
+            _log.warning("%s", warning)
+        _log.error("%s Restart the app after a change.", self._problem.operator_message)
 
     def patched(self, summary: str) -> None:
         """Do nothing: whether DEBUG_HEADERS shows it is not known."""

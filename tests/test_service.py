@@ -236,6 +236,53 @@ def test_only_when_asked_it_logs_what_its_operator_has_to_know(
 
 
 @pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "Asking https://a.openai.azure.com/openai/v1/ (sign-in: az login or azd auth login); default model: gpt"),
+        ({"IDENTITY_ENDPOINT": "http://127.0.0.1:1"}, "/openai/v1/ (sign-in: managed identity); default"),
+        ({"AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:7072"}, "Asking http://127.0.0.1:7072/openai/v1/ (sign-in: nothing); "),
+        ({"OPENAI_BASE_URL": "http://ollama:11434/v1"}, "Asking http://ollama:11434/v1/ (sign-in: nothing); default"),
+        ({"OPENAI_BASE_URL": "https://api.openai.com/v1", "AZURE_OPENAI_API_KEY": "k"}, "(sign-in: AZURE_OPENAI_API_KEY); "),
+        ({"OPENAI_BASE_URL": "https://a.example/secret/v1"}, "Asking https://a.example/…/ (sign-in: nothing)"),
+        ({"OPENAI_BASE_URL": "http://hunter2hunter2hunter2:80"}, "Asking a value of 3"),
+    ],
+)  # fmt: skip
+def test_it_logs_whom_it_asks_and_how_it_signs_in(
+    env: dict[str, str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    service_from_env(SETTINGS | env).announce()
+    assert said in caplog.records[0].getMessage()
+
+
+@pytest.mark.parametrize("env", [SETTINGS, INVALID], ids=["valid", "invalid"])
+def test_it_warns_of_a_misspelled_name_with_any_settings(env: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    service_from_env(env | {"AZURE_OPENAI_BACKEND": "[]"}).announce()
+    assert (
+        "AZURE_OPENAI_BACKEND is ignored: this app has no such setting (is AZURE_OPENAI_BACKENDS meant?)."
+        in caplog.text
+    )
+
+
+def test_a_missing_default_model_is_the_operators_for_a_chat_and_the_callers_in_openais_api(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    env = SETTINGS | {"AZURE_OPENAI_DEPLOYMENT": ""}
+    service_from_env(env).announce()
+    assert "AZURE_OPENAI_DEPLOYMENT is not set" in caplog.text
+    body = json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode()
+
+    async def both() -> tuple[Answer, Answer]:
+        service = service_from_env(env)
+        chat = await send(service.chat(request("POST", "/chat", **JSON), "1"), body)
+        return chat, await send(service.openai(request("POST", "/v1/chat/completions", **JSON), "1"), body)
+
+    chat, openai = asyncio.run(both())
+    assert (chat.status, chat.code) == (503, "misconfigured")
+    assert (openai.status, json.loads(openai.body)["error"]["param"]) == (400, "model")
+
+
+@pytest.mark.parametrize(
     ("mode", "by_host"), [("function", True), ("", True), ("keys", False), ("anonymous", False), ("open", True)]
 )
 def test_the_host_asks_for_its_key_where_nothing_else_is_known_to_ask(mode: str, by_host: bool) -> None:

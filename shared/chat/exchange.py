@@ -37,7 +37,7 @@ class ChatExchange:
         self.context.started()
 
     def prepare(self, body: bytes) -> Answer:
-        """Return the answer that the body asks for. Raise `BadRequest`, `NotAcceptable` or `ModelNotFound`."""
+        """Return the answer that the body asks for. Raise `BadRequest`, `NotAcceptable`, `ModelNotFound` or `Misconfigured`."""
         settings, dialect, receipt = self.settings, self.dialect, self.receipt
         schema, parsed = parse_chat_request(body, schema_of_call=self.schema)
         request = self._completed(parsed)

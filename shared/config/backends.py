@@ -5,11 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.config.addresses import Address
+from shared.config.addresses import Address, is_loopback, is_private
 from shared.config.redaction import REPEATED, address, json_error, json_value, unknown_field
 from shared.config.values import invalid_setting, is_name, parse_scope
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+AZURE_ADDRESS = (
+    "an https address such as https://my-account.openai.azure.com (plain http only for this machine), "
+    "without query, fragment or credentials"
+)
+SERVER_ADDRESS = (
+    "an https address such as https://api.openai.com/v1 (plain http only for this machine or a private network), "
+    "without query, fragment or credentials"
+)
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})
 
 
@@ -108,10 +115,11 @@ def _scope(where: str, value: Any) -> str:
 def _base_url(where: str, url: str, *, is_azure: bool) -> str:
     url = url.strip()
     found = Address.parse(url)
-    is_safe = found is not None and (found.scheme == "https" or found.host in _LOOPBACK)
+    # With a token plain http never leaves this machine. Any other server is for development, on a network of one's own.
+    may_be_plain = is_loopback if is_azure else is_private
+    is_safe = found is not None and (found.scheme == "https" or may_be_plain(found.host))
     if found is None or not is_safe or found.query or found.fragment:
-        allowed = "an https address (plain http only for this machine), without query, fragment or credentials"
-        raise invalid_setting(where, address(url), allowed)
+        raise invalid_setting(where, address(url), AZURE_ADDRESS if is_azure else SERVER_ADDRESS)
     path = found.path.rstrip("/")
     if is_azure and path not in ("", "/openai", "/openai/v1"):
         allowed = "the account's address alone, such as https://my-account.openai.azure.com"

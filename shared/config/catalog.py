@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.config.backends import Backend
-from shared.errors import BadRequest, ModelNotFound
+from shared.errors import BadRequest, Misconfigured, ModelNotFound
 from shared.surrogates import has_lone_surrogate
 
 MAX_MODEL_CHARACTERS = 256
 """A model's name goes into the log, and into an error message."""
+
+_DEFAULT = "AZURE_OPENAI_DEPLOYMENT"
+_EXPECTED = "expected the name of a deployment or of a listed model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class ModelCatalog:
     def resolve(self, name: str | None) -> Target:
         """Return the model that the caller names, or the default one for None.
 
-        Raise `ModelNotFound` where no backend serves it, and `BadRequest` where it cannot be a name or there is no default.
+        Raise `ModelNotFound` where no backend serves it, `BadRequest` where it cannot be a name, and `Misconfigured` where
+        there is no default.
         """
         if name is None:
             return self._resolve_default()
@@ -69,10 +73,10 @@ class ModelCatalog:
     def _resolve_default(self) -> Target:
         name = self.default or next(iter(self.names), "")
         if not name:
-            raise BadRequest("'model' is missing, and this service has no default model.", param="model")
+            raise Misconfigured(f"{_DEFAULT} is not set, and a request that names no 'model' needs it; {_EXPECTED}.")
         target = self._find(name)
         if target is None:
-            raise BadRequest("'model' is missing, and no backend serves this service's default model.", param="model")
+            raise Misconfigured(f"{_DEFAULT} names a model that no backend serves; {_EXPECTED}.")
         return target
 
     def _find(self, name: str) -> Target | None:

@@ -5,6 +5,7 @@ local.settings.json.example, Bicep and Terraform.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,38 @@ class Declaration:
         if has_lone_surrogate(text):
             raise Misconfigured(f"{self.name} is not valid UTF-8; expected text.")
         return self.kind.parse(self.name, text or self.kind.default)
+
+    def default(self) -> Any:
+        """Return the value of a setting that is not set."""
+        return self.kind.parse(self.name, self.kind.default)
+
+
+class Problems:
+    """What is invalid, collected, so that an operator reads all of it at once and restarts once."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._found: list[Misconfigured] = []
+
+    def collect[T](self, read: Callable[[], T], *, default: Callable[[], T]) -> T:
+        """Return what `read` returns; `default()`, and keep the problem, where that raises `Misconfigured`."""
+        try:
+            return read()
+        except Misconfigured as problem:
+            self._found.append(problem)
+            return default()
+
+    def is_about(self, name: str) -> bool:
+        """Return whether the setting of this name is among what is invalid."""
+        return any(re.match(rf"{name}\b", problem.message) for problem in self._found)
+
+    def raise_all(self) -> None:
+        """Raise one `Misconfigured` with every sentence, if there is one."""
+        if self._found:
+            raise Misconfigured(
+                " ".join(problem.message for problem in self._found),
+                operator_message=" ".join(problem.operator_message for problem in self._found),
+            )
 
 
 def setting[T](name: str, kind: Kind[T], *, meaning: str, instead_in_azure: str = "") -> T:

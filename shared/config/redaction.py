@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*( ?[A-Za-z]{1,2})?")
 _TYPO_LIKENESS = 0.75
 _TYPO_EXTRA_CHARACTERS = 1
 _MAX_DOMAIN_CHARACTERS = 253
+MAX_LOCAL_NAME_CHARACTERS = 15
+"""The longest name of a machine in a Windows network, and shorter than a key."""
 _DOMAIN = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
@@ -61,7 +63,7 @@ def address(text: str) -> Redacted:
 def base_address(url: str, known_paths: Collection[str]) -> Redacted:
     """Return scheme, host, port and, where it is a known one, the path; an address without a public name by its size."""
     found = Address.parse(url)
-    if found is None or not _is_public_name(found.host):
+    if found is None or not (_is_public_name(found.host) or _is_local_name(found)):
         return size(url)
     return Redacted(found.root + (found.path if found.path in known_paths else "/…/"))
 
@@ -91,6 +93,12 @@ def unknown_field(fields: Iterable[str], allowed: frozenset[str]) -> Redacted | 
         if name not in allowed:
             return Redacted(f"an unknown field at position {position} ({word(name, sorted(allowed), 'name')})")
     return None
+
+
+def _is_local_name(found: Address) -> bool:
+    """Whether it is a name without a dot at a port of plain http, such as a service of Docker Compose."""
+    is_short = "." not in found.host and len(found.host) <= MAX_LOCAL_NAME_CHARACTERS
+    return found.scheme == "http" and is_short and found.root != f"http://{found.host}"
 
 
 def _is_public_name(host: str) -> bool:

@@ -1,18 +1,22 @@
 """The app's settings, each declared once, read once from the environment into a frozen value.
 
-`Settings.from_env` raises `Misconfigured`, which names the setting and what is allowed, and for the log what was found.
+`Settings.from_env` raises `Misconfigured`, which names each invalid setting, what is allowed, and for the log what was found.
 docs/reference.md, local.settings.json.example, Bicep and Terraform list the same settings; tests compare them with this list.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+from math import inf
 from typing import Any
 
 from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
 from shared.config.catalog import ModelCatalog
 from shared.config.chat_tools import chat_tools
-from shared.config.declarations import declarations_of, setting
+from shared.config.declarations import Declaration, Problems, declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
 from shared.config.values import (
     choice,
@@ -31,6 +35,9 @@ from shared.errors import Misconfigured
 
 APIS = ("chat", "responses", "completions")
 AUTH_MODES = ("function", "keys", "entra", "anonymous")
+
+_LIKE_A_SETTING = re.compile(r"AZURE_OPENAI_[A-Z0-9_]{1,50}|OPENAI_BASE_[A-Z0-9_]{1,50}")
+_TYPO_LIKENESS = 0.9
 
 _NO_MODELS = ModelCatalog(aliases={}, default="", backends=())
 
@@ -164,18 +171,26 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read and check every setting. Raise `Misconfigured` for the first that is invalid."""
+        """Read and check every setting. Raise `Misconfigured` for all that are invalid, together."""
+        problems = Problems()
         in_azure = bool(env.get("WEBSITE_SITE_NAME"))
         settings = cls(
-            **{field: declaration.read(env) for field, declaration in DECLARATIONS.items()},
+            **{
+                field: problems.collect(partial(declaration.read, env), default=declaration.default)
+                for field, declaration in DECLARATIONS.items()
+            },
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),
-            max_answer_seconds=max_answer_seconds(env),
+            max_answer_seconds=problems.collect(partial(max_answer_seconds, env), default=lambda: inf),
         )
-        _check_development_only(settings)
-        _check_auth_mode(settings, env)
-        _check_tools(settings)
-        backends = _backends(settings)
+        for declaration in _development_only(settings):
+            problems.collect(partial(_refuse_in_azure, declaration), default=_nothing)
+        if not problems.is_about("CALLER_KEYS"):
+            problems.collect(partial(_check_auth_mode, settings, env), default=_nothing)
+        if not problems.is_about("AZURE_OPENAI_API"):
+            problems.collect(partial(_check_tools, settings), default=_nothing)
+        backends = problems.collect(partial(_backends, settings), default=tuple[Backend, ...])
+        problems.raise_all()
         catalog = ModelCatalog(aliases=settings.models, default=settings.deployment, backends=backends)
         return replace(settings, backends=backends, catalog=catalog)
 
@@ -198,13 +213,34 @@ def host_checks_keys(env: Mapping[str, str]) -> bool:
         return True
 
 
-def _check_development_only(settings: Settings) -> None:
-    for field, declaration in DECLARATIONS.items():
-        if declaration.instead_in_azure and settings.in_azure and getattr(settings, field):
-            raise Misconfigured(
-                f"{declaration.name} is set, but this app runs in Azure, where it uses {declaration.instead_in_azure}: "
-                "remove the setting; it is for development only."
-            )
+def unknown_names(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable that is named like a setting of the model's service, and is none."""
+    strange = sorted(
+        name for name in env if _LIKE_A_SETTING.fullmatch(name) and name not in SETTING_NAMES and env[name].strip()
+    )
+    return tuple(f"{name} is ignored: this app has no such setting{_guess(name)}." for name in strange)
+
+
+def _guess(name: str) -> str:
+    near = get_close_matches(name, SETTING_NAMES, 1, _TYPO_LIKENESS)
+    return f" (is {near[0]} meant?)" if near else ""
+
+
+def _development_only(settings: Settings) -> list[Declaration]:
+    """Return the settings that are set although the app runs in Azure."""
+    fields = DECLARATIONS.items() if settings.in_azure else ()
+    return [declaration for field, declaration in fields if declaration.instead_in_azure and getattr(settings, field)]
+
+
+def _nothing() -> None:
+    """Return what a check returns."""
+
+
+def _refuse_in_azure(declaration: Declaration) -> None:
+    raise Misconfigured(
+        f"{declaration.name} is set, but this app runs in Azure, where it uses {declaration.instead_in_azure}: "
+        "remove the setting; it is for development only."
+    )
 
 
 def _check_auth_mode(settings: Settings, env: Mapping[str, str]) -> None:
@@ -234,5 +270,6 @@ def _backends(settings: Settings) -> tuple[Backend, ...]:
         return (single_backend("AZURE_OPENAI_ENDPOINT", settings.endpoint, scope=settings.scope, is_azure=True),)
     raise Misconfigured(
         "AZURE_OPENAI_ENDPOINT is not set; expected the address of an Azure OpenAI account, such as "
-        "https://my-account.openai.azure.com (or a list of accounts in AZURE_OPENAI_BACKENDS)."
+        "https://my-account.openai.azure.com (or a list of accounts in AZURE_OPENAI_BACKENDS; for development, "
+        "any server in OPENAI_BASE_URL)."
     )

@@ -1,9 +1,16 @@
 """Cross-origin requests from browsers: off unless ALLOWED_ORIGINS names the origin. https://fetch.spec.whatwg.org/#http-cors-protocol"""
 
+import logging
 import re
 from collections.abc import Mapping
 
+from shared.config.redaction import base_address
 from shared.config.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+MAX_LOGGED_ORIGINS = 20
+"""Per process: anyone can send a preflight."""
 
 _EXPOSED = "x-request-id, apim-request-id, retry-after, retry-after-ms, x-vercel-ai-ui-message-stream"
 _MAX_AGE_SECONDS = 600
@@ -33,3 +40,23 @@ def preflight_headers(settings: Settings, headers: Mapping[str, str]) -> dict[st
             "access-control-max-age": str(_MAX_AGE_SECONDS),
         }
     return allowed
+
+
+class RefusedOrigins:
+    """Logs each origin that is refused, once: a browser says nothing of the reason."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._logged: set[str] = set()
+
+    def note(self, settings: Settings, headers: Mapping[str, str]) -> None:
+        """Log how to allow the origin of a preflight request, unless it is allowed or was logged before."""
+        origin = headers.get("origin", "").lower()
+        if not origin or origin in settings.allowed_origins or origin in self._logged:
+            return
+        if len(self._logged) < MAX_LOGGED_ORIGINS:
+            self._logged.add(origin)
+            shown = base_address(origin, ("",))
+            _log.warning(
+                "Origin %s was refused: add it to ALLOWED_ORIGINS and restart the app to allow its pages.", shown
+            )

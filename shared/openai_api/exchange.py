@@ -8,7 +8,14 @@ from functools import partial
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
-from shared.errors import AnswerError, DeploymentNotFound, ModelNotFound, UpstreamErrorResponse
+from shared.errors import (
+    AnswerError,
+    BadRequest,
+    DeploymentNotFound,
+    Misconfigured,
+    ModelNotFound,
+    UpstreamErrorResponse,
+)
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
@@ -150,6 +157,8 @@ class InferenceExchange(RelayExchange):
     def _resolve(self, name: str | None) -> Target:
         try:
             return self.settings.catalog.resolve(name)
+        except Misconfigured as error:  # this API requires a model, so that it is the request that lacks one
+            raise BadRequest("'model' is missing, and this service has no default model.", param="model") from error
         except ModelNotFound as error:
             if self.address.is_azure:
                 raise DeploymentNotFound(error.message, param=error.param) from error

@@ -1,9 +1,10 @@
-"""One line in the log for each failed attempt: which backend, at which address, and why."""
+"""Whom the app asks, logged at start, and a line for each failed attempt: which backend, at which address, and why."""
 
 import logging
 
 from shared.config.backends import Backend
 from shared.config.redaction import base_address
+from shared.config.settings import Settings
 from shared.errors import UpstreamCut, UpstreamErrorResponse, UpstreamFailure, UpstreamMalformed
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.errors import is_json, media_type
@@ -14,6 +15,15 @@ _log = logging.getLogger(__name__)
 _STREAM = "text/event-stream"
 _BASE_PATHS = ("/", "/v1/", "/openai/v1/")
 """What may be the path of a base address without being a secret."""
+
+
+def log_backends(settings: Settings) -> None:
+    """Log whom the app asks, and how it signs in there."""
+    asked = ", ".join(
+        f"{base_address(backend.base_url, _BASE_PATHS)} (sign-in: {SignIn.of(settings, backend).value})"
+        for backend in settings.backends
+    )
+    _log.info("Asking %s; default model: %s", asked, settings.deployment or "none")
 
 
 def log_failure(

@@ -14,7 +14,7 @@ class SignIn(Enum):
     """What goes up with each request."""
 
     MANAGED_IDENTITY = "managed identity"
-    DEVELOPER = "the account that is signed in to the Azure CLI"
+    DEVELOPER = "az login or azd auth login"
     KEY = "AZURE_OPENAI_API_KEY"
     NONE = "nothing"
 
@@ -25,7 +25,10 @@ class SignIn(Enum):
             return cls.KEY
         if not backend.is_azure:
             return cls.NONE
-        return cls.MANAGED_IDENTITY if settings.has_managed_identity else cls.DEVELOPER
+        if settings.has_managed_identity:
+            return cls.MANAGED_IDENTITY
+        # Plain http is this machine, where Azure is simulated: a developer's token does not go there.
+        return cls.NONE if backend.base_url.startswith("http://") else cls.DEVELOPER
 
 
 @dataclass(frozen=True, slots=True)

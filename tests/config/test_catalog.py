@@ -7,7 +7,7 @@ import pytest
 
 from shared.config.catalog import ModelCatalog, Target
 from shared.config.settings import Settings
-from shared.errors import BadRequest, ModelNotFound
+from shared.errors import BadRequest, Misconfigured, ModelNotFound
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
 EAST = {
@@ -81,12 +81,15 @@ def test_a_name_that_no_log_can_carry_is_a_400(env: dict[str, str], name: str, a
 @pytest.mark.parametrize(
     ("models", "sentence"),
     [
-        (catalog(), "has no default"),
-        (catalog(EAST, AZURE_OPENAI_DEPLOYMENT="private"), "no backend serves this service's"),
+        (catalog(), "AZURE_OPENAI_DEPLOYMENT is not set"),
+        (
+            catalog(EAST, AZURE_OPENAI_DEPLOYMENT="private"),
+            "AZURE_OPENAI_DEPLOYMENT names a model that no backend serves",
+        ),
     ],
 )
-def test_no_name_and_no_default_is_a_400(models: ModelCatalog, sentence: str) -> None:
-    with pytest.raises(BadRequest, match=f"missing, and .*{sentence}") as caught:
+def test_no_name_and_no_default_is_the_operators_fault(models: ModelCatalog, sentence: str) -> None:
+    with pytest.raises(Misconfigured, match=f"{sentence}.*; expected") as caught:
         models.resolve(None)
-    assert caught.value.code == "invalid_request"
+    assert (caught.value.status, caught.value.code) == (503, "misconfigured")
     assert "private" not in caught.value.message

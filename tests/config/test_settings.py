@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_checks_keys
+from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_checks_keys, unknown_names
 from shared.errors import Misconfigured
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
@@ -40,6 +40,50 @@ def test_plain_http_is_for_this_machine_only(host: str) -> None:
     assert Settings.from_env({"AZURE_OPENAI_ENDPOINT": f"http://{host}"}).backends
     with pytest.raises(Misconfigured, match="https address"):
         Settings.from_env({"AZURE_OPENAI_ENDPOINT": "http://acc.openai.azure.com"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "host.docker.internal", "ollama", "box.local", "192.168.1.20", "172.17.0.1", "100.100.1.1", "[fd00::1]"],
+)  # fmt: skip
+def test_another_server_may_speak_plain_http_on_a_private_network(host: str) -> None:
+    (backend,) = Settings.from_env({"OPENAI_BASE_URL": f"http://{host}:11434/v1"}).backends
+    assert backend.base_url == f"http://{host}:11434/v1/"
+    if host != "localhost":
+        with pytest.raises(Misconfigured, match="https address"):
+            Settings.from_env({"AZURE_OPENAI_ENDPOINT": f"http://{host}:11434"})
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "8.8.8.8", "[2606:4700::1111]", "134744072", "a.internal.example"])
+def test_another_server_speaks_https_beyond_it(host: str) -> None:
+    with pytest.raises(Misconfigured, match="plain http only for this machine or a private network"):
+        Settings.from_env({"OPENAI_BASE_URL": f"http://{host}/v1"})
+    assert Settings.from_env({"OPENAI_BASE_URL": f"https://{host}/v1"}).backends
+
+
+def test_all_invalid_settings_are_named_at_once() -> None:
+    env = {"COMMIT_SECONDS": "soon", "AUTH_MODE": "keys", "CALLER_KEYS": "alice", "OPENAI_BASE_URL": "ftp://x"}
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_env(env | {"AzureFunctionsJobHost__functionTimeout": "long"})
+    sentences = re.findall(r"([A-Za-z_]+)[^.]*? is not valid", caught.value.message)
+    assert sentences == ["CALLER_KEYS", "COMMIT_SECONDS", "AzureFunctionsJobHost__functionTimeout", "OPENAI_BASE_URL"]
+    assert caught.value.message.count("CALLER_KEYS") == 1, "nothing follows from a setting that is invalid itself"
+    assert "found" not in caught.value.message
+    assert caught.value.operator_message.count("found") == 4
+
+
+def test_what_is_named_like_a_setting_and_is_none_is_named() -> None:
+    env = {
+        "AZURE_OPENAI_DEPLOYMNT": "gpt",
+        "AZURE_OPENAI_VOICE": "x",
+        "OPENAI_BASE_URI": "y",
+        "AZURE_OPENAI_EMPTY": " ",
+    }
+    assert unknown_names(ENDPOINT | env) == (
+        "AZURE_OPENAI_DEPLOYMNT is ignored: this app has no such setting (is AZURE_OPENAI_DEPLOYMENT meant?).",
+        "AZURE_OPENAI_VOICE is ignored: this app has no such setting.",
+        "OPENAI_BASE_URI is ignored: this app has no such setting (is OPENAI_BASE_URL meant?).",
+    )
 
 
 def test_any_openai_compatible_server_can_be_named_in_development() -> None:

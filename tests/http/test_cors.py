@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from shared.config.settings import Settings
-from shared.http.cors import cors_headers, preflight_headers
+from shared.http.cors import MAX_LOGGED_ORIGINS, RefusedOrigins, cors_headers, preflight_headers
 from tests.harness.app import environment
 
 ALLOWED = {"ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000"}
@@ -48,3 +48,20 @@ def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked
 def test_what_is_no_list_of_names_does_not_go_back_into_a_header(asked: str) -> None:
     headers = {"origin": "http://localhost:3000", "access-control-request-headers": asked}
     assert preflight_headers(settings(**ALLOWED), headers)["access-control-allow-headers"] == "content-type"
+
+
+def test_a_refused_origin_is_logged_once_with_what_allows_it(caplog: pytest.LogCaptureFixture) -> None:
+    refused = RefusedOrigins()
+    for origin in ("http://localhost:5173", "http://LOCALHOST:5173", "http://localhost:3000", ""):
+        refused.note(settings(**ALLOWED), Headers({"origin": origin}))
+    assert [record.getMessage() for record in caplog.records] == [
+        "Origin http://localhost:5173 was refused: add it to ALLOWED_ORIGINS and restart the app to allow its pages."
+    ]
+
+
+def test_strangers_can_neither_fill_the_log_nor_write_into_it(caplog: pytest.LogCaptureFixture) -> None:
+    refused = RefusedOrigins()
+    for number in range(MAX_LOGGED_ORIGINS * 2):
+        refused.note(settings(), Headers({"origin": f"https://evil{number}.example/\nERROR an invented line"}))
+    assert len(caplog.records) == MAX_LOGGED_ORIGINS
+    assert "invented" not in caplog.text

@@ -56,9 +56,9 @@ class Clients:
         """Nothing is open."""
 
 
-def pool_of(clients: Clients, *, scopes: str = "ss", is_azure: bool = True) -> BackendPool:
+def pool_of(clients: Clients, *, scopes: str = "ss", is_azure: bool = True, base_url: str = BASE) -> BackendPool:
     backends = [
-        Backend(name=str(number), base_url=BASE, priority=number, scope=scopes[number], is_azure=is_azure)
+        Backend(name=str(number), base_url=base_url, priority=number, scope=scopes[number], is_azure=is_azure)
         for number in range(len(clients.failures))
     ]
     return BackendPool(backends)
@@ -174,6 +174,7 @@ SIGN_INS: dict[str, tuple[dict[str, str], bool, str, str]] = {
         "does not accept AZURE_OPENAI_API_KEY",
     ),
     "nothing": ({}, False, "requires a key", "requires a key"),
+    "nothing, since it is simulated": ({}, True, "requires a key", "requires a key"),
 }
 
 
@@ -185,7 +186,8 @@ def test_a_rejection_says_what_this_apps_sign_in_lacks(
     env, is_azure, message, logged = SIGN_INS[name]
     caplog.set_level(logging.WARNING, attempt_log.__name__)
     clients = Clients([error_from_status(status, {}, b'{"error":{"message":"SECRET"}}')])
-    failure, _ = begin(clients, pool_of(clients, is_azure=is_azure), CALL, **env)
+    base_url = "https://a.openai.azure.com/openai/v1/" if name in ("az login", "managed identity") else BASE
+    failure, _ = begin(clients, pool_of(clients, is_azure=is_azure, base_url=base_url), CALL, **env)
     assert failure is not None
     assert (failure.status, failure.code) == (502, "upstream_identity_refused")
     assert message in failure.message
