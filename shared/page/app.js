@@ -189,6 +189,7 @@ function keyChanged() {
 }
 
 newChat.addEventListener("click", startOver);
+document.addEventListener("formulas", () => follow.keepUp());
 byId("key-notice-button", HTMLButtonElement).addEventListener("click", () => key.ask("This deployment requires a key."));
 for (const example of welcome.querySelectorAll("button[data-example]")) {
   example.addEventListener("click", () => {

@@ -5,6 +5,7 @@
  */
 
 import { make } from "./elements.js";
+import { unfinishedFormula } from "./formulas.js";
 import { blocks, render } from "./markdown.js";
 
 /** A last line that could still become a heading, a rule, a fence or a list item. */
@@ -86,15 +87,16 @@ export class MarkdownView {
 }
 
 /**
- * Complete a text that is cut off, so that it looks as it will with the rest: drop an undecided last line, and close bold
- * and code that were opened in the last paragraph.
+ * Complete a text that is cut off, so that it looks as it will with the rest: drop an undecided last line and a formula that is
+ * not finished, and close bold and code that were opened in the last paragraph.
  * @param {string} text
  * @returns {string}
  */
 function closeOpenMarkup(text) {
   const fences = text.match(/^ {0,3}(?:```|~~~)/gm)?.length ?? 0;
   if (fences % 2 === 1) return text.replace(/\n[ \t]*[`~]{1,2}$/, "\n");
-  const decided = text.replace(UNDECIDED_LINE, "");
+  const formula = unfinishedFormula(text);
+  const decided = (formula < 0 ? text : text.slice(0, formula)).replace(UNDECIDED_LINE, "");
   const paragraph = decided.slice(decided.lastIndexOf("\n\n") + 1).replace(/\\./g, "");
   const ticks = paragraph.match(/`+/g)?.length ?? 0;
   if (ticks % 2 === 1) return decided + "`";

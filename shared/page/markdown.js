@@ -6,10 +6,12 @@
  */
 
 import hljs from "./vendor/highlight.min.js";
-import { Marked } from "./vendor/marked.esm.js";
+import { Marked, Tokenizer } from "./vendor/marked.esm.js";
 import "./vendor/purify.min.js";
 import { copyButton } from "./copy.js";
 import { make } from "./elements.js";
+import { showFormulas } from "./formula-view.js";
+import { DISPLAY_START, FORMULA_START, displayAt, formulaAt, maskFormulas } from "./formulas.js";
 
 /** Code blocks longer than this (in characters) are not highlighted: it would take too long. */
 const MAX_HIGHLIGHTED = 60_000;
@@ -33,6 +35,38 @@ const SAFE = {
 
 const marked = new Marked({
   gfm: true,
+  extensions: [
+    {
+      name: "display",
+      level: "block",
+      start: (source) => firstMatch(source, DISPLAY_START),
+      tokenizer(source) {
+        const formula = displayAt(source);
+        return formula === null ? undefined : { type: "display", raw: formula.raw };
+      },
+      renderer: ({ raw }) => `<p class="math display">${escapeHtml(raw.trim())}</p>\n`,
+    },
+    {
+      name: "formula",
+      level: "inline",
+      start: (source) => firstMatch(source, FORMULA_START),
+      tokenizer(source, tokens) {
+        const formula = formulaAt(source, tokens.at(-1)?.raw.at(-1));
+        return formula === null ? undefined : { type: "formula", raw: formula.raw, isDisplay: formula.isDisplay };
+      },
+      renderer: ({ raw, isDisplay }) => `<span class="${isDisplay ? "math display" : "math"}">${escapeHtml(raw)}</span>`,
+    },
+  ],
+  tokenizer: {
+    del: (source) => (source.startsWith("~~") ? false : undefined), // H~2~O is no deletion
+    emStrong(source, masked, before) {
+      // NOTE: `masked` ends where the source does, and has letters in place of what is no emphasis.
+      const start = masked.length - source.length;
+      const formulas = maskFormulas(source);
+      if (formulas !== source) masked = masked.slice(0, start) + overlay(masked.slice(start), source, formulas);
+      return Tokenizer.prototype.emStrong.call(this, source, masked, before);
+    },
+  },
   renderer: {
     heading({ tokens, depth }) {
       const level = Math.min(depth + 2, 6); // levels 1 and 2 are the page's own
@@ -87,8 +121,32 @@ export function render(tokens, { isGrowing = false } = {}) {
     table.replaceWith(frame);
     frame.append(table);
   }
+  for (const link of fragment.querySelectorAll("a:not([href])")) link.replaceWith(...link.childNodes); // its address is not allowed
   for (const block of fragment.children) block.setAttribute("dir", "auto"); // right to left when its first letter is
+  showFormulas(fragment);
   return fragment;
+}
+
+/**
+ * Return `text` with the changes that were made to `before`, which is as long.
+ * @param {string} text
+ * @param {string} before
+ * @param {string} after
+ */
+function overlay(text, before, after) {
+  let changed = "";
+  for (let index = 0; index < text.length; index += 1) changed += after[index] === before[index] ? text[index] : after[index];
+  return changed;
+}
+
+/**
+ * @param {string} source
+ * @param {RegExp} start
+ * @returns {number | undefined}
+ */
+function firstMatch(source, start) {
+  const index = source.search(start);
+  return index < 0 ? undefined : index + (source[index] === "\n" ? 1 : 0);
 }
 
 /**

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Route
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
 FRAME_MS = 33.0
 
@@ -112,6 +113,20 @@ class ChatPage:
         """Save a screenshot."""
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    def load_axe(self) -> None:
+        """Bring axe into the page as it is now; a reload removes it."""
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+
+    def violations(self) -> list[str]:
+        """Return the serious and critical findings of axe."""
+        result = self.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+        return [
+            f"{violation['id']} ({violation['impact']}): {node['html'][:120]} {node['failureSummary']}"
+            for violation in result["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
 
     # What is displayed.
 

@@ -1,7 +1,6 @@
 """Accessibility: keyboard only, screen readers, reduced motion, dark theme, narrow screens, and axe."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from tests.page.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 RICH = (
     "# Heading\n\nText with `code`, **weight** and a [link](https://example.com).\n\n"
     "| Setting | Default |\n|---|--:|\n| `COMMIT_SECONDS` | 10 |\n\n- one\n- two\n\n"
@@ -129,29 +127,19 @@ def test_with_reduced_motion_each_arrival_is_shown_at_once_and_nothing_moves(ope
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(open_page: OpenPage, scheme: Any) -> None:
     page = open_page(color_scheme=scheme, reduced_motion="reduce")
-    page.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = violations(page)
+    page.load_axe()
+    found = page.violations()
     page.shot(f"desktop-{scheme}-empty")
     full_conversation(page)
     page.page.wait_for_timeout(200)
-    found += violations(page)
+    found += page.violations()
     page.page.set_viewport_size({"width": 1200, "height": 1440})
     page.shot(f"desktop-{scheme}")
     page.page.set_viewport_size({"width": 1200, "height": 800})
     page.page.get_by_role("button", name="Access key").click()
-    found += violations(page)
+    found += page.violations()
     page.shot(f"desktop-{scheme}-key")
     assert found == []
-
-
-def violations(page: ChatPage) -> list[str]:
-    result = page.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{violation['id']} ({violation['impact']}): {node['html'][:120]} {node['failureSummary']}"
-        for violation in result["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
 
 
 def test_dark_is_dark_and_the_switch_is_remembered(open_page: OpenPage) -> None:

@@ -20,9 +20,16 @@ CORPUS = Path(__file__).with_name("hostile.md")
 """EVIL and EVIL_HOST in it stand for a server of another origin."""
 
 FORBIDDEN = (
-    "script, img, svg:not(.icon), iframe, object, embed, video, audio, link, style, base, meta, form, input, math, "
-    "template, dialog, details details"
+    "script, img, svg:not(.icon), iframe, object, embed, video, audio, link, style, base, meta, form, input, "
+    "math:not(.math > math), template, dialog, details details"
 )
+
+
+# Of formulas too; what is inside of one is in test_page_formulas.py.
+ATTRIBUTES = """(top) => {
+  const elements = [...top.querySelectorAll(":not(.math *)")];
+  return [...new Set(elements.flatMap((element) => element.getAttributeNames()))].sort();
+}"""
 
 
 class Evil:
@@ -95,14 +102,13 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
     assert page.page.url == before
     shown = page.answer.locator(".reasoning" if way == "as reasoning" else ".text")
     assert shown.locator(FORBIDDEN).count() == 0
-    attributes = shown.evaluate(
-        "(top) => [...new Set([...top.querySelectorAll('*')].flatMap((element) => element.getAttributeNames()))].sort()"
-    )
+    attributes = shown.evaluate(ATTRIBUTES)
     allowed = {
         "align",
         "aria-hidden",
         "aria-label",
         "class",
+        "data-source",
         "dir",
         "href",
         "open",

@@ -17,8 +17,29 @@ export interface RendererOverrides {
   image?(this: Renderer, token: { href: string; text: string }): string;
   checkbox?(this: Renderer, token: { checked: boolean }): string;
 }
+export interface Extension {
+  name: string;
+  level: "block" | "inline";
+  /** Return where such a token may begin. */
+  start(source: string): number | undefined;
+  tokenizer(source: string, tokens: Token[]): (Token & Record<string, unknown>) | undefined;
+  renderer(token: { raw: string; isDisplay?: boolean }): string;
+}
+export class Tokenizer {
+  emStrong(source: string, masked: string, before: string): Token | undefined;
+}
 export class Marked {
-  constructor(options: { gfm?: boolean; breaks?: boolean; renderer?: RendererOverrides });
+  constructor(options: {
+    gfm?: boolean;
+    breaks?: boolean;
+    extensions?: Extension[];
+    renderer?: RendererOverrides;
+    /** A result of `false` means the library's own, undefined that there is no such token. */
+    tokenizer?: {
+      del?(source: string): false | undefined;
+      emStrong?(this: Tokenizer, source: string, masked: string, before: string): Token | undefined;
+    };
+  });
   lexer(source: string): TokensList;
   parser(tokens: Token[]): string;
 }
