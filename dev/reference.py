@@ -2,12 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared import errors
 from shared.config.declarations import Declaration
 from shared.config.settings import DECLARATIONS
+from shared.http.forwarded import CHOOSING, DOWN, DOWN_FAMILIES, QUERY, UP
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 
@@ -22,6 +23,13 @@ Settings are read once, at start. While one is invalid, every request is answere
 found is for the log alone, redacted: a short number, a misspelled word, an address by scheme and host; of anything else, which
 may be a key, the length. Names of models, backends and callers are not secret: the list of models, `x-backend` and the receipts
 contain them. In addition to these, `AzureWebJobsDisableHomepage=true` lets the app answer at `/`.
+"""
+
+_FORWARDED = """\
+## What travels
+
+Between caller and model's service, besides the body. All other headers of a request end here, as all others of a response do.
+`PASS_HEADERS` lets further ones go up. The chat API's answers are its own: no header of the service comes down with them.
 """
 
 _ERRORS = """\
@@ -41,14 +49,32 @@ limit; `retry-after` and `retry-after-ms` say how long to wait.
 def reference_page() -> str:
     """Return the whole page."""
     settings = _table(("name", "default", "allowed", "meaning"), map(_setting_row, DECLARATIONS.values()))
+    forwarded = _table(("what", "name", "meaning"), _forwarded_rows())
     codes = _table(("code", "status", "meaning"), map(_error_row, error_kinds()))
-    return "\n".join((_SETTINGS, settings, _ERRORS, codes, _UPSTREAM))
+    return "\n".join((_SETTINGS, settings, _FORWARDED, forwarded, _ERRORS, codes, _UPSTREAM))
 
 
 def error_kinds() -> list[type[errors.AnswerError]]:
     """Return the errors with a code of their own, in the order of shared/errors.py."""
     kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.AnswerError)]
     return [kind for kind in kinds if kind not in (errors.AnswerError, errors.UpstreamErrorResponse)]
+
+
+def _forwarded_rows() -> Iterator[tuple[str, ...]]:
+    for name, reason in UP.items():
+        yield "header up", f"`{name}`", reason
+    for name, choice in CHOOSING.items():
+        yield (
+            "header up",
+            f"`{name}`",
+            f"Chooses {choice}: only where `PASS_HEADERS` names it; a 400 that names it otherwise.",
+        )
+    for name, reason in QUERY.items():
+        yield "query up", name if " else" in name else ", ".join(f"`{one}`" for one in name.split(", ")), reason
+    for name, reason in DOWN.items():
+        yield "header down", f"`{name}`", reason
+    for name, reason in DOWN_FAMILIES.items():
+        yield "header down", f"`{name}…`", reason
 
 
 def _setting_row(declaration: Declaration) -> tuple[str, ...]:

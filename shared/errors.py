@@ -71,6 +71,12 @@ class BadRequest(AnswerError):
     type = INVALID_REQUEST
 
 
+class HeaderNotAllowed(BadRequest):
+    """The request has a header that chooses something which is the operator's to choose; `PASS_HEADERS` allows such headers."""
+
+    code = "header_not_allowed"
+
+
 class InvalidJson(BadRequest):
     """The request's body is not a JSON object in UTF-8."""
 

@@ -11,7 +11,6 @@ INTERNAL = {
     "set-cookie": "simulated-affinity=internal; Path=/; HttpOnly",
     "x-ms-internal-something": "not for clients",
     "x-envoy-upstream-service-time": "12",
-    "x-ms-deployment-name": "internal-deployment-name",
     "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
 }
 

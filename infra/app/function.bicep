@@ -114,6 +114,7 @@ var defaultSettings = {
   AZURE_OPENAI_SCOPE: 'https://cognitiveservices.azure.com/.default'
   AZURE_OPENAI_BACKENDS: string(openAiBackends)
   AZURE_OPENAI_MODELS: ''
+  PASS_HEADERS: ''
   STREAMING_ENABLED: 'true'
   SYSTEM_PROMPT: ''
   CHAT_TOOLS: ''

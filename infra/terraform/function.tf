@@ -12,6 +12,7 @@ locals {
     AZURE_OPENAI_SCOPE       = "https://cognitiveservices.azure.com/.default"
     AZURE_OPENAI_BACKENDS    = jsonencode(local.open_ai_backends)
     AZURE_OPENAI_MODELS      = ""
+    PASS_HEADERS             = ""
     STREAMING_ENABLED        = "true"
     SYSTEM_PROMPT            = ""
     CHAT_TOOLS               = ""

@@ -10,6 +10,7 @@ from shared.config.settings import Settings
 from shared.errors import AnswerError
 from shared.http.auth import authorise
 from shared.http.context import RequestContext
+from shared.http.forwarded import headers_up
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse
@@ -32,6 +33,7 @@ class ChatEndpoint:
         try:
             caller = authorise(settings, request.headers)
             check_content_headers(request.headers)
+            up = headers_up(settings, request.headers)
             preferences = Preferences(
                 asked=request.query_params.get("format"),
                 accept=parse_accept(request.headers.get("accept")),
@@ -50,5 +52,6 @@ class ChatEndpoint:
             receipt=context.receipt("chat", caller),
             preferences=preferences,
             schema=schema,
+            headers_up=up,
         )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)

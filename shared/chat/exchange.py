@@ -22,7 +22,10 @@ from shared.upstream.stream import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatExchange:
-    """See `response.Exchange`. `schema`: the request schema that the address and the headers announce."""
+    """See `response.Exchange`. `schema`: the request schema that the address and the headers announce.
+
+    `headers_up`: the headers of the request that go up.
+    """
 
     settings: Settings
     upstream: Upstream
@@ -31,6 +34,7 @@ class ChatExchange:
     receipt: Receipt
     preferences: Preferences
     schema: Schema
+    headers_up: Mapping[str, str]
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -48,6 +52,7 @@ class ChatExchange:
             path=dialect.path,
             target=target,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
+            headers=self.headers_up,
             conversation=lambda: texts_key(receipt.caller, _beginning(request)),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)

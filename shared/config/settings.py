@@ -22,6 +22,7 @@ from shared.config.values import (
     choice,
     flag,
     guid,
+    header_names,
     integer,
     name_map,
     optional_integer,
@@ -101,6 +102,12 @@ class Settings:
     )
     allowed_origins: frozenset[str] = setting(
         "ALLOWED_ORIGINS", origins(), meaning="The other origins whose pages may call this app from a browser."
+    )
+    pass_headers: frozenset[str] = setting(
+        "PASS_HEADERS",
+        header_names(),
+        meaning="Further headers of a request that go up, such as `x-policy-id`, with which a caller chooses a content filter, "
+        "and `x-ms-spillover-deployment`, with which it chooses a deployment.",
     )
     streaming_enabled: bool = setting(
         "STREAMING_ENABLED", flag(default=True), meaning="Whether answers are streamed; `false` buffers every answer."

@@ -15,6 +15,13 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_HEADER = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
+_NOT_PASSED = re.compile(
+    "authorization|api-key|ocp-apim-subscription-key|cookie|host|origin|referer|connection|keep-alive|te|trailer|upgrade|expect"
+    "|forwarded|via|range|transfer-encoding|content-.*|accept.*|if-.*|proxy-.*|x-forwarded-.*|x-functions-.*|sec-.*"
+    "|access-control-.*|x-ms-client-principal.*|x-ms-token-.*|x-ms-invocation-id|x-arr-.*|x-site-.*"
+)
+"""What authenticates at this app or comes from the platform in front of it, and what belongs to this connection and body."""
 _MAX_DIGITS = 15
 _SCOPE = "a token scope such as https://cognitiveservices.azure.com/.default"
 _NAMES = 'a JSON object such as {"gpt-5": "my-deployment"} or a comma-separated list such as gpt-5=my-deployment, gpt-4=other'
@@ -129,6 +136,20 @@ def origins() -> Kind[frozenset[str]]:
             if not _is_origin(origin):
                 raise invalid_setting(f"{name}, entry {position},", address(origin), allowed)
         return frozenset(_without_default_port(origin) for origin in listed)
+
+    return Kind("", allowed, parse)
+
+
+def header_names() -> Kind[frozenset[str]]:
+    """Return the kind of header names, in lower case. Raise `Misconfigured` for one that may not leave with a request."""
+    allowed = "a comma-separated list of header names such as x-policy-id (no keys, cookies, addresses or lengths)"
+
+    def parse(name: str, found: str) -> frozenset[str]:
+        listed = [part.strip().lower() for part in found.split(",") if part.strip()]
+        for position, header in enumerate(listed, 1):
+            if not _HEADER.fullmatch(header) or _NOT_PASSED.fullmatch(header):
+                raise invalid_setting(f"{name}, entry {position},", size(header), allowed)
+        return frozenset(listed)
 
     return Kind("", allowed, parse)
 

@@ -9,6 +9,7 @@ from shared.config.settings import Settings
 from shared.errors import AnswerError, NotFound
 from shared.http.auth import authorise, caller_identity
 from shared.http.context import RequestContext
+from shared.http.forwarded import headers_up
 from shared.http.json_body import check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
@@ -53,7 +54,7 @@ class OpenAIEndpoint:
 
     def _answer(self, context: RequestContext, caller: str, address: StoredResponse | Inference) -> Response:
         settings, upstream, request = self._settings, self._upstream, context.request
-        receipt = context.receipt("openai", caller)
+        receipt, up = context.receipt("openai", caller), headers_up(settings, request.headers)
         ids = ResponseIds(
             self._key_ring, settings.backends, caller_identity(settings, caller, request.headers, request.query_params)
         )
@@ -61,11 +62,23 @@ class OpenAIEndpoint:
         if isinstance(address, Inference):
             check_content_headers(request.headers)
             exchange = InferenceExchange(
-                settings=settings, upstream=upstream, context=context, receipt=receipt, ids=ids, address=address
+                settings=settings,
+                upstream=upstream,
+                context=context,
+                receipt=receipt,
+                ids=ids,
+                headers_up=up,
+                address=address,
             )
         else:
             exchange = StoredExchange(
-                settings=settings, upstream=upstream, context=context, receipt=receipt, ids=ids, address=address
+                settings=settings,
+                upstream=upstream,
+                context=context,
+                receipt=receipt,
+                ids=ids,
+                headers_up=up,
+                address=address,
             )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
 

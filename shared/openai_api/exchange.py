@@ -17,6 +17,7 @@ from shared.errors import (
     UpstreamErrorResponse,
 )
 from shared.http.context import RequestContext, debug_headers, own_error_page
+from shared.http.forwarded import headers_down, query_up
 from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.paths import Inference, StoredResponse
@@ -32,30 +33,18 @@ from shared.upstream.call import UpstreamCall
 from shared.upstream.errors import is_json, media_type
 from shared.upstream.stream import Stream
 
-_HEADERS_UP = ("openai-beta", "x-client-request-id", "x-ms-client-request-id")
-_HEADERS_DOWN = frozenset(
-    {
-        "apim-request-id",
-        "content-type",
-        "openai-processing-ms",
-        "retry-after",
-        "retry-after-ms",
-        "x-ms-region",
-        "x-request-id",
-    }
-)
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
 _UNKNOWN_TYPE = "application/octet-stream"
 _CURSORS = frozenset({"after", "before"})
 """The parameters that name where a page of items begins or ends."""
+_STREAMED = frozenset({"stream", "starting_after"})
+"""The parameters that make a stored response a stream."""
 _NOT_A_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 """The upstream's bytes go down under the upstream's own label, so that clients get what they would get without this app.
 
 Where that is neither JSON nor an event stream, such as HTML of a gateway, no browser may run it as a page of this origin.
 """
-_QUERY_KEPT_BACK = frozenset({"api-version", "code", "clientid"})
-"""`code` is the host's function key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +56,8 @@ class RelayExchange:
     context: RequestContext
     receipt: Receipt
     ids: ResponseIds
+    headers_up: Mapping[str, str]
+    """The headers of the request that go up."""
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -117,7 +108,8 @@ class InferenceExchange(RelayExchange):
             path=address.path,
             target=target,
             body=self._body(request),
-            headers=_headers_up(self.context),
+            query=query_up(self.settings, self.context.request.query_params),
+            headers=self.headers_up,
             streams=request.stream,
             conversation=self._conversation(request),
             resolve=self._opening(request, is_signed=is_signed),
@@ -185,15 +177,17 @@ class StoredExchange(RelayExchange):
         """Return the answer of the backend that has the stored response."""
         request = self.context.request
         asked = request.query_params
-        query = [(name, value) for name, value in asked.multi_items() if name.lower() not in _QUERY_KEPT_BACK]
+        # A probe is answered with the head of what it asks about, which is read in one piece for it.
+        is_probe = request.method == "HEAD"
+        query = query_up(self.settings, asked, is_complete=True)
         streams = request.method == "GET" and asked.get("stream", "").lower() == "true"
         self.receipt.format = "stream" if streams else "whole"
         call = UpstreamCall(
-            method=request.method,
+            method="GET" if is_probe else request.method,
             path="responses",
             body=lambda _backend, _deployment: body or None,
-            query=query,
-            headers=_headers_up(self.context),
+            query=[one for one in query if one[0] not in _STREAMED] if is_probe else query,
+            headers=self.headers_up,
             streams=streams,
             resolve=self._found,
             signing=self.ids,
@@ -221,15 +215,7 @@ class StoredExchange(RelayExchange):
 
 
 def _down(headers: Mapping[str, str]) -> dict[str, str]:
-    lowered = {name.lower(): value for name, value in headers.items()}
-    kept = {name: lowered[name] for name in lowered if name in _HEADERS_DOWN or name.startswith("x-ratelimit-")}
+    kept = headers_down(headers)
     label = kept.get("content-type", "")
     is_harmless = is_json(label) or ("," not in label and media_type(kept) == "text/event-stream")
     return kept if is_harmless else {**_NOT_A_PAGE, **kept}
-
-
-def _headers_up(context: RequestContext) -> dict[str, str]:
-    headers = context.request.headers
-    found = {name: headers[name] for name in _HEADERS_UP if name in headers}
-    # Only ASCII can go up; a value of anything else is worth less than the request that carries it.
-    return {name: value for name, value in found.items() if value.isascii()}

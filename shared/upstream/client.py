@@ -150,6 +150,7 @@ async def _send(client: "AsyncOpenAI", call: UpstreamCall, content: bytes | None
     elif call.method == "GET":
         response = await client.get(path, **unread)
     else:
+        assert call.method == "DELETE"
         response = await client.delete(path, cast_to=httpx2.Response, options=options)
         return UpstreamResponse(response.status_code, response.headers, BufferedBody(response.content))
     body: Body = body_of(response)

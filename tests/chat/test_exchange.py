@@ -66,6 +66,7 @@ def asked(bodies: list[dict[str, Any]], *, names: str = "abcdefgh", caller: str 
             receipt=Receipt(id="r", invocation_id="i", api="chat", caller=caller),
             preferences=Preferences(asked=None, accept=parse_accept(None), must_stream=False, streaming_enabled=True),
             schema=Schema.NATIVE,
+            headers_up={},
         )
         (await exchange.prepare(json.dumps(body).encode()).begin()).close()
         return clients.asked[0]

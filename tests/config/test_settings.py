@@ -287,3 +287,26 @@ def test_a_setting_for_development_is_invalid_in_azure_and_says_what_is_used_the
         "AZURE_OPENAI_API_KEY",
         "OPENAI_BASE_URL",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", set()), ("x-policy-id", {"x-policy-id"}), (" X-Policy-ID , x-a,", {"x-policy-id", "x-a"})],
+)
+def test_further_headers_to_pass_are_a_list_of_names(text: str, names: set[str]) -> None:
+    assert (
+        Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "PASS_HEADERS": text}).pass_headers
+        == names
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["authorization", "Api-Key", "x-functions-key", "cookie", "content-length", "host", "x-ms-client-principal-id",
+     "x-ms-invocation-id", "accept-encoding", "transfer-encoding", "proxy-authorization", "a b", "x:y", "*", "é"],
+)  # fmt: skip
+def test_a_header_that_must_not_leave_cannot_be_passed(name: str) -> None:
+    with pytest.raises(
+        Misconfigured, match="PASS_HEADERS, entry 2, is not valid; expected a comma-separated list of header"
+    ):
+        Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "PASS_HEADERS": f"x-ok, {name}"})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import UpstreamCut
+from shared.upstream.call import UpstreamCall
 from tests.harness.app import GOOD, InProcessApp, play
 from tests.harness.caller import Received
 from tests.harness.frames import RESPONSE_ID
@@ -240,7 +241,67 @@ def test_of_the_callers_headers_only_the_protocols_own_go_up() -> None:
     assert asked.call.headers == {"openai-beta": "x", "x-client-request-id": "c1"}
 
 
+IMAGE = {"x-ms-oai-image-generation-deployment": "gpt-image-1"}
+DRAW: dict[str, Any] = {
+    "model": "gpt",
+    "input": "draw",
+    "tools": [{"type": "image_generation", "output_format": "png"}],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_deployment_that_draws_travels_with_the_request(stream: bool) -> None:
+    def account(call: UpstreamCall) -> Play:
+        if call.headers.get("x-ms-oai-image-generation-deployment") == "gpt-image-1":
+            return GOOD(call)
+        message = "imagegen deployment must be provided through header: x-ms-oai-image-generation-deployment"
+        return refuses(400, {"code": "invalid_request_error", "param": "tools", "message": message})
+
+    body = {**DRAW, "stream": stream}
+    received, asked = call("/v1/responses", body, headers=IMAGE, scripts={"main": account})
+    assert (received.status, len(asked)) == (200, 1)
+    assert call("/v1/responses", body, scripts={"main": account})[0].status == 400
+
+
+@pytest.mark.parametrize(
+    "path", [CHAT, "/v1/embeddings", "/openai/deployments/gpt/chat/completions", "/chat", "/stream"]
+)
+@pytest.mark.parametrize("name", ["x-policy-id", "x-ms-spillover-deployment"])
+def test_a_header_that_chooses_goes_up_where_it_is_allowed_and_is_refused_by_name_otherwise(
+    path: str, name: str
+) -> None:
+    body = {"input": "hi"} if path in ("/chat", "/stream") else ASK
+    refused, nobody = call(path, body, headers={name: "strict"})
+    assert (refused.status, refused.json["error"]["code"], nobody) == (400, "header_not_allowed", [])
+    assert name in refused.json["error"]["message"]
+    received, (asked,) = call(path, body, headers={name: "strict"}, PASS_HEADERS=name)
+    assert (received.status, asked.call.headers[name]) == (200, "strict")
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses", "/openai/responses"])
+def test_the_previews_of_the_current_surface_can_be_asked_for(path: str) -> None:
+    _, (asked,) = call(f"{path}?api-version=preview&code=secret", DRAW)
+    assert list(asked.call.query) == [("api-version", "preview")]
+    _, (asked,) = call(f"{path}?api-version=2025-04-01-preview", DRAW)
+    assert list(asked.call.query) == []
+
+
 # What comes down.
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_what_says_where_a_provisioned_deployments_answer_came_from_comes_down(stream: bool) -> None:
+    sent = {
+        "azure-openai-deployment-utilization": "93.4%",
+        "x-ms-deployment-name": "ptu-1",
+        "x-ms-spillover-from-deployment": "ptu-0",
+        "x-should-retry": "false",
+    }
+    received, _ = call(body={**ASK, "stream": stream}, scripts={"main": Says(headers=sent)})
+    assert received.headers.items() >= sent.items()
+    error, _ = call(body={**ASK, "stream": stream}, scripts={"main": refuses(400, {"message": "No."}, headers=sent)})
+    assert error.status == 400
+    assert error.headers.items() >= sent.items()
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -330,6 +391,14 @@ def test_a_stored_response_is_asked_for_by_the_accounts_own_id(method: str, rest
     assert (asked.call.method, asked.call.path) == (method, f"responses/{RESPONSE_ID}{rest}")
     assert not asked.call.streams
     assert asked.raw == (body or None)
+
+
+def test_a_probe_of_a_stored_response_reads_it_and_nothing_else_happens_to_it() -> None:
+    received, asked, _ = call_stored(
+        Play(body=[b"{}"], headers=JSON), "?stream=true&starting_after=3&x=1", method="HEAD"
+    )
+    assert (received.status, received.headers["content-length"]) == (200, "2")
+    assert (asked.call.method, asked.call.streams, list(asked.call.query)) == ("GET", False, [("x", "1")])
 
 
 def test_a_deleted_response_may_be_answered_with_nothing() -> None:

@@ -44,6 +44,7 @@ def exchange_at(path: str, env: Mapping[str, str]) -> InferenceExchange:
         context=RequestContext.of(request, "i", {}),
         receipt=Receipt(id="r", invocation_id="i", api="openai"),
         ids=ResponseIds(KeyRing(FileKeyStore), settings.backends, ""),
+        headers_up={},
         address=address,
     )
 

@@ -34,7 +34,7 @@ def exchange() -> InferenceExchange:
     receipt = Receipt(id="r1", invocation_id="i1", api="openai")
     ids = ResponseIds(KeyRing(MemoryKeys), settings.backends, "")
     return InferenceExchange(
-        settings=settings, upstream=upstream, context=context, receipt=receipt, address=address, ids=ids
+        settings=settings, upstream=upstream, context=context, receipt=receipt, address=address, ids=ids, headers_up={}
     )
 
 
