@@ -39,13 +39,13 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
 
 def _message(message: Message) -> dict[str, Any]:
     if all(isinstance(part, TextPart) for part in message.parts):
-        return {"role": message.role, "content": message.text}
+        return {"role": message.role, "content": message.text.literal}
     return {"role": message.role, "content": [_part(part) for part in message.parts]}
 
 
 def _part(part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
+        return {"type": "text", "text": part.text.literal}
     image = {"url": part.url} if part.detail is None else {"url": part.url, "detail": part.detail}
     return {"type": "image_url", "image_url": image}
 

@@ -56,7 +56,7 @@ def _message(message: Message) -> dict[str, Any]:
     parts: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, TextPart):
-            parts.append({"type": text_type, "text": part.text})
+            parts.append({"type": text_type, "text": part.text.literal})
         else:
             parts.append({"type": "input_image", "image_url": part.url, "detail": part.detail or "auto"})
     return {"role": message.role, "content": parts}
