@@ -10,8 +10,9 @@ PYTHON := $(VENV)/bin/python
 RUN_READY := $(VENV)/.ready-run
 CHECK_READY := $(VENV)/.ready-check
 READY := $(VENV)/.ready
-PORT ?= 7071
-HOST ?= dev
+# Of the command line alone: some shells export a HOST of their own.
+PORT = 7071
+HOST = dev
 TESTS ?= tests
 # Most of a test's time is waiting: more processes than cores.
 PROCESSES ?= 5
@@ -40,8 +41,12 @@ help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_READY) ## Serve the app on this machine, with a simulated Azure OpenAI unless local.settings.json exists (PORT=7071, HOST=func for Core Tools)
-	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST)
+run: $(RUN_READY) ## Serve the app on this machine, with a simulated model or your own (MODEL_URL=http://localhost:11434/v1 MODEL=llama3.2, AZD=1; PORT=7071, KEYS=1, HOST=func)
+	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST) $(if $(AZD),--azd) $(if $(KEYS),--keys)
+
+.PHONY: simulator
+simulator: $(RUN_READY) ## Serve the simulated Azure OpenAI alone, where local.settings.json.example names it: for `func start`
+	@exec $(PYTHON) -m dev.simulator --human --open
 
 .PHONY: venv
 venv: $(RUN_READY) ## Make .venv, which the other verbs make too, for tools that need it activated

@@ -1,7 +1,7 @@
 """Run the app on this machine (`make run`), keyless, with nothing to set up. A development tool, never deployed.
 
-Without a local.settings.json it starts the simulated Azure OpenAI as well, so that a request takes the real way: a token from
-an identity endpoint, then a stream. With one, the settings there name the model's service.
+Without anything that names a model's service it starts the simulated Azure OpenAI as well, so that a request takes the real
+way: a token from an identity endpoint, then a stream. `dev.model` says who else can be asked, and how.
 """
 
 import argparse
@@ -9,22 +9,24 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
+from dev.functions_host import settings
+from dev.functions_host.failure import HostFailure
 from dev.functions_host.settings import EXAMPLE_FILE, SETTINGS_FILE
+from dev.model import SERVICE_SETTINGS, Model, Unusable, deployed_model, named_model, names_a_service
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICE_SETTINGS = (
-    "AZURE_OPENAI_ENDPOINT",
-    "AZURE_OPENAI_BACKENDS",
-    "AZURE_OPENAI_API_KEY",
-    "AZURE_OPENAI_MODELS",
-    "OPENAI_BASE_URL",
-)
-"""What a shell often has set for other tools; the simulated service takes the place of all of them."""
+CONNECT_SECONDS = 2.0
+SIMULATED_WITHOUT = tuple(name for name in SERVICE_SETTINGS if name != "AZURE_OPENAI_ENDPOINT")
+UNUSABLE = 2
+"""The exit status for a command that cannot work."""
 
 
 def main() -> int:
@@ -32,19 +34,75 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--host", choices=("dev", "func"), default="dev")
-    arguments = parser.parse_args()
-    env = dict(os.environ)
-    simulator = None
+    parser.add_argument("--azd", action="store_true", help="ask the model that `azd up` deployed")
+    parser.add_argument("--keys", action="store_true", help="ask for function keys, as Azure does")
     try:
-        if not (ROOT / SETTINGS_FILE).exists():
+        return _run(parser.parse_args())
+    except (Unusable, HostFailure) as problem:
+        print(f"{problem}.", file=sys.stderr)
+        return UNUSABLE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    env = dict(os.environ)
+    emptied: tuple[str, ...] = ()
+    simulator = None
+    model = _model(arguments, env)
+    try:
+        if model is not None:
+            env |= model.settings
+            emptied = model.emptied
+            print(model.sentence, flush=True)
+            _say_when_nobody_answers(model)
+        elif not (ROOT / SETTINGS_FILE).exists():
             simulator = _start_simulator(env)
-            if arguments.host == "func":
-                env = _example_values() | env  # Core Tools reads no example file
-        return _serve(arguments.host, arguments.port, env)
+            emptied = SIMULATED_WITHOUT
+        elif names_a_service(settings.read(ROOT, None, env, ()).environment, _example_values()):
+            print(f"{SETTINGS_FILE} names the model's service: no simulated one is started.", flush=True)
+        else:
+            print(f"{SETTINGS_FILE} names no model's service of its own.", flush=True)
+            simulator = _start_simulator(env)
+            emptied = tuple(name for name in SIMULATED_WITHOUT if name != "AZURE_OPENAI_MODELS")
+        return _serve(arguments, env, emptied)
     finally:
         if simulator is not None:
             simulator.terminate()
             simulator.wait(5)
+
+
+def _model(arguments: argparse.Namespace, env: Mapping[str, str]) -> Model | None:
+    """Return the model that the command names, or None. Raise `Unusable`."""
+    url = env.get("MODEL_URL", "")
+    if url and arguments.azd:
+        raise Unusable("MODEL_URL and AZD name two models: leave one out")
+    if arguments.azd:
+        return deployed_model(_azd_values())
+    return named_model(url, env.get("MODEL", ""), env) if url else None
+
+
+def _azd_values() -> str:
+    if shutil.which("azd") is None:
+        raise Unusable("AZD=1 needs the Azure Developer CLI (azd) on the PATH: https://aka.ms/azd")
+    asked = subprocess.run(["azd", "env", "get-values"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        said = " ".join((asked.stderr or asked.stdout).split()).rstrip(".")
+        raise Unusable(f"azd has no environment to read, run `azd up` first ({said})")
+    return asked.stdout
+
+
+def _say_when_nobody_answers(model: Model) -> None:
+    """Look once, so that a server that was not started is known before the first question."""
+    port = urlsplit(model.address.root).port or (443 if model.address.scheme == "https" else 80)
+    try:
+        with socket.create_connection((model.address.host, port), CONNECT_SECONDS):
+            return
+    except OSError as error:
+        cause = "name not known" if isinstance(error, socket.gaierror) else error.strerror or "no connection in time"
+        print(
+            f"Nobody answers at {model.address.root} ({cause}). The app starts all the same, and asks there.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -66,7 +124,8 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     )
     if ignored:
         print(
-            f"Ignored, although set in this shell: {', '.join(ignored)}. They count with a {SETTINGS_FILE}.",
+            f"Ignored, although set in this shell: {', '.join(ignored)}. They count with a {SETTINGS_FILE} "
+            f"(a copy of {EXAMPLE_FILE}); `make run MODEL_URL=… MODEL=…` asks another model.",
             flush=True,
         )
     return process
@@ -82,20 +141,37 @@ def _path_to_this_python(path: str) -> str:
     return f"{Path(sys.executable).parent}{os.pathsep}{path}"
 
 
-def _serve(host: str, port: int, env: dict[str, str]) -> int:
-    if host == "func":
-        if shutil.which("func") is None:
-            print(
-                "HOST=func needs Azure Functions Core Tools on the PATH; without HOST the built-in host serves the app."
-            )
-            return 2
-        command = ["func", "start", "--port", str(port)]
-        env = env | {"PATH": _path_to_this_python(env.get("PATH", os.defpath))}
-    else:
-        command = [sys.executable, "-m", "dev.host", "--port", str(port)]
+def _serve(arguments: argparse.Namespace, env: dict[str, str], emptied: tuple[str, ...]) -> int:
+    is_func = arguments.host == "func"
+    command = _func(arguments, env, emptied) if is_func else _host(arguments, emptied)
+    if is_func:
+        has_file = (ROOT / SETTINGS_FILE).exists()
+        env = ({} if has_file else _example_values()) | env | dict.fromkeys(emptied, "")  # it reads no example file
+        env["PATH"] = _path_to_this_python(env.get("PATH", os.defpath))
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
-    _pass_signals_on(process, is_func=host == "func")
+    _pass_signals_on(process, is_func=is_func)
     return process.wait()
+
+
+def _host(arguments: argparse.Namespace, emptied: tuple[str, ...]) -> list[str]:
+    # An empty variable of the environment loses to the settings file, an empty --set wins.
+    options = [option for name in emptied for option in ("--set", f"{name}=")]
+    keys = ["--keys"] if arguments.keys else []
+    return [sys.executable, "-m", "dev.host", "--port", str(arguments.port), *options, *keys]
+
+
+def _func(arguments: argparse.Namespace, env: Mapping[str, str], emptied: tuple[str, ...]) -> list[str]:
+    if shutil.which("func") is None:
+        raise Unusable(
+            "HOST=func needs Azure Functions Core Tools (func) on the PATH; without HOST the built-in host serves the app"
+        )
+    if arguments.keys:
+        raise Unusable("KEYS=1 is for the built-in host: leave out HOST=func, or run `func start --enableAuth`")
+    if emptied and (ROOT / SETTINGS_FILE).exists():
+        read = settings.read(ROOT, None, env, ()).environment
+        if left := [name for name in emptied if read.get(name) and not env.get(name)]:
+            raise Unusable(f"func reads {', '.join(left)} from {SETTINGS_FILE}: empty it there, or leave out HOST=func")
+    return ["func", "start", "--port", str(arguments.port)]
 
 
 def _pass_signals_on(process: subprocess.Popen[bytes], *, is_func: bool) -> None:

@@ -11,6 +11,11 @@ param environmentName string
 @metadata({
   azd: {
     type: 'location'
+    default: 'swedencentral'
+    // azd offers only regions with quota for the default model. A region that is set (AZURE_LOCATION) is not asked for.
+    usageName: [
+      'OpenAI.GlobalStandard.gpt-5.4-mini,30'
+    ]
   }
 })
 param location string
@@ -89,10 +94,9 @@ param corsAllowedOrigins array = []
 @description('Optional. App settings that override the app\'s defaults, by name. No secrets.')
 param appSettings object = {}
 
-@description('Optional. Python version.')
+@description('Optional. Python version: the one that the app is tested on.')
 @allowed([
   '3.13'
-  '3.14'
 ])
 param pythonVersion string = '3.13'
 

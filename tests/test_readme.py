@@ -1,5 +1,7 @@
 """The README's own commands, run as a newcomer runs them, and its tables, held against the code."""
 
+import datetime as dt
+import inspect
 import json
 import os
 import re
@@ -9,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.chat import exchange
 from shared.chat.encoders import FORMATS
+from shared.chat.request import ChatRequest, Message, TextPart
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -123,13 +128,29 @@ def test_the_lines_for_core_tools_lead_to_the_projects_python_and_its_settings(t
 
 
 def test_every_format_has_its_row() -> None:
-    assert set(re.findall(r"\| `([a-z-]+)` \|", README.partition("## API")[2].partition("\n## ")[0])) >= {
+    formats = (ROOT / "docs/chat-api.md").read_text().partition("## Formats")[2].partition("\n## ")[0]
+    assert set(re.findall(r"\| `([a-z-]+)` \|", formats)) >= {
         name for name, found in FORMATS.items() if found.media_types
     }
 
 
+def test_the_smallest_change_of_ones_own_does_what_it_says() -> None:
+    (block,) = re.findall(r"```python\n(        .*?)```", README, re.DOTALL)
+    assert "ChatExchange._completed" in README
+    assert "    def _completed(self, request: ChatRequest)" in inspect.getsource(exchange)
+    known = {
+        **vars(exchange),
+        "datetime": dt,
+        "request": ChatRequest(messages=(Message("user", (TextPart("hi"),)),)),
+    }
+    exec(textwrap.dedent(block), known)
+    today, asked = known["request"].messages
+    assert (today.role, asked.text) == ("system", "hi")
+    assert today.text.startswith("Today is ")
+
+
 def test_the_lines_for_a_client_are_those_of_a_program_that_is_run() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```python\n(\w.*?)```", README, re.DOTALL)
     programs = (ROOT / "docs/clients.md").read_text()
     assert len(blocks) == 1
     assert [line for line in blocks[0].splitlines() if line not in programs.splitlines()] == []

@@ -106,7 +106,8 @@ class Server:
         except OSError as error:
             listener.close()
             raise HostFailure(
-                f"Port {self._options.port} of {self._options.bind} cannot be used ({error.strerror}): choose another by --port"
+                f"Port {self._options.port} of {self._options.bind} cannot be used ({error.strerror}): "
+                "choose another (make run PORT=7072, or --port)"
             ) from error
         listener.setblocking(False)  # noqa: FBT003 - the library's signature
         shown = "127.0.0.1" if self._options.bind == "0.0.0.0" else self._options.bind
@@ -138,6 +139,8 @@ class Server:
         chat = next((one for one in functions if one.route == CHAT_ROUTE), None)
         if chat is not None and not self._options.quiet:
             key = f" -H 'x-functions-key: {self._options.key}'" if self._options.key is not None else ""
+            if self._settings.environment.get("AUTH_MODE", "").strip().lower() == "keys":
+                key = " -H 'authorization: Bearer KEY'"
             example = '{"input":"hi"}'
             call = f"curl -N -H 'content-type: application/json'{key} -d '{example}'"
             lines += ["", f"{call} {self._address}/{chat.template.text}"]

@@ -38,7 +38,6 @@ REQUIRED = (
     ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.name", "python"),
     ("Microsoft.Web/sites", "properties.siteConfig.minTlsVersion", "1.2"),
     ("Microsoft.Web/sites", "properties.siteConfig.scmMinTlsVersion", "1.2"),
-    ("Microsoft.Web/sites", "properties.siteConfig.healthCheckPath", "/health"),
     ("Microsoft.Web/sites", "properties.siteConfig.cors.supportCredentials", "false"),
     ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "properties.allow", "false"),
     ("Microsoft.Web/sites/config", "properties.platform.enabled", "true"),

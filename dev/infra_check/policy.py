@@ -18,7 +18,7 @@ ALLOWED_ROLES = frozenset(
         "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
     }
 )
-# siteConfig properties that Flex Consumption rejects.
+# siteConfig properties that Flex Consumption rejects, and healthCheckPath, which has no effect there.
 REJECTED_SITE_CONFIG = frozenset(
     {
         "ftpsState",
@@ -29,6 +29,7 @@ REJECTED_SITE_CONFIG = frozenset(
         "linuxFxVersion",
         "windowsFxVersion",
         "pythonVersion",
+        "healthCheckPath",
     }
 )
 # Settings that the platform sets, ignores or rejects on Flex Consumption, and settings that hold a key.

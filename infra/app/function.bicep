@@ -30,10 +30,9 @@ param applicationInsightsName string
 @description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Optional. Python version.')
+@description('Optional. Python version: the one that the app is tested on.')
 @allowed([
   '3.13'
-  '3.14'
 ])
 param pythonVersion string = '3.13'
 
@@ -216,7 +215,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       http20Enabled: true
-      healthCheckPath: '/health'
       cors: {
         allowedOrigins: platformCors ? corsAllowedOrigins : []
         supportCredentials: false

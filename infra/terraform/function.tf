@@ -102,7 +102,6 @@ resource "azapi_resource" "site" {
         minTlsVersion    = "1.2"
         scmMinTlsVersion = "1.2"
         http20Enabled    = true
-        healthCheckPath  = "/health"
         cors = {
           allowedOrigins     = local.platform_cors ? var.cors_allowed_origins : []
           supportCredentials = false

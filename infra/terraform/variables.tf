@@ -165,13 +165,13 @@ variable "app_settings" {
 }
 
 variable "python_version" {
-  description = "Optional. Python version."
+  description = "Optional. Python version: the one that the app is tested on."
   type        = string
   default     = "3.13"
 
   validation {
-    condition     = contains(["3.13", "3.14"], var.python_version)
-    error_message = "python_version is one of 3.13, 3.14."
+    condition     = contains(["3.13"], var.python_version)
+    error_message = "python_version is 3.13."
   }
 }
 

@@ -6,10 +6,6 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
-from shared.chat.json_text import JsonText
-
 
 class Schema(Enum):
     """The request schemas that the chat API takes."""
@@ -26,12 +22,7 @@ class Schema(Enum):
 class TextPart:
     """A piece of text in a message."""
 
-    text: JsonText
-
-    @classmethod
-    def of(cls, text: str) -> "TextPart":
-        """Return the part that says this."""
-        return cls(JsonText.of(text))
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +44,9 @@ class Message:
     parts: tuple[Part, ...]
 
     @property
-    def text(self) -> JsonText:
+    def text(self) -> str:
         """The message's text, without its images."""
-        return JsonText.joined(part.text for part in self.parts if isinstance(part, TextPart))
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +64,5 @@ class ChatRequest:
     stream: bool | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     """The tools that run upstream: the operator's CHAT_TOOLS, never the caller's."""
-    echoed: Mapping[str, msgspec.Raw] = MappingProxyType({})
+    echoed: Mapping[str, Any] = MappingProxyType({})
     """The fields that the caller's format shows again in the answer."""

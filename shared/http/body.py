@@ -1,7 +1,6 @@
 """The request's body, off the wire: bounded in size and time, and aware of a client that leaves while sending it."""
 
 import asyncio
-from io import BytesIO
 from math import inf
 
 from starlette.types import Receive
@@ -27,21 +26,22 @@ async def read_body(receive: Receive, max_bytes: int, *, until: float = inf) -> 
     `until`: when the body must be complete, on the loop's clock, however fast it arrives.
     """
     now = asyncio.get_running_loop().time
-    began_at, size = now(), 0
-    body = BytesIO()  # a list of pieces would take the memory of a large body twice; this gives out its own bytes
+    began_at = now()
+    pieces: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout_at(min(until, began_at + BODY_SILENCE_SECONDS)) as deadline:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientLeft
-                piece: bytes = message.get("body", b"")
+                piece = message.get("body", b"")
                 size += len(piece)
                 if size > max_bytes:
                     raise RequestTooLarge(f"The body is larger than the {max_bytes} bytes that are accepted here.")
-                body.write(piece)
+                pieces.append(piece)
                 if not message.get("more_body", False):
-                    return body.getvalue()
+                    return b"".join(pieces)
                 if piece:
                     slowest = began_at + size / MIN_BODY_BYTES_PER_SECOND
                     deadline.reschedule(min(until, min(now(), slowest) + BODY_SILENCE_SECONDS))

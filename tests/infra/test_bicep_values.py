@@ -172,3 +172,15 @@ def test_terraform_gives_the_app_the_same(evaluated: Any, parameters: dict[str, 
     for part, apart in (("siteConfig", "appSettings"), ("functionAppConfig", "deployment")):
         assert without(ours["properties"][part], apart) == without(theirs["properties"][part], apart)
     assert ours["properties"].keys() == theirs["properties"].keys()
+
+
+def test_azd_offers_the_regions_that_have_quota_for_the_default_model() -> None:
+    """https://learn.microsoft.com/azure/developer/azure-developer-cli/metadata#usagename"""
+    text = (ROOT / "infra/main.bicep").read_text()
+    found = main({})
+    sku, model, capacity = (
+        found.value(name) for name in ("openAiDeploymentSkuName", "openAiModelName", "openAiDeploymentCapacity")
+    )
+    location = text.partition("param location string")[0].rpartition("@metadata(")[2]
+    assert f"'OpenAI.{sku}.{model},{capacity}'" in location
+    assert "type: 'location'" in location

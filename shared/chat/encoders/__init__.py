@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import msgspec
+from typing import Any
 
 from shared.chat.encoders.buffered import Buffered
 from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
@@ -26,7 +25,7 @@ _CHAT_PROTOCOL = frozenset({Schema.CHAT_PROTOCOL})
 class Format:
     """A wire format, and when an answer gets it."""
 
-    encoder: Callable[[Mapping[str, msgspec.Raw]], Encoder]
+    encoder: Callable[[Mapping[str, Any]], Encoder]
     """Make an encoder from the fields of the request that the answer shows again."""
     media_types: tuple[str, ...] = ()
     """What `Accept` asks for it by; none where it is only the form of another format, which `?format=` does not take either."""
@@ -73,7 +72,7 @@ FORMATS: dict[str, Format] = {
 """By the name that a receipt shows and `?format=` takes. Of equal weights in `Accept`, the earlier wins."""
 
 
-def encoder_factory(name: str, echoed: Mapping[str, msgspec.Raw], *, streaming_enabled: bool) -> Callable[[], Encoder]:
+def encoder_factory(name: str, echoed: Mapping[str, Any], *, streaming_enabled: bool) -> Callable[[], Encoder]:
     """Return what makes the encoders of an answer: a new one for each attempt at it."""
 
     def new_encoder() -> Encoder:
