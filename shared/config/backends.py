@@ -17,6 +17,13 @@ SERVER_ADDRESS = (
     "an https address such as https://api.openai.com/v1 (plain http only for this machine or a private network), "
     "without query, fragment or credentials"
 )
+_OWNERS = {
+    (True, False): "azure-openai",
+    (True, True): "simulated",
+    (False, False): "openai-compatible",
+    (False, True): "local",
+}
+"""By whether it is Azure's API, and whether it is on this machine or, where it is not, on a private network."""
 _FIELDS = frozenset({"name", "endpoint", "priority", "weight", "deployments", "scope"})
 
 
@@ -36,6 +43,16 @@ class Backend:
     deployments: Mapping[str, str] = field(default_factory=dict)
     scope: str
     is_azure: bool = True
+
+    @property
+    def owner(self) -> str:
+        """Who runs the models, as a list of models says it: never an address.
+
+        Azure OpenAI is on no loopback address: what speaks its API there is a simulation.
+        """
+        address = Address.parse(self.base_url)
+        is_near = is_loopback if self.is_azure else is_private
+        return _OWNERS[self.is_azure, address is not None and is_near(address.host)]
 
     def deployment(self, model: str) -> str | None:
         """Return the deployment that serves the model here, or None."""

@@ -83,14 +83,15 @@ class OpenAIEndpoint:
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
 
     def _model_list(self, context: RequestContext) -> Response:
-        entries = [_model_object(name) for name in self._settings.catalog.names]
+        entries = [self._model_object(name) for name in self._settings.catalog.names]
         return context.plain(msgspec.json.encode({"object": "list", "data": entries}), media_type="application/json")
 
     def _one_model(self, context: RequestContext, name: str) -> Response:
         self._settings.catalog.check_listed(name)
-        return context.plain(msgspec.json.encode(_model_object(name)), media_type="application/json")
+        return context.plain(msgspec.json.encode(self._model_object(name)), media_type="application/json")
 
-
-def _model_object(name: str) -> dict[str, object]:
-    """Return a model as OpenAI lists it: https://platform.openai.com/docs/api-reference/models/object."""
-    return {"id": name, "object": "model", "created": 0, "owned_by": "azure-openai"}
+    def _model_object(self, name: str) -> dict[str, object]:
+        """Return a model as OpenAI lists it: https://platform.openai.com/docs/api-reference/models/object."""
+        serving = self._settings.catalog.resolve(name).deployments
+        owner = next(backend.owner for backend in self._settings.backends if backend.name in serving)
+        return {"id": name, "object": "model", "created": 0, "owned_by": owner}

@@ -5,38 +5,61 @@ import { ask } from "./ask.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { announce, byId } from "./elements.js";
+import { Export } from "./export.js";
 import { AnswerFailed, PAGE_FAILED, finishNote } from "./failures.js";
 import { Follow } from "./follow.js";
 import { Key } from "./key.js";
 import { Models } from "./models.js";
+import { Options } from "./options.js";
+import { TabStorage } from "./tab-storage.js";
+import { transcript } from "./transcript.js";
 import { TurnView } from "./turn-view.js";
 
 /** @typedef {import("./conversation.js").Turn} Turn */
+/** @typedef {import("./conversation.js").Measure} Measure */
 /** @typedef {import("./failures.js").Failure} Failure */
-/** @typedef {import("./turn-view.js").Measure} Measure */
-/** @typedef {{measure: Measure, reason: string, failure: Failure | null, isStopped: boolean}} Ending */
+/** @typedef {{measure: Measure, reason: string, failure: Failure | null, isStopped: boolean}} Received */
 
 const STOPPED = "Stopped. The answer is incomplete.";
 /** A longer answer is not announced to screen readers; the user reads it at their own pace. */
 const MAX_ANNOUNCED_CHARACTERS = 2000;
+/** A longer question in the page's address is cut. */
+const MAX_LINKED_CHARACTERS = 8000;
+const SAVE_MS = 2000;
+const SAVE_DRAFT_MS = 300;
 
 const list = byId("conversation", HTMLElement);
 const welcome = byId("welcome", HTMLElement);
+const leftOut = byId("left-out", HTMLElement);
 const keyNotice = byId("key-notice", HTMLElement);
 const newChat = byId("new-chat", HTMLButtonElement);
 
+const storage = new TabStorage();
 const conversation = new Conversation();
 const follow = new Follow();
 const models = new Models();
+const options = new Options(storage);
+const exported = new Export(() => transcript(conversation.turns, options.instructions));
 const key = new Key(keyChanged);
-const composer = new Composer({ onAsk: (question) => answer(conversation.begin(question)), onStop: stop });
+const composer = new Composer({
+  onAsk: ({ text, pictures }) => answer(conversation.begin(text, pictures)),
+  onStop: stop,
+  onChange: () => saveDraftSoon(),
+});
 
 /** @type {AbortController | null} */
 let activeRequest = null;
+/** @type {Map<Turn, TurnView>} */
+const views = new Map();
 /** @type {TurnView | null} */
 let lastView = null;
 /** Whether the last question failed only because it had no valid key. */
 let waitsForKey = false;
+let draftTimer = 0;
+/** How many turns did not fit when the page was reloaded. */
+let leftOutBefore = 0;
+/** Whether the page has been left: the browser ends the answer then, which is no failure to be kept. */
+let isLeft = false;
 
 /**
  * Ask the turn's question and show the answer.
@@ -46,20 +69,27 @@ async function answer(turn) {
   const aborter = new AbortController();
   activeRequest = aborter;
   waitsForKey = false;
+  lastView?.withdrawUndo();
   const view = show(turn);
-  composer.isBusy = true;
+  follow.toEnd();
+  setBusy(true);
   announce("The model is answering.");
+  save();
+  const saving = setInterval(save, SAVE_MS);
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
+  clearInterval(saving);
   turn.isUsable = reason !== "content_filter";
   const note = isStopped ? STOPPED : finishNote(reason);
+  turn.ending = { measure, note, failure };
+  save();
   try {
-    await view.end({ measure, note, failure, atOnce: isStopped || measure.isComplete, onRetry: () => retry(turn), text: turn.answer });
+    await view.end(turn.ending, { atOnce: isStopped || measure.isComplete });
   } catch (error) {
     reportError(error); // the composer must become usable again
   }
   if (activeRequest !== aborter) return; // a new chat was started in the meantime
   activeRequest = null;
-  composer.isBusy = false;
+  setBusy(false);
   follow.keepUp();
   announceEnd(note, failure);
   if (failure?.needsKey) {
@@ -72,7 +102,7 @@ async function answer(turn) {
  * @param {Turn} turn
  * @param {TurnView} view
  * @param {AbortSignal} signal
- * @returns {Promise<Ending>}
+ * @returns {Promise<Received>}
  */
 async function receive(turn, view, signal) {
   const began = performance.now();
@@ -81,11 +111,12 @@ async function receive(turn, view, signal) {
   let reason = "";
   /** @type {Failure | null} */
   let failure = null;
-  const streaming = composer.isStreaming;
-  const messages = conversation.messagesFor(turn);
+  const streaming = options.isStreaming;
+  const { temperature, instructions } = options;
+  const messages = conversation.messagesFor(turn, instructions);
   view.wait(streaming ? "Waiting for the first word" : "Waiting for the complete answer");
   try {
-    for await (const event of ask({ messages, model: models.chosen, streaming, key: key.value, signal })) {
+    for await (const event of ask({ messages, model: models.chosen, streaming, temperature, key: key.value, signal })) {
       if (event.type === "delta" || event.type === "reasoning") measure.firstMs ??= performance.now() - began;
       switch (event.type) {
         case "complete":
@@ -124,27 +155,108 @@ async function receive(turn, view, signal) {
 }
 
 /**
- * Show the turn at the end of the conversation. A question that is asked again replaces its earlier answer.
+ * Show the turn at the end of the conversation.
  * @param {Turn} turn
  * @returns {TurnView}
  */
 function show(turn) {
-  const view = new TurnView(turn.question, () => follow.keepUp());
-  if (turn.isShown) lastView?.element.remove();
-  else lastView?.noLongerLast();
-  Object.assign(turn, { answer: "", isUsable: false, isShown: true });
+  const view = new TurnView(turn, { onGrown: () => follow.keepUp(), onAsk: (question) => askAgain(turn, question) });
   list.append(view.element);
+  views.set(turn, view);
   lastView = view;
   welcome.hidden = true;
   newChat.hidden = false;
-  follow.toEnd();
+  exported.isShown = true;
   return view;
 }
 
-/** @param {Turn} turn */
-function retry(turn) {
+/**
+ * Show the conversation's turns, all of which have ended.
+ * @param {readonly Turn[]} turns
+ */
+function showAll(turns) {
+  conversation.turns = turns;
+  views.clear();
+  list.replaceChildren();
+  lastView = null;
+  for (const turn of turns) if (turn.ending !== null) show(turn).restore(turn.ending);
+  follow.toEnd();
+}
+
+/**
+ * Ask a turn's question again, perhaps in other words. What followed it is removed, and can be brought back.
+ * @param {Turn} turn
+ * @param {string} [question]
+ */
+function askAgain(turn, question = turn.question) {
+  leaveAnswer();
+  const before = conversation.turns;
+  const { again, removed } = conversation.restart(turn, question);
+  for (const gone of removed) {
+    views.get(gone)?.element.remove();
+    views.delete(gone);
+  }
+  lastView = null;
   composer.focus(); // the button is removed with the answer it belongs to
-  void answer(turn);
+  void answer(again);
+  if (removed.length > 1) views.get(again)?.offerUndo(removed.length - 1, () => bringBack(before));
+}
+
+/** @param {readonly Turn[]} turns */
+function bringBack(turns) {
+  leaveAnswer();
+  setBusy(false);
+  showAll(turns);
+  save();
+  composer.focus();
+  announce("The earlier conversation is back.");
+}
+
+/** Stop the answer that is being written, and take no notice of its end. */
+function leaveAnswer() {
+  stop();
+  activeRequest = null;
+  const turn = conversation.last;
+  if (turn !== undefined) turn.ending ??= { measure: null, note: STOPPED, failure: null };
+}
+
+/** @param {boolean} isBusy whether an answer is being written, which leaving the page would stop */
+function setBusy(isBusy) {
+  composer.isBusy = isBusy;
+  if (isBusy) addEventListener("beforeunload", askBeforeLeaving);
+  else removeEventListener("beforeunload", askBeforeLeaving);
+}
+
+/** @param {BeforeUnloadEvent} event */
+function askBeforeLeaving(event) {
+  event.preventDefault();
+}
+
+function save() {
+  clearTimeout(draftTimer);
+  if (isLeft) return;
+  storage.save(conversation.turns, composer.draft, leftOutBefore);
+}
+
+function saveDraftSoon() {
+  clearTimeout(draftTimer);
+  draftTimer = window.setTimeout(save, SAVE_DRAFT_MS);
+}
+
+/** Bring back what this tab had before the page was loaded, and the question in its address. */
+function restore() {
+  const { turns, leftOut: count } = storage.loadChat();
+  if (turns.length > 0) showAll(turns);
+  leftOutBefore = count;
+  leftOut.hidden = count === 0;
+  leftOut.textContent = `${count === 1 ? "The first question was" : `The first ${count} questions were`} too much to be kept when the page was reloaded.`;
+  composer.draft = storage.loadDraft();
+  const address = new URL(location.href);
+  const question = address.searchParams.get("q")?.trim().slice(0, MAX_LINKED_CHARACTERS) ?? "";
+  if (!address.searchParams.has("q")) return;
+  address.searchParams.delete("q"); // or each reload would bring it back
+  history.replaceState(history.state, "", address);
+  if (question !== "") composer.draft = { text: question, pictures: [] };
 }
 
 /** Close the connection, which stops the model. What has arrived stays and is shown at once. */
@@ -165,14 +277,17 @@ function announceEnd(note, failure) {
 }
 
 function startOver() {
-  stop();
-  activeRequest = null;
+  leaveAnswer();
   conversation.clear();
-  list.replaceChildren();
-  lastView = null;
+  showAll([]);
+  leftOutBefore = 0;
+  leftOut.hidden = true;
   welcome.hidden = false;
   newChat.hidden = true;
-  composer.isBusy = false;
+  exported.isShown = false;
+  setBusy(false);
+  composer.draft = { text: "", pictures: [] };
+  save();
   composer.focus();
   announce("New chat started.");
 }
@@ -185,7 +300,7 @@ async function loadModels() {
 function keyChanged() {
   void loadModels();
   const turn = conversation.last;
-  if (waitsForKey && key.value !== "" && activeRequest === null && turn !== undefined) void answer(turn);
+  if (waitsForKey && key.value !== "" && activeRequest === null && turn !== undefined) askAgain(turn);
 }
 
 newChat.addEventListener("click", startOver);
@@ -197,5 +312,14 @@ for (const example of welcome.querySelectorAll("button[data-example]")) {
     if (activeRequest === null) void answer(conversation.begin(example.textContent?.trim() ?? ""));
   });
 }
+addEventListener("pagehide", () => {
+  save();
+  isLeft = true;
+});
+addEventListener("pageshow", () => (isLeft = false)); // back again, as it was
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) save(); // a phone may drop the tab without another word
+});
+restore();
 composer.focus();
 void loadModels();

@@ -8,7 +8,9 @@
 import { AnswerFailed, INCOMPLETE, MALFORMED, UNREACHABLE, retryAfter, describeFailure, unexpectedType } from "./failures.js";
 import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-parser.js";
 
-/** @typedef {{role: "user" | "assistant", content: string}} Message */
+/** @typedef {{type: "text", text: string} | {type: "image_url", image_url: {url: string}}} Part */
+/** @typedef {{role: "system" | "user" | "assistant", content: string | Part[]}} Message */
+/** @typedef {{id: string, owner: string}} Model `owner` says who runs it */
 /** @typedef {{input: number, output: number, cached: number, reasoning: number}} Usage */
 /**
  * @typedef {{type: "started", model: string}
@@ -25,6 +27,7 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
  * @property {Message[]} messages
  * @property {string} model "" for the default model
  * @property {boolean} streaming
+ * @property {number | null} temperature null for the model's default
  * @property {string} key "" when there is none
  * @property {AbortSignal} signal aborting closes the connection, which stops the model
  */
@@ -34,7 +37,7 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
  * @param {Question} question
  * @returns {AsyncGenerator<AnswerEvent, void, void>}
  */
-export async function* ask({ messages, model, streaming, key, signal }) {
+export async function* ask({ messages, model, streaming, temperature, key, signal }) {
   const response = await send("chat", {
     method: "POST",
     headers: {
@@ -42,7 +45,7 @@ export async function* ask({ messages, model, streaming, key, signal }) {
       accept: streaming ? "application/x-ndjson" : "application/json",
       ...credentials(key),
     },
-    body: JSON.stringify({ messages, stream: streaming, ...(model && { model }) }),
+    body: JSON.stringify({ messages, stream: streaming, ...(model && { model }), ...(temperature !== null && { temperature }) }),
     signal,
   });
   if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
@@ -56,15 +59,15 @@ export async function* ask({ messages, model, streaming, key, signal }) {
 }
 
 /**
- * Return the names of the available models.
+ * Return the available models.
  * @param {string} key
- * @returns {Promise<string[]>} throws `AnswerFailed`
+ * @returns {Promise<Model[]>} throws `AnswerFailed`
  */
 export async function listModels(key) {
   const response = await send("v1/models", { headers: { accept: "application/json", ...credentials(key) } });
   if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
   const { data } = fields(await response.json().catch(() => null));
-  return Array.isArray(data) ? data.map((entry) => text(fields(entry)["id"])).filter(Boolean) : [];
+  return Array.isArray(data) ? data.map(fields).map((entry) => ({ id: text(entry["id"]), owner: text(entry["owned_by"]) })).filter(({ id }) => id !== "") : [];
 }
 
 /** Readers by media type. @type {Record<string, (response: Response, signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>>} */

@@ -1,7 +1,10 @@
 // @ts-check
-/** The question field: Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
+/** The question being written: Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 
-import { byId } from "./elements.js";
+import { Attachments } from "./attachments.js";
+import { byId, isSendKey } from "./elements.js";
+
+/** @typedef {import("./tab-storage.js").Draft} Draft */
 
 const canHover = matchMedia("(hover: hover)");
 
@@ -10,11 +13,11 @@ export class Composer {
   #field = byId("question", HTMLTextAreaElement);
   #send = byId("send", HTMLButtonElement);
   #stop = byId("stop", HTMLButtonElement);
-  #streaming = byId("streaming", HTMLInputElement);
+  #attachments = new Attachments(() => this.#changed());
   #isBusy = false;
   #actions;
 
-  /** @param {{onAsk: (question: string) => void, onStop: () => void}} actions */
+  /** @param {{onAsk: (draft: Draft) => void, onStop: () => void, onChange: () => void}} actions */
   constructor(actions) {
     this.#actions = actions;
     this.#form.addEventListener("submit", (event) => {
@@ -22,12 +25,11 @@ export class Composer {
       this.#ask();
     });
     this.#field.addEventListener("keydown", (event) => {
-      // NOTE: the Enter that ends an input method's composition has `isComposing` set; in Safari, only key code 229.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (!isSendKey(event)) return;
       event.preventDefault();
       this.#ask();
     });
-    this.#field.addEventListener("input", () => this.#fit());
+    this.#field.addEventListener("input", () => this.#changed());
     this.#stop.addEventListener("click", () => actions.onStop());
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#isBusy && document.querySelector("dialog[open]") === null) actions.onStop();
@@ -35,8 +37,15 @@ export class Composer {
     this.#fit();
   }
 
-  get isStreaming() {
-    return this.#streaming.checked;
+  /** What has been written and attached, and not sent yet. */
+  get draft() {
+    return { text: this.#field.value, pictures: this.#attachments.pictures };
+  }
+
+  set draft({ text, pictures }) {
+    this.#field.value = text;
+    this.#attachments.set(pictures);
+    this.#fit();
   }
 
   /** @param {boolean} isBusy whether an answer is in progress */
@@ -55,16 +64,24 @@ export class Composer {
   }
 
   #ask() {
-    const question = this.#field.value.trim();
-    if (question === "" || this.#isBusy) return;
+    if (this.#isEmpty || this.#isBusy || this.#attachments.isReading) return;
+    const { text, pictures } = this.draft;
     this.focus();
-    this.#field.value = "";
+    this.draft = { text: "", pictures: [] };
+    this.#actions.onAsk({ text: text.trim(), pictures });
+  }
+
+  get #isEmpty() {
+    return this.#field.value.trim() === "" && this.#attachments.pictures.length === 0;
+  }
+
+  #changed() {
     this.#fit();
-    this.#actions.onAsk(question);
+    this.#actions.onChange();
   }
 
   #fit() {
-    this.#send.disabled = this.#field.value.trim() === "";
+    this.#send.disabled = this.#isEmpty || this.#attachments.isReading;
     if (CSS.supports("field-sizing", "content")) return;
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight}px`;

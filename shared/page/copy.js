@@ -1,5 +1,5 @@
 // @ts-check
-/** Buttons that copy text. */
+/** Copy text, and buttons that do so. */
 
 import { announce, icon, make } from "./elements.js";
 
@@ -30,7 +30,7 @@ export function copyButton(label, text) {
  * @param {string} text
  * @returns {Promise<boolean>} whether it succeeded
  */
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

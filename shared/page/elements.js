@@ -59,6 +59,16 @@ export function quietButton(name, label, onClick) {
 }
 
 /**
+ * Whether a key press in a text field sends the text.
+ * @param {KeyboardEvent} event
+ * @returns {boolean}
+ */
+export function isSendKey(event) {
+  // NOTE: the Enter that ends an input method's composition has `isComposing` set; in Safari, only key code 229.
+  return event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+}
+
+/**
  * Announce a text to screen readers, politely and once. For states and complete answers, never for single words of a
  * stream.
  * @param {string} text

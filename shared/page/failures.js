@@ -34,7 +34,7 @@ export class AnswerFailed extends Error {
 
 /** Title and advice by the error's code. @type {Record<string, [string, string]>} */
 const BY_CODE = {
-  content_filter: ["The content filter blocked this", "Azure OpenAI's content filter blocked the question. Rephrase it."],
+  content_filter: ["The content filter blocked this", "The content filter blocked the question. Rephrase it."],
   context_length_exceeded: ["The conversation is too long", "Start a new chat, or ask for less at once."],
   DeploymentNotFound: ["This model is not available", "Choose another model."],
   identity_unavailable: ["The endpoint can't sign in", "It could not get a token for its managed identity. The operator has to fix this."],
@@ -51,12 +51,15 @@ const BY_CODE = {
   upstream_cut: ["The answer was cut off", "The model service closed the connection too early. Try again."],
   upstream_failed: ["The model service failed", "Try again in a moment."],
   upstream_frame_too_large: ["The answer was cut off", "The model service sent an event that is too large."],
-  upstream_identity_refused: ["The endpoint has no access to the model", "Azure OpenAI rejected its identity. The operator has to grant it access."],
+  upstream_identity_refused: ["The endpoint has no access to the model", "The model's service rejected its sign-in. The operator has to fix this."],
   upstream_malformed: ["The answer was cut off", "The model service sent invalid data. Try again."],
   upstream_silent: ["The model stopped responding", "The answer stopped in the middle. Try again."],
   upstream_timeout: ["The model did not answer in time", "Try again; a shorter question may help."],
   upstream_unreachable: ["The model can't be reached", "The endpoint could not connect to it. Try again in a moment."],
 };
+
+/** A 404 with an error object comes from the model's service: the page asks for no address that the endpoint does not have. */
+const UPSTREAM_NOT_FOUND = /** @type {[string, string]} */ (["The model's service does not know this", "The model or the service's address may be wrong. Choose another model, or ask the operator."]);
 
 /** Title and advice by HTTP status, for errors whose code is not in the table. @type {Record<number, [string, string]>} */
 const BY_STATUS = {
@@ -84,7 +87,8 @@ export function describeFailure({ status, error, retryAfterSeconds = null, reque
   // The host's 401 has no code, and the app's has the same code for a missing and an invalid key.
   const lookup = status === 401 ? (hadKey ? "invalid_api_key" : "") : code;
   const byCode = Object.hasOwn(BY_CODE, lookup) ? BY_CODE[lookup] : undefined;
-  const [title, advice] = byCode ?? BY_STATUS[status ?? 0] ?? fallback;
+  const notFound = status === 404 && message !== "" ? UPSTREAM_NOT_FOUND : undefined;
+  const [title, advice] = byCode ?? notFound ?? BY_STATUS[status ?? 0] ?? fallback;
   const wait = retryAfterSeconds === null ? "" : ` The service asks you to wait ${seconds(retryAfterSeconds)}.`;
   const detail = [status === undefined ? "" : `HTTP ${status}`, code, requestId].filter(Boolean).join(" · ");
   return { title, advice: advice + wait, message, detail, needsKey: status === 401 };

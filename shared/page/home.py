@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-_PAGE = """This endpoint streams Azure OpenAI's answers, token by token. Ask it:
+_PAGE = """This endpoint streams a model's answers, token by token. Ask it:
 
   curl -N {url}/chat -H 'content-type: application/json' -d '{{"input": "hello"}}'{key}
 """

@@ -4,10 +4,15 @@
 import { copyButton } from "./copy.js";
 import { icon, make, quietButton } from "./elements.js";
 import { MarkdownView } from "./markdown-view.js";
+import { QuestionView } from "./question-view.js";
 import { Reveal } from "./reveal.js";
 
 /** @typedef {import("./failures.js").Failure} Failure */
-/** @typedef {{firstMs: number | null, totalMs: number, isComplete: boolean, model: string, usage: import("./ask.js").Usage | null}} Measure */
+/** @typedef {import("./conversation.js").Ending} Ending */
+/** @typedef {import("./conversation.js").Measure} Measure */
+/** @typedef {import("./conversation.js").Turn} Turn */
+/** @typedef {{onGrown: () => void, onAsk: (question: string) => void}} Actions
+ * `onGrown` is called whenever the view has grown, `onAsk` to ask again, perhaps in other words. */
 
 /** After this time the wait is shown in seconds. */
 const LONG_WAIT_MS = 3000;
@@ -19,7 +24,11 @@ export class TurnView {
   #progress = make("p", { class: "progress" });
   #steps = make("p", { class: "steps", hidden: "" });
   #foot = make("div", { class: "foot" });
+  #turn;
+  #onAsk;
+  #markdown;
   #reveal;
+  #undo = make("div", { class: "note", hidden: "" });
   /** @type {Reasoning | null} */
   #reasoning = null;
   /** @type {Map<string, string>} */
@@ -28,21 +37,24 @@ export class TurnView {
   #clock = 0;
 
   /**
-   * @param {string} question
-   * @param {() => void} onGrown called whenever the view has grown
+   * @param {Turn} turn
+   * @param {Actions} actions
    */
-  constructor(question, onGrown) {
+  constructor(turn, { onGrown, onAsk }) {
+    this.#turn = turn;
+    this.#onAsk = onAsk;
     const title = make("h2", { class: "visually-hidden" }, "Answer");
     this.#answer.append(title, this.#steps, this.#text, this.#progress, this.#foot);
     this.element = make(
       "article",
       { class: "turn" },
-      make("section", { class: "question" }, make("h2", { class: "visually-hidden" }, "Question"), make("p", { dir: "auto" }, question)),
+      new QuestionView(turn, onAsk).element,
+      this.#undo,
       this.#answer,
     );
-    const markdown = new MarkdownView(this.#text);
+    this.#markdown = new MarkdownView(this.#text);
     this.#reveal = new Reveal((text, options) => {
-      markdown.show(text, options);
+      this.#markdown.show(text, options);
       onGrown();
     });
   }
@@ -90,22 +102,36 @@ export class TurnView {
   }
 
   /**
-   * Show how the answer ended.
-   * @param {{measure: Measure, note?: string, failure?: Failure | null, atOnce: boolean, onRetry: () => void, text: string}} ending
+   * Show the rest of the answer, and how it ended.
+   * @param {Ending} ending
+   * @param {{atOnce: boolean}} options
    */
-  async end({ measure, note = "", failure = null, atOnce, onRetry, text }) {
+  async end(ending, { atOnce }) {
     this.#reasoning?.end();
     await this.#reveal.end({ atOnce });
+    this.#showEnding(ending);
+  }
+
+  /**
+   * Show a turn that has ended earlier.
+   * @param {Ending} ending
+   */
+  restore(ending) {
+    if (this.#turn.answer !== "") this.#markdown.show(this.#turn.answer, { isComplete: true });
+    this.#showEnding(ending);
+  }
+
+  /** @param {Ending} ending */
+  #showEnding({ measure, note, failure }) {
+    const text = this.#turn.answer;
     clearInterval(this.#clock);
     this.#progress.remove();
     if (note !== "") this.#foot.append(make("p", { class: "note" }, icon("info"), make("span", {}, note)));
     if (failure !== null) this.#foot.append(failureBox(failure, text !== ""));
     const actions = make("div", { class: "actions" });
     if (text !== "") actions.append(copyButton("Copy answer", () => text));
-    const retry = quietButton("retry", failure === null ? "Ask again" : "Retry", onRetry);
-    retry.classList.add("retry");
-    actions.append(retry);
-    this.#foot.append(make("div", { class: "end" }, actions, make("p", { class: "measure" }, ...measureWords(measure))));
+    actions.append(quietButton("retry", failure === null ? "Ask again" : "Retry", () => this.#onAsk(this.#turn.question)));
+    this.#foot.append(make("div", { class: "end" }, actions, make("p", { class: "measure" }, ...(measure === null ? [] : measureWords(measure)))));
     this.#answer.removeAttribute("aria-busy");
   }
 
@@ -119,9 +145,22 @@ export class TurnView {
     return this.#text.innerText;
   }
 
-  /** Remove the retry button: only the last question can be asked again. */
-  noLongerLast() {
-    this.#foot.querySelector(".retry")?.remove();
+  /**
+   * Say that later questions were removed, and offer to bring them back.
+   * @param {number} count
+   * @param {() => void} onUndo
+   */
+  offerUndo(count, onUndo) {
+    const what = count === 1 ? "1 later question was removed." : `${count} later questions were removed.`;
+    const undo = make("button", { type: "button", class: "text-button" }, "Bring back what was here");
+    undo.addEventListener("click", onUndo);
+    this.#undo.replaceChildren(icon("info"), make("span", {}, `${what} `, undo));
+    this.#undo.hidden = false;
+  }
+
+  /** Withdraw the offer: the conversation has gone on. */
+  withdrawUndo() {
+    this.#undo.hidden = true;
   }
 }
 

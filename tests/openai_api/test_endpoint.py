@@ -165,6 +165,29 @@ def test_the_models_are_those_that_this_app_serves() -> None:
     assert received.json == {"id": "large", "object": "model", "created": 0, "owned_by": "azure-openai"}
 
 
+@pytest.mark.parametrize(
+    ("setting", "address", "owner"),
+    [
+        ("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com", "azure-openai"),
+        ("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:7072", "simulated"),
+        ("OPENAI_BASE_URL", "http://localhost:11434/v1", "local"),
+        ("OPENAI_BASE_URL", "http://192.168.1.20:11434/v1", "local"),
+        ("OPENAI_BASE_URL", "https://api.openai.com/v1", "openai-compatible"),
+    ],
+)
+def test_a_model_list_says_who_runs_the_models_and_no_address(setting: str, address: str, owner: str) -> None:
+    given = {"AZURE_OPENAI_ENDPOINT": "", "OPENAI_BASE_URL": ""} | {setting: address}
+    received, _ = call(
+        "/v1/models",
+        b"",
+        method="GET",
+        AZURE_OPENAI_BACKENDS="",
+        AZURE_OPENAI_ENDPOINT=given["AZURE_OPENAI_ENDPOINT"],
+        OPENAI_BASE_URL=given["OPENAI_BASE_URL"],
+    )
+    assert received.json["data"] == [{"id": "gpt", "object": "model", "created": 0, "owned_by": owner}]
+
+
 def test_a_model_that_is_not_served_is_not_found() -> None:
     received, _ = call("/v1/models/other", b"", method="GET", **ALIASES)
     assert (received.status, received.json["error"]["code"]) == (404, "model_not_found")

@@ -81,6 +81,12 @@ class ChatPage:
         """Wait until an answer contains `text`."""
         self.page.locator(".text", has_text=text).wait_for()
 
+    def set_streaming(self, *, on: bool) -> None:
+        """Switch streaming on or off in the options."""
+        self.page.get_by_role("button", name="Options").click()
+        self.page.get_by_role("switch", name="Streaming").set_checked(on, force=True)
+        self.page.get_by_role("button", name="Done").click()
+
     def answer_with(
         self, body: str, *, status: int = 200, media_type: str = "application/x-ndjson", **more: str
     ) -> None:

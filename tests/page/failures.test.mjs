@@ -39,6 +39,13 @@ test("an upstream failure in the middle of a stream, where there is no status, h
   for (const code of [...codes, "rate_limit_exceeded"]) assert.notEqual(describeFailure({ error: { code, message: "m" } }).title, UNKNOWN, code);
 });
 
+test("a 404 of the model's service is not taken for a page at the wrong address", () => {
+  const error = { message: "The model's service refused the request with HTTP status 404.", code: null };
+  assert.equal(describeFailure({ status: 404, error, requestId: "req_1" }).title, "The model's service does not know this");
+  assert.equal(describeFailure({ status: 404 }).title, "Not found");
+  assert.equal(describeFailure({ status: 404, error: { message: "m", code: "model_not_found" } }).title, "This model is not available");
+});
+
 test("a 401 from the host or the app distinguishes a missing key from an invalid one", () => {
   for (const error of [undefined, { code: "invalid_api_key", message: "m" }]) {
     assert.equal(describeFailure({ status: 401, error }).title, "A key is required");

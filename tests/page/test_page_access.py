@@ -76,14 +76,14 @@ def test_every_control_is_reached_in_order_and_shows_its_focus(page: ChatPage) -
     page.page.locator("#model-field").wait_for()
     page.page.locator("#key-button").focus()
     order = []
-    for _ in range(7):
+    for _ in range(8):
         page.page.keyboard.press("Tab")
         order.append(page.focused)
-        if page.focused not in ("question", "streaming"):  # shown by the composer and the switch's track
+        if page.focused != "question":  # shown by the composer
             outline = page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             assert outline != "none", page.focused
     examples = page.page.locator(".examples button").all_inner_texts()
-    assert order == ["theme-button", *examples, "question", "model", "streaming"]
+    assert order == ["theme-button", *examples, "question", "attach", "options-button", "model"]
 
 
 def test_in_a_high_contrast_theme_the_question_shows_its_focus(open_page: OpenPage) -> None:
@@ -185,9 +185,9 @@ def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(o
     page.page.route("**/v1/models", lambda route: route.fulfill(json=listed))
     page.page.reload()
     page.page.locator("#model-field").wait_for()
-    boxes = [page.page.locator(at).bounding_box() for at in ("#model", ".switch", "#send")]
+    boxes = [page.page.locator(at).bounding_box() for at in ("#attach", "#options-button", "#model", "#send")]
     middles = [box["y"] + box["height"] / 2 for box in boxes if box is not None]
-    assert len(middles) == 3
+    assert len(middles) == 4
     assert max(middles) - min(middles) < 4
     height = "document.querySelector('.bar').offsetHeight"
     before = page.page.evaluate(height)

@@ -59,7 +59,7 @@ def test_streamed_markdown_ends_up_as_if_rendered_at_once(page: ChatPage) -> Non
         "| a | b |\n|---|--:|\n| 1 | 2 |\n\n> quote\n> more\n\n- [x] done\n\nEnd.\n\n[1]: https://example.com/r\n"
     )
     page.ask_and_wait(sim(tokens=list(text), interval=0.002, burst=7))
-    page.page.locator("#streaming").uncheck(force=True)
+    page.set_streaming(on=False)
     page.ask_and_wait(sim(text=text))
     streamed, complete = page.page.locator(".text").first, page.page.locator(".text").last
     for _ in range(100):  # the last block may be highlighted a frame later
@@ -278,7 +278,7 @@ def test_an_answer_in_server_sent_events_is_read_as_well(page: ChatPage) -> None
 
 
 def test_with_streaming_switched_off_the_answer_is_shown_at_once(page: ChatPage, simulator: Simulator) -> None:
-    page.page.get_by_role("switch", name="Streaming").uncheck(force=True)
+    page.set_streaming(on=False)
     page.sample()
     page.ask_and_wait(sim(tokens=60, interval=0.01))
     assert len(page.samples()) == 1
@@ -294,7 +294,7 @@ def test_with_streaming_switched_off_the_answer_is_shown_at_once(page: ChatPage,
 def test_markdown_that_cannot_be_rendered_is_shown_as_plain_text(
     page: ChatPage, markdown: str, streaming: bool
 ) -> None:
-    page.page.get_by_role("switch", name="Streaming").set_checked(streaming, force=True)
+    page.set_streaming(on=streaming)
     page.answer_with(events(delta(markdown), finished()))
     page.ask_and_wait("nested")
     assert page.page.locator(".text").text_content() == markdown

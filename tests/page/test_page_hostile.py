@@ -80,7 +80,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
     page.page.on("dialog", lambda dialog: page.problems.append(f"dialog {dialog.message}"))
     page.page.context.on("page", lambda other: page.problems.append(f"opened {other.url}"))
     if way == "complete":
-        page.page.locator("#streaming").uncheck(force=True)
+        page.set_streaming(on=False)
     answers = [line for line in text.split("\n") if line] if way == "line by line" else [text]
     if way == "as reasoning":
         simulator.behave(main={"reasoning": text, "text": "Done."})
