@@ -252,6 +252,14 @@ class StateUnavailable(AnswerError):
     code = "state_unavailable"
 
 
+class SearchUnavailable(AnswerError):
+    """The search before the answer failed, and `SEARCH_REQUIRED` is set: no model was asked."""
+
+    status = 502
+    code = "search_unavailable"
+    type = UPSTREAM
+
+
 class InternalError(AnswerError):
     """A bug in this app; the log has the cause under the id in the message."""
 

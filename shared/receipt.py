@@ -41,6 +41,8 @@ class Receipt:
     status: int = 0
     chunks: int = 0
     usage: Usage | None = None
+    retrieval: dict[str, object] = field(default_factory=dict)
+    """What became of the search before the answer; empty where there was none."""
     ended: str = "unknown"
     upstream_request_id: str = ""
     _began: float = field(default_factory=time.monotonic)
@@ -83,6 +85,7 @@ class Receipt:
                 "cached": usage.cached_tokens,
                 "reasoning": usage.reasoning_tokens,
             },
+            **({"retrieval": self.retrieval} if self.retrieval else {}),
             "ended": self.ended,
             "upstream_request_id": self.upstream_request_id,
         }

@@ -8,11 +8,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys, unknown_names
 from shared.errors import AnswerError, Misconfigured, NotFound
@@ -32,6 +33,9 @@ from shared.upstream.client import OpenAIClients
 from shared.upstream.identity import make_credential
 from shared.upstream.pool import BackendPool
 from shared.version import VERSION
+
+if TYPE_CHECKING:
+    from shared.chat.grounding import Grounding
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +110,8 @@ class ConfiguredService:
         self._open_streams = OpenStreams(settings.max_open_streams)
         self._clients = OpenAIClients(settings)
         upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
-        self._chat = ChatEndpoint(settings, upstream, self._open_streams)
+        self._grounding = _grounding(settings, upstream)
+        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding)
         self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
         self._refused_origins = RefusedOrigins()
         self._patches = ""
@@ -164,7 +169,7 @@ class ConfiguredService:
             return context.refuse(error)
 
     def announce(self) -> None:
-        """Log whom the app asks, and warn of an open door, of names that are no settings, and of a missing default model."""
+        """Log whom the app asks, and warn of open doors, of names that are no settings, and of a missing default model."""
         log_backends(self._settings)
         for warning in self._warnings:
             _log.warning("%s", warning)
@@ -174,14 +179,22 @@ class ConfiguredService:
             _log.warning("%s", problem.operator_message)
         if self._settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
+        if self._settings.search is not None:
+            _log.warning(
+                "RETRIEVAL is '%s': every caller sees all that the search finds, within SEARCH_FILTER where that is set; "
+                "permissions of users that the index holds are not applied.",
+                self._settings.retrieval,
+            )
 
     def patched(self, summary: str) -> None:
         """Keep it for /health."""
         self._patches = summary
 
     async def load(self) -> None:
-        """Import the client of the model."""
+        """Import the client of the model, and that of the search."""
         await self._clients.load()
+        if self._grounding is not None:
+            await self._grounding.load()
 
     async def drain(self) -> None:
         """Let the open streams finish for DRAIN_SECONDS, then end the rest with an error."""
@@ -190,9 +203,20 @@ class ConfiguredService:
     async def aclose(self) -> None:
         """Close the connections and the credential."""
         await self._clients.aclose()
+        if self._grounding is not None:
+            await self._grounding.aclose()
 
     def _context(self, request: Request, invocation_id: str) -> RequestContext:
         return RequestContext.of(request, invocation_id, cors_headers(self._settings, request.headers))
+
+
+def _grounding(settings: Settings, upstream: Upstream) -> "Grounding | None":
+    """Return what answers are grounded with; None, and nothing imported, where RETRIEVAL is off."""
+    if settings.search is None:
+        return None
+    from shared.chat.grounding import Grounding
+
+    return Grounding(settings, upstream, DIALECTS[settings.api])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ PLANTED = [
     # The packages that later features bring.
     ("state.planted", "http.context"),
     ("limits.planted", "openai_api.exchange"),
-    ("retrieval.planted", "chat.exchange"),
+    ("retrieval.plan", "chat.exchange"),
+    ("retrieval.client", "http.context"),
+    ("retrieval.markers", "retrieval.stage"),
+    ("chat.endpoint", "retrieval.plan"),
+    ("upstream.pool", "retrieval.plan"),
 ]
 
 

@@ -6,27 +6,38 @@ locals {
 
   # All settings of the app, with the app's defaults. The variable app_settings overrides them.
   default_settings = {
-    AZURE_OPENAI_ENDPOINT    = local.open_ai_backends[0].endpoint
-    AZURE_OPENAI_DEPLOYMENT  = local.default_deployment
-    AZURE_OPENAI_API         = "chat"
-    AZURE_OPENAI_SCOPE       = "https://cognitiveservices.azure.com/.default"
-    AZURE_OPENAI_BACKENDS    = jsonencode(local.open_ai_backends)
-    AZURE_OPENAI_MODELS      = ""
-    PASS_HEADERS             = ""
-    STREAMING_ENABLED        = "true"
-    SYSTEM_PROMPT            = ""
-    CHAT_TOOLS               = ""
-    MAX_REQUEST_BYTES        = "16777216"
-    MAX_OUTPUT_TOKENS        = ""
-    MAX_EVENT_BYTES          = "4194304"
-    MAX_OPEN_STREAMS         = "0"
-    COMMIT_SECONDS           = "10"
-    FIRST_CONTENT_SECONDS    = "90"
-    ATTEMPT_BUDGET_SECONDS   = "100"
-    UPSTREAM_SILENCE_SECONDS = "120"
-    HEARTBEAT_SECONDS        = "15"
-    DRAIN_SECONDS            = "25"
-    DEBUG_HEADERS            = "false"
+    AZURE_OPENAI_ENDPOINT         = local.open_ai_backends[0].endpoint
+    AZURE_OPENAI_DEPLOYMENT       = local.default_deployment
+    AZURE_OPENAI_API              = "chat"
+    AZURE_OPENAI_SCOPE            = "https://cognitiveservices.azure.com/.default"
+    AZURE_OPENAI_BACKENDS         = jsonencode(local.open_ai_backends)
+    AZURE_OPENAI_MODELS           = ""
+    PASS_HEADERS                  = ""
+    STREAMING_ENABLED             = "true"
+    SYSTEM_PROMPT                 = ""
+    CHAT_TOOLS                    = ""
+    RETRIEVAL                     = "off"
+    SEARCH_ENDPOINT               = ""
+    SEARCH_INDEX                  = ""
+    SEARCH_KNOWLEDGE_BASE         = ""
+    SEARCH_FIELDS                 = "content,title,url"
+    SEARCH_SEMANTIC_CONFIGURATION = ""
+    SEARCH_VECTOR_FIELDS          = ""
+    SEARCH_TOP                    = "5"
+    SEARCH_FILTER                 = ""
+    SEARCH_SECONDS                = "10"
+    SEARCH_REQUIRED               = "false"
+    MAX_REQUEST_BYTES             = "16777216"
+    MAX_OUTPUT_TOKENS             = ""
+    MAX_EVENT_BYTES               = "4194304"
+    MAX_OPEN_STREAMS              = "0"
+    COMMIT_SECONDS                = "10"
+    FIRST_CONTENT_SECONDS         = "90"
+    ATTEMPT_BUDGET_SECONDS        = "100"
+    UPSTREAM_SILENCE_SECONDS      = "120"
+    HEARTBEAT_SECONDS             = "15"
+    DRAIN_SECONDS                 = "25"
+    DEBUG_HEADERS                 = "false"
   }
 
   # Settings that follow from the deployed resources. They cannot be overridden.

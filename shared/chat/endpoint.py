@@ -1,5 +1,7 @@
 """The chat API, `/chat` and `/stream`: a small request in, the answer's deltas out in the format that the caller asks for."""
 
+from typing import TYPE_CHECKING
+
 from starlette.responses import Response
 
 from shared.chat.dialects import DIALECTS
@@ -17,12 +19,18 @@ from shared.http.response import AnswerResponse
 from shared.http.target import requested_path
 from shared.upstream.attempts import Upstream
 
+if TYPE_CHECKING:
+    from shared.chat.grounding import Grounding
+
 
 class ChatEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
-    def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams) -> None:
-        """Keep what every request of this process shares."""
+    def __init__(
+        self, settings: Settings, upstream: Upstream, open_streams: OpenStreams, grounding: "Grounding | None" = None
+    ) -> None:
+        """Keep what every request of this process shares. `grounding`: None where RETRIEVAL is off."""
+        self._grounding = grounding
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams
@@ -53,5 +61,6 @@ class ChatEndpoint:
             preferences=preferences,
             schema=schema,
             headers_up=up,
+            grounding=self._grounding,
         )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)

@@ -1,16 +1,17 @@
 """One request of the chat API: from its body to the answer that it asks for, and the heads of its response."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from shared.chat.dialects import Dialect
-from shared.chat.encoders import encoder_factory
+from shared.chat.encoders import FORMATS, Encoder, encoder_factory
 from shared.chat.negotiation import Preferences, choose_format
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.chat.translation import ChatTranslation
 from shared.config.settings import Settings
-from shared.errors import AnswerError
+from shared.errors import AnswerError, BadRequest
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
@@ -18,6 +19,9 @@ from shared.upstream.affinity import texts_key
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
 from shared.upstream.stream import Stream
+
+if TYPE_CHECKING:
+    from shared.chat.grounding import Grounding, Prelude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +39,18 @@ class ChatExchange:
     preferences: Preferences
     schema: Schema
     headers_up: Mapping[str, str]
+    grounding: "Grounding | None" = None
+    """None where RETRIEVAL is off."""
 
     def started(self) -> None:
         """Note that the response has begun."""
         self.context.started()
 
-    def prepare(self, body: bytes) -> Answer:
-        """Return the answer that the body asks for. Raise `BadRequest`, `NotAcceptable`, `ModelNotFound` or `Misconfigured`."""
+    def prepare(self, body: bytes) -> "Answer | Prelude":
+        """Return the answer that the body asks for, or what precedes it.
+
+        Raise `BadRequest`, `NotAcceptable`, `ModelNotFound` or `Misconfigured`.
+        """
         settings, dialect, receipt = self.settings, self.dialect, self.receipt
         schema, parsed = parse_chat_request(body, schema_of_call=self.schema)
         request = self._completed(parsed)
@@ -56,6 +65,10 @@ class ChatExchange:
             conversation=lambda: texts_key(receipt.caller, _beginning(request)),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)
+        if self._wants_retrieval(request):
+            prelude = self._prelude(request, call, new_encoder)
+            if prelude is not None:
+                return prelude
         return Answer(
             call,
             lambda: ChatTranslation(dialect.new_decoder(), new_encoder(), max_event_bytes=settings.max_event_bytes),
@@ -71,6 +84,25 @@ class ChatExchange:
     def error_page(self, error: AnswerError) -> ErrorPage:
         """Return the failure as an HTTP status and OpenAI's error object."""
         return own_error_page(error, {"x-request-id": self.context.id, **self.context.cors})
+
+    def _wants_retrieval(self, request: ChatRequest) -> bool:
+        if self.grounding is None:
+            if request.retrieval:
+                raise BadRequest("'retrieval' is true, but this deployment searches nothing.", param="retrieval")
+            return False
+        return self.settings.retrieval == "on" if request.retrieval is None else request.retrieval
+
+    def _prelude(
+        self, request: ChatRequest, call: UpstreamCall, new_encoder: Callable[[], Encoder]
+    ) -> "Prelude | None":
+        from shared.chat.grounding import Asked
+
+        assert self.grounding is not None
+        names_sources = FORMATS[self.receipt.format].names_sources
+        asked = Asked(
+            request=request, call=call, receipt=self.receipt, new_encoder=new_encoder, names_sources=names_sources
+        )
+        return self.grounding.prelude(asked)
 
     def _completed(self, request: ChatRequest) -> ChatRequest:
         """Apply this deployment's own rules: its system prompt, its limit of output tokens, its tools."""

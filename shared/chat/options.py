@@ -39,4 +39,5 @@ _OPTIONS: dict[str, Reader[Any]] = {
     "stop": _stops,
     "seed": integer(-(2**63), 2**63 - 1),
     "stream": read_flag,
+    "retrieval": read_flag,
 }

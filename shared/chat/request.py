@@ -62,6 +62,8 @@ class ChatRequest:
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     stream: bool | None = None
+    retrieval: bool | None = None
+    """Whether to search before the answer; None leaves it to RETRIEVAL."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """The tools that run upstream: the operator's CHAT_TOOLS, never the caller's."""
     echoed: Mapping[str, Any] = MappingProxyType({})

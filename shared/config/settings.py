@@ -18,6 +18,15 @@ from shared.config.catalog import ModelCatalog
 from shared.config.chat_tools import chat_tools
 from shared.config.declarations import Declaration, Problems, declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
+from shared.config.search import (
+    MAX_PASSAGES,
+    SearchTarget,
+    check_target,
+    field_names,
+    object_name,
+    search_endpoint,
+    vector_field_names,
+)
 from shared.config.values import (
     choice,
     flag,
@@ -35,6 +44,7 @@ from shared.config.values import (
 from shared.errors import Misconfigured
 
 APIS = ("chat", "responses", "completions")
+RETRIEVALS = ("off", "on", "ask")
 AUTH_MODES = ("function", "keys", "entra", "anonymous")
 
 _LIKE_A_SETTING = re.compile(r"AZURE_OPENAI_[A-Z0-9_]{1,50}|OPENAI_BASE_[A-Z0-9_]{1,50}")
@@ -121,6 +131,56 @@ class Settings:
         meaning="The tools that the model's service runs for the chat API, with `AZURE_OPENAI_API=responses`; what they cite "
         "becomes sources.",
     )
+    retrieval: str = setting(
+        "RETRIEVAL",
+        choice(RETRIEVALS, default="off"),
+        meaning='Whether the chat API searches before it answers: `on`, unless the request says `"retrieval": false`; `ask`, '
+        "only where it says `true`; all callers see the whole index.",
+    )
+    search_endpoint: str = setting(
+        "SEARCH_ENDPOINT",
+        text("an address such as https://my-search.search.windows.net"),
+        meaning="The Azure AI Search service, which the app's identity reads with the role Search Index Data Reader.",
+    )
+    search_index: str = setting("SEARCH_INDEX", object_name("an index or an alias"), meaning="What is searched.")
+    search_knowledge_base: str = setting(
+        "SEARCH_KNOWLEDGE_BASE",
+        object_name("a knowledge base"),
+        meaning="What is searched instead of an index: a knowledge base of that service.",
+    )
+    search_fields: tuple[str, ...] = setting(
+        "SEARCH_FIELDS", field_names(), meaning="The fields of a document that hold its content, title and address."
+    )
+    search_semantic_configuration: str = setting(
+        "SEARCH_SEMANTIC_CONFIGURATION",
+        object_name("a semantic configuration"),
+        meaning="The index's semantic configuration, which ranks what is found; without it there is no semantic ranking.",
+    )
+    search_vector_fields: tuple[str, ...] = setting(
+        "SEARCH_VECTOR_FIELDS",
+        vector_field_names(),
+        meaning="The index's vector fields, for a hybrid search; the service embeds the question by the index's vectorizer.",
+    )
+    search_top: int = setting(
+        "SEARCH_TOP",
+        integer(5, minimum=1, maximum=MAX_PASSAGES),
+        meaning="How many passages an answer is based on, at most.",
+    )
+    search_filter: str = setting(
+        "SEARCH_FILTER",
+        text("an OData filter"),
+        meaning="What every search of the index is restricted to, for all callers.",
+    )
+    search_seconds: float = setting(
+        "SEARCH_SECONDS",
+        seconds(10, maximum=200),
+        meaning="How long the search may take, and before it the model's rewriting of the question.",
+    )
+    search_required: bool = setting(
+        "SEARCH_REQUIRED",
+        flag(default=False),
+        meaning="Whether an answer fails where the search does (`search_unavailable`); otherwise it comes without sources.",
+    )
     max_request_bytes: int = setting(
         "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."
     )
@@ -171,6 +231,8 @@ class Settings:
 
     backends: tuple[Backend, ...] = ()
     catalog: ModelCatalog = _NO_MODELS
+    search: SearchTarget | None = None
+    """What is searched; None where RETRIEVAL is off."""
     in_azure: bool
     has_managed_identity: bool
     max_answer_seconds: float
@@ -197,9 +259,12 @@ class Settings:
         if not problems.is_about("AZURE_OPENAI_API"):
             problems.collect(partial(_check_tools, settings), default=_nothing)
         backends = problems.collect(partial(_backends, settings), default=tuple[Backend, ...])
+        search = None
+        if not any(problems.is_about(name) for name in SETTING_NAMES if name.startswith("SEARCH_")):
+            search = problems.collect(partial(_search, settings), default=_nothing)
         problems.raise_all()
         catalog = ModelCatalog(aliases=settings.models, default=settings.deployment, backends=backends)
-        return replace(settings, backends=backends, catalog=catalog)
+        return replace(settings, backends=backends, catalog=catalog, search=search)
 
 
 DECLARATIONS = declarations_of(Settings)
@@ -280,3 +345,20 @@ def _backends(settings: Settings) -> tuple[Backend, ...]:
         "https://my-account.openai.azure.com (or a list of accounts in AZURE_OPENAI_BACKENDS; for development, "
         "any server in OPENAI_BASE_URL)."
     )
+
+
+def _search(settings: Settings) -> SearchTarget | None:
+    if settings.retrieval == "off":
+        return None
+    target = SearchTarget(
+        endpoint=search_endpoint(settings.search_endpoint),
+        index=settings.search_index,
+        knowledge_base=settings.search_knowledge_base,
+        fields=settings.search_fields,
+        semantic_configuration=settings.search_semantic_configuration,
+        vector_fields=settings.search_vector_fields,
+        top=settings.search_top,
+        filter=settings.search_filter,
+    )
+    check_target(target)
+    return target

@@ -76,12 +76,17 @@ def flag(*, default: bool) -> Kind[bool]:
     return Kind(str(default).lower(), allowed, parse)
 
 
-def integer(default: int, *, minimum: int) -> Kind[int]:
-    """Return the kind of a whole number. Raise `Misconfigured` below `minimum`."""
-    allowed = f"a whole number of at least {minimum}"
+def integer(default: int, *, minimum: int, maximum: int | None = None) -> Kind[int]:
+    """Return the kind of a whole number. Raise `Misconfigured` outside the bounds."""
+    allowed = (
+        f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
+    )
 
     def parse(name: str, found: str) -> int:
-        return _parse_integer(name, found, minimum, allowed)
+        value = _parse_integer(name, found, minimum, allowed)
+        if maximum is not None and value > maximum:
+            raise invalid_setting(name, number(found), allowed)
+        return value
 
     return Kind(str(default), allowed, parse)
 

@@ -98,6 +98,10 @@ class Outbound:
         self.state = OutboundState.READY
         self.last_write = self.last_block = self._now()
 
+    def touch(self) -> None:
+        """Note that a write begins that follows no read: its client's time to take it counts from here."""
+        self.last_write = self._now()
+
     async def heartbeat(self, frame: bytes) -> None:
         """Send a sign of life."""
         self.last_write = self._now()

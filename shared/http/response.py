@@ -6,8 +6,8 @@ that leaves before the first token is noticed, and the status can still be chose
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, closing
 from typing import Protocol
 
 from starlette.responses import Response
@@ -22,6 +22,7 @@ from shared.http.outbound import ClientTooSlow, ErrorPage, Outbound, OutboundSta
 from shared.http.stream_clock import StreamClock
 from shared.progress import Phase
 from shared.receipt import Receipt
+from shared.translation import Translation
 from shared.upstream.attempts import Answer
 from shared.upstream.stream import Stream
 
@@ -34,6 +35,20 @@ LARGE_BODY_BYTES = 1024 * 1024
 """From this size on a body is read in a thread. Up to it, reading takes less than the thread is worth."""
 
 
+class Prelude(Protocol):
+    """What is said before a model is asked, such as the steps of a search."""
+
+    @property
+    def translation(self) -> Translation:
+        """That of the answer to come: its head, its heartbeat and its error ending."""
+
+    def blocks(self) -> AsyncGenerator[bytes]:
+        """Yield what can be sent, when it happens. Raise `AnswerError` where the answer fails."""
+
+    def answer(self) -> Answer:
+        """Return the answer to ask for, after the last block."""
+
+
 class Exchange(Protocol):
     """What an API contributes to one request."""
 
@@ -44,8 +59,11 @@ class Exchange(Protocol):
     def started(self) -> None:
         """Note that the response has begun."""
 
-    def prepare(self, body: bytes) -> Answer:
-        """Return the answer that the request's body asks for. Raise `AnswerError`. May be called in another thread."""
+    def prepare(self, body: bytes) -> Answer | Prelude:
+        """Return the answer that the request's body asks for, or what precedes it.
+
+        Raise `AnswerError`. May be called in another thread.
+        """
 
     def head(self, stream: Stream | None) -> Mapping[str, str]:
         """Return the answer's headers besides those of every stream. `stream`: None while no backend has answered."""
@@ -65,8 +83,8 @@ class AnswerResponse(Response):
         self._receipt = exchange.receipt
         self._settings = settings
         self._open_streams = open_streams
-        self._source: Answer | Stream | None = None
-        """What is being answered: an answer that has not begun, then its stream."""
+        self._source: Prelude | Answer | Stream | None = None
+        """What is being answered: what precedes the answer, an answer that has not begun, then its stream."""
         self._task: asyncio.Task[object] | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._stop: ClientLeft | AnswerError | None = None
@@ -157,36 +175,45 @@ class AnswerResponse(Response):
             progress = self._current().translation.progress
             self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
 
-    async def _requested(self, receive: Receive) -> Answer:
+    async def _requested(self, receive: Receive) -> Answer | Prelude:
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
         self._is_body_read = True
         return await asyncio.to_thread(self._prepare, body) if len(body) > LARGE_BODY_BYTES else self._prepare(body)
 
-    def _prepare(self, body: bytes) -> Answer:
+    def _prepare(self, body: bytes) -> Answer | Prelude:
         assert self._exchange is not None
         return self._exchange.prepare(body)
 
-    def _current(self) -> Answer | Stream:
+    def _current(self) -> Prelude | Answer | Stream:
         assert self._source is not None
         return self._source
 
     async def _begin(self) -> Stream:
-        answer = self._source
-        assert isinstance(answer, Answer)
-        self._source = stream = await answer.begin()
+        source = self._source
+        assert source is not None
+        assert not isinstance(source, Stream)
+        if not isinstance(source, Answer):
+            async with aclosing(source.blocks()) as blocks:
+                async for block in blocks:
+                    self._out.touch()
+                    await self._write(block)
+            self._source = source = source.answer()
+        self._source = stream = await source.begin()
         return stream
 
+    async def _write(self, block: bytes) -> None:
+        if self._heartbeat is not None:
+            await self._heartbeat  # one send at a time
+        if self._out.is_open:
+            await self._commit()
+        await self._out.write(block)
+
     async def _pump(self, stream: Stream) -> None:
-        out = self._out
         block = await stream.read()
         if block:
             self._receipt.mark_first_token()
         while block:
-            if self._heartbeat is not None:
-                await self._heartbeat  # one send at a time
-            if out.is_open:
-                await self._commit()
-            await out.write(block)
+            await self._write(block)
             block = await stream.read()
 
     async def _watch(self, receive: Receive) -> None:

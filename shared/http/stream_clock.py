@@ -12,16 +12,25 @@ function     the call of the handler                functionTimeout less      en
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from shared.config.settings import Settings
 from shared.errors import AnswerError, FunctionTimeout, UpstreamSilent
 from shared.http.body import ClientLeft
 from shared.http.outbound import CLIENT_SILENCE_SECONDS, ClientTooSlow, Outbound
-from shared.upstream.attempts import Answer
+from shared.translation import Translation
 from shared.upstream.stream import Stream
 
 _SHORTEST_PAUSE_SECONDS = 0.01
 _NEVER = float("inf")
+
+
+class Source(Protocol):
+    """What is being answered: what precedes the answer, an answer that has not begun, or its stream."""
+
+    @property
+    def translation(self) -> Translation:
+        """The translation, which knows the format's heartbeat."""
 
 
 class StreamClock:
@@ -33,7 +42,7 @@ class StreamClock:
 
     def __init__(  # noqa: PLR0913 - what it looks at, and what it calls
         self,
-        source: Callable[[], Answer | Stream],
+        source: Callable[[], Source],
         out: Outbound,
         settings: Settings,
         *,
@@ -65,10 +74,9 @@ class StreamClock:
 
     def _silent_at(self) -> float:
         source = self._source()
-        if isinstance(source, Answer) or self._out.is_waiting:
-            return (
-                _NEVER  # before the first content, the attempt has a deadline; a slow reader is not a silent upstream
-            )
+        if not isinstance(source, Stream) or self._out.is_waiting:
+            # Before the first content the search and each attempt have deadlines; a slow reader is not a silent upstream.
+            return _NEVER
         # What the client took long to read is no silence of the upstream's; unless it was a comment, which is no event.
         is_event = source.last_event == source.last_read
         heard_at = max(source.last_event, self._out.last_block) if is_event else source.last_event

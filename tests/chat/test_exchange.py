@@ -15,7 +15,7 @@ from shared.config.backends import Backend
 from shared.config.settings import Settings
 from shared.http.context import RequestContext
 from shared.receipt import Receipt
-from shared.upstream.attempts import Upstream
+from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
 
@@ -68,7 +68,9 @@ def asked(bodies: list[dict[str, Any]], *, names: str = "abcdefgh", caller: str 
             schema=Schema.NATIVE,
             headers_up={},
         )
-        (await exchange.prepare(json.dumps(body).encode()).begin()).close()
+        answer = exchange.prepare(json.dumps(body).encode())
+        assert isinstance(answer, Answer)
+        (await answer.begin()).close()
         return clients.asked[0]
 
     async def every() -> list[str]:

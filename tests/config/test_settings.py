@@ -11,6 +11,7 @@ from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_c
 from shared.errors import Misconfigured
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
+SEARCH = {"RETRIEVAL": "on", "SEARCH_ENDPOINT": "https://s.search.windows.net/", "SEARCH_INDEX": "docs"}
 KEY = "alice=sha256:" + "a" * 64
 
 
@@ -27,6 +28,17 @@ def test_an_endpoint_alone_is_enough() -> None:
         120,
         1 << 24,
     )
+
+
+def test_what_is_searched_is_read_in_full_and_only_where_something_is() -> None:
+    assert Settings.from_env(ENDPOINT | SEARCH | {"RETRIEVAL": "off"}).search is None
+    more = {"SEARCH_FIELDS": "text, name", "SEARCH_VECTOR_FIELDS": "a,b", "SEARCH_FILTER": "public eq true"}
+    search = Settings.from_env(ENDPOINT | SEARCH | more).search
+    assert search is not None
+    assert (search.endpoint, search.index, search.knowledge_base) == ("https://s.search.windows.net", "docs", "")
+    assert (search.fields, search.vector_fields, search.filter) == (("text", "name"), ("a", "b"), "public eq true")
+    assert (search.top, search.semantic_configuration) == (5, "")
+    assert Settings.from_env(ENDPOINT | SEARCH | {"SEARCH_ENDPOINT": "http://127.0.0.1:7073"}).search is not None
 
 
 @pytest.mark.parametrize("path", ["", "/", "/openai", "/openai/v1/"])
@@ -127,6 +139,20 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"CHAT_TOOLS": '["web_search"]'}, r"CHAT_TOOLS\[0\] is not valid: found a text of 10 characters"),
     ({"CHAT_TOOLS": '[{"type": "function"}]'}, r"CHAT_TOOLS\[0\].type is not valid: found a value of 8 characters"),
     ({"CHAT_TOOLS": '[{"type": 5}]'}, r"CHAT_TOOLS\[0\].type is not valid: found 5"),
+    ({"RETRIEVAL": "on"}, "SEARCH_ENDPOINT is not valid: found nothing; expected the address of an Azure AI Search service"),
+    ({"RETRIEVAL": "yes please"}, "RETRIEVAL is not valid: found a value of 10 characters; expected one of off, on, ask"),
+    ({"RETRIEVAL": "on", "SEARCH_ENDPOINT": "http://s.search.windows.net"}, "SEARCH_ENDPOINT is not valid"),
+    ({"RETRIEVAL": "on", "SEARCH_ENDPOINT": "https://s.search.windows.net/indexes"}, "SEARCH_ENDPOINT is not valid"),
+    ({**SEARCH, "SEARCH_INDEX": ""}, "needs either SEARCH_INDEX or SEARCH_KNOWLEDGE_BASE, but neither is set"),
+    ({**SEARCH, "SEARCH_KNOWLEDGE_BASE": "kb"}, "needs either SEARCH_INDEX or SEARCH_KNOWLEDGE_BASE, but both are set"),
+    ({**SEARCH, "SEARCH_INDEX": "a b"}, "SEARCH_INDEX is not valid: found a value of 3 characters"),
+    ({**SEARCH, "SEARCH_FIELDS": "a,b,c,d"}, "SEARCH_FIELDS is not valid"),
+    ({**SEARCH, "SEARCH_FIELDS": "a,,b"}, "SEARCH_FIELDS is not valid"),
+    ({**SEARCH, "SEARCH_VECTOR_FIELDS": "a b"}, "SEARCH_VECTOR_FIELDS is not valid"),
+    ({**SEARCH, "SEARCH_TOP": "0"}, "SEARCH_TOP is not valid: found '0'; expected a whole number from 1 to 50"),
+    ({**SEARCH, "SEARCH_TOP": "51"}, "SEARCH_TOP is not valid: found '51'; expected a whole number from 1 to 50"),
+    *[({**SEARCH, "SEARCH_INDEX": "", "SEARCH_KNOWLEDGE_BASE": "kb", name: "x"}, f"{name} is set, but it applies to")
+      for name in ("SEARCH_FILTER", "SEARCH_SEMANTIC_CONFIGURATION", "SEARCH_VECTOR_FIELDS")],
     ({"CHAT_TOOLS": '[{"type": "mcp"}]'}, r'CHAT_TOOLS\[0\].require_approval is not valid: found nothing; expected "never"'),
     ({"AZURE_OPENAI_SCOPE": "https://u:p@x.azure.com/.default"}, "AZURE_OPENAI_SCOPE is not valid: found a value of 32"),
     ({"AZURE_OPENAI_SCOPE": "https://x.azure.com/.default?a"}, "AZURE_OPENAI_SCOPE is not valid: found 'https://x.azure.com/…\\?…'"),
@@ -253,7 +279,7 @@ def test_each_declared_setting_is_read_once_and_besides_them_only_what_the_platf
 
 
 def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_written_as_it_is_read() -> None:
-    others = {"backends", "catalog", "in_azure", "has_managed_identity", "max_answer_seconds"}
+    others = {"backends", "catalog", "search", "in_azure", "has_managed_identity", "max_answer_seconds"}
     assert set(Settings.__slots__) - set(DECLARATIONS) == others
     defaults = {name: declaration.kind.default for name, declaration in DECLARATIONS.items()}
     written = {DECLARATIONS[name].name: default for name, default in defaults.items() if default}

@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
+from shared.chat.grounding import Grounding
 from shared.config.settings import Settings
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers
@@ -24,6 +26,7 @@ from shared.upstream.attempts import Upstream
 from shared.upstream.pool import BackendPool
 from tests.harness.caller import Caller, Connection, Received
 from tests.harness.keys import MemoryKeys
+from tests.harness.search import ScriptedSearch
 from tests.harness.upstream import Says, Script, ScriptedClients
 from tests.harness.virtual_time import VirtualTimeLoop, run
 from tests.worker.ways import WAYS, Outcome, Way
@@ -67,7 +70,11 @@ class InProcessApp:
         pool = BackendPool(self.settings.backends, clock=clock, rng=lambda: 0.5)
         upstream = Upstream(self.clients, pool, self.settings)
         self.open_streams = OpenStreams(self.settings.max_open_streams)
-        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams)
+        self.search = ScriptedSearch()
+        grounding = None
+        if self.settings.search is not None:
+            grounding = Grounding(self.settings, upstream, DIALECTS[self.settings.api], self.search)
+        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding)
         self._openai = OpenAIEndpoint(self.settings, upstream, self.open_streams, KeyRing(MemoryKeys))
         self._connections: list[Connection] = []
 
@@ -118,6 +125,7 @@ class InProcessApp:
             await asyncio.sleep(0)
         still_open = [body.backend for body in self.clients.bodies if body.closed_at is None]
         assert not still_open, f"an upstream is still open: {still_open}"
+        assert not self.search.under_way, "a search is still under way"
         assert len(self.open_streams) == 0, "a place is still held"
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks are left: {left}"

@@ -37,6 +37,8 @@ class Format:
     """It streams unless `stream` is false; or else only where the address or `stream` says so."""
     is_required: bool = False
     """Its client reads no other format, so where STREAMING_ENABLED is false, its own bytes leave in one piece."""
+    names_sources: bool = False
+    """Its readers know a source by its name: `[name]` stands in the text where others have `[1]`."""
 
 
 FORMATS: dict[str, Format] = {
@@ -66,8 +68,11 @@ FORMATS: dict[str, Format] = {
         non_streaming="chat-protocol-json",
         streams_unasked=False,
         is_required=True,
+        names_sources=True,
     ),
-    "chat-protocol-json": Format(encoder=BufferedChatProtocolEncoder, non_streaming="chat-protocol-json"),
+    "chat-protocol-json": Format(
+        encoder=BufferedChatProtocolEncoder, non_streaming="chat-protocol-json", names_sources=True
+    ),
 }
 """By the name that a receipt shows and `?format=` takes. Of equal weights in `Accept`, the earlier wins."""
 
