@@ -1,11 +1,17 @@
-"""Entry point of `python -m client`."""
+"""Entry point of `python -m client`, and of `stream-chat`, where the client is installed."""
 
 import sys
 
-try:
-    from client.terminal import main
 
-    status = main()
-except KeyboardInterrupt:  # pressed during the import
-    status = 130
-sys.exit(status)
+def main() -> int:
+    """Return the exit status."""
+    try:
+        from client.terminal import main as run
+
+        return run()
+    except KeyboardInterrupt:  # pressed during the import
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

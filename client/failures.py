@@ -11,6 +11,10 @@ UNREACHABLE = 5
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+UNAUTHORISED_STATUS = 401
+KEY_HINT = "Give a key with --key or STREAM_KEY: the app's function key, or one of its CALLER_KEYS."
+"""The Functions host's own 401 has no body."""
+
 EXIT_STATUSES = f"""\
 exit status:
   {FINISHED}    the answer is complete
@@ -40,6 +44,8 @@ class ErrorResponse(Failure):
     def __init__(self, status: int, error: dict[str, Any], *, retry_after: str = "") -> None:
         """Take the HTTP status, OpenAI's error object (may be empty) and the `retry-after` header, in seconds."""
         message = str(error.get("message") or f"The service returned HTTP status {status}.")
+        if status == UNAUTHORISED_STATUS:
+            message += f" {KEY_HINT}"
         super().__init__(f"{message} (retry in {retry_after} s)" if retry_after else message)
         self.code = str(error.get("code") or status)
         self.exit_status = UNAUTHORISED if status in (401, 403) else FAILED

@@ -3,8 +3,10 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +16,12 @@ from client.failures import EXIT_STATUSES
 from client.formats import READERS
 
 DEFAULT_URL = "http://127.0.0.1:7071"
+_COMMAND = "stream-chat"
+_ENDPOINTS = re.compile(r"(/chat/stream|/chat|/stream)?/*$")
+"""What follows the base URL where somebody copied it from a curl line."""
 _EPILOG = f"""\
-Without an argument, the question is read from standard input. On a terminal this starts a conversation: Ctrl-C stops
-an answer, Ctrl-D or /exit quits, /new starts over.
+Text that is piped in follows the question: git diff | %(prog)s "review this". Without a question it is the question. Without
+either, on a terminal, a conversation begins: Ctrl-C stops an answer, Ctrl-D quits, /help lists the commands.
 
 {EXIT_STATUSES}"""
 
@@ -34,11 +39,12 @@ class Options:
     prints_events: bool
     is_verbose: bool
 
-    def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
-        """Return the body of the next request."""
+    def request(self, messages: list[dict[str, str]], *, model: str = "") -> dict[str, Any]:
+        """Return the body of the next request. `model` is one that was chosen after the start."""
         system = [{"role": "system", "content": self.system}] if self.system else []
-        model = {"model": self.model} if self.model else {}
-        return {"messages": system + messages, **model}
+        name = model or self.model
+        model_field = {"model": name} if name else {}
+        return {"messages": system + messages, **model_field}
 
 
 def read_options(arguments: Sequence[str] | None) -> Options:
@@ -49,11 +55,12 @@ def read_options(arguments: Sequence[str] | None) -> Options:
         parser.error("--url: expected an http or https URL, such as https://my-app.azurewebsites.net")
     if not (read.key.isascii() and read.key.isprintable()):
         parser.error("--key: contains non-printable or non-ASCII characters")
-    if read.question is not None and not read.question.strip():
+    question = " ".join(read.question) if read.question else None
+    if question is not None and not question.strip():
         parser.error("the question is empty")
     return Options(
-        question=read.question,
-        url=read.url.rstrip("/"),
+        question=question,
+        url=_ENDPOINTS.sub("", read.url),
         key=read.key,
         model=read.model,
         system=read.system,
@@ -75,13 +82,13 @@ def _is_address(text: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m client",
+        prog=_COMMAND if Path(sys.argv[0]).stem == _COMMAND else "python -m client",
         description="Send a question to the streaming endpoint and show the answer as it arrives.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("question", nargs="?", help="the question to ask")
+    add("question", nargs="*", help="the question to ask; several words are one question")
     add("--url", default=os.environ.get("STREAM_URL") or DEFAULT_URL, help=f"default: STREAM_URL, else {DEFAULT_URL}")
     add(
         "--key",

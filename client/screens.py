@@ -3,11 +3,11 @@
 import json
 import sys
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import ClassVar, Protocol, Self, TextIO
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown
+from rich.markdown import Markdown, MarkdownElement, TableDataElement
 from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
@@ -158,9 +158,23 @@ class Tail:
             yield Segment.line()
 
 
+class _Cell(TableDataElement):
+    """A table's cell that continues a long word on the next line, where rich would cut it off."""
+
+    def __init__(self, justify: JustifyMethod) -> None:
+        super().__init__(justify)
+        self.content.overflow = "fold"
+
+
+class _WholeMarkdown(Markdown):
+    """Markdown of which nothing is left out on a narrow terminal."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {**Markdown.elements, "td_open": _Cell, "th_open": _Cell}
+
+
 def markdown(text: str) -> Markdown:
     """Return `text` as rich Markdown with the URL of each link in view: a model's link must not hide where it leads."""
-    return Markdown(text, hyperlinks=False)
+    return _WholeMarkdown(text, hyperlinks=False)
 
 
 def strip_control_characters(text: str) -> str:

@@ -32,10 +32,7 @@ async def ask(
     Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made, `Cut` when the answer does
     not reach its end or cannot be parsed, and `Failure` when the response has another content type.
     """
-    headers = {"accept": MEDIA_TYPES[wire_format]}
-    if key:
-        # The Functions host reads the first header, an app that checks keys itself reads the second.
-        headers |= {"x-functions-key": key, "authorization": f"Bearer {key}"}
+    headers = {"accept": MEDIA_TYPES[wire_format], **_key_headers(key)}
     timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS[wire_format])
     last = ""
     try:
@@ -55,6 +52,29 @@ async def ask(
         raise Cut("The service sent data that is not a valid event.") from error
     if last not in ENDS:
         raise Cut("The stream ended before the answer was complete.")
+
+
+async def models(http: httpx.AsyncClient, url: str, *, key: str = "") -> list[str]:
+    """Return the names of the models that the service lists.
+
+    Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made, and `Failure` when the
+    response is no list of models.
+    """
+    try:
+        response = await http.get(f"{url}/v1/models", headers=_key_headers(key), timeout=CONNECT_SECONDS)
+    except httpx.RequestError as error:
+        raise Unreachable(f"Cannot connect to {url}: {str(error) or 'timed out'}.") from error
+    if response.status_code != httpx.codes.OK:
+        raise ErrorResponse(response.status_code, _error(response))
+    try:
+        return [str(model["id"]) for model in response.json()["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(f"Expected a list of models from {response.url}. Check the URL.") from error
+
+
+def _key_headers(key: str) -> dict[str, str]:
+    """Return the headers of a key: the Functions host reads the first, an app that checks keys itself the second."""
+    return {"x-functions-key": key, "authorization": f"Bearer {key}"} if key else {}
 
 
 async def _check(response: httpx.Response, wire_format: str) -> None:

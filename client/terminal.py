@@ -5,6 +5,8 @@ import contextlib
 import errno
 import io
 import os
+import re
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -15,10 +17,14 @@ import httpx
 from client.failures import BROKEN_PIPE, FAILED, FINISHED, INCOMPLETE, INTERRUPTED, USAGE, FailedEvent, Failure
 from client.options import Options, read_options
 from client.screens import new_screen, strip_control_characters
-from client.stream import ask
+from client.stream import ask, models
 from client.timings import Timings
 
 PROMPT = "> "
+STOPPED = "Stopped."
+HELP = "/new starts over, /model NAME asks another model, /model lists them, /exit or Ctrl-D quits; Ctrl-C stops an answer."
+_COMMAND = re.compile(r"/(?P<name>[a-z]+)(?P<rest>| .*)")
+"""A path, such as /etc/hosts, is part of a question."""
 _INCOMPLETE_ENDINGS = {
     "length": "The answer is incomplete: the token limit was reached.",
     "content_filter": "The answer is incomplete: stopped by the content filter.",
@@ -61,34 +67,60 @@ def _reopen_std_streams() -> None:
 
 
 def _run(runner: asyncio.Runner, chat: "Chat", options: Options) -> int:
-    if options.question is not None:
-        return runner.run(chat.answer(options.question))
-    if sys.stdin.isatty():
+    if options.question is None and sys.stdin.isatty():
         return _converse(runner, chat)
-    question = sys.stdin.read()
+    question = _with_piped_text(options.question)
     if not question.strip():
         _report("No question: give one as an argument or on standard input.")
         return USAGE
-    return runner.run(chat.answer(question))
+    try:
+        return runner.run(chat.answer(question))
+    except KeyboardInterrupt:
+        _report(STOPPED)
+        return INTERRUPTED
+
+
+def _with_piped_text(question: str | None) -> str:
+    """Return the question and what is piped in after it. Without a question everything that is not a terminal is read."""
+    if question is None:
+        return sys.stdin.read()
+    piped = sys.stdin.read() if _is_piped() else ""
+    return f"{question}\n\n{piped}" if piped.strip() else question
+
+
+def _is_piped() -> bool:
+    """Return whether standard input is a pipe or a file: anything else that a parent left open may never end."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 def _converse(runner: asyncio.Runner, chat: "Chat") -> int:
     """Prompt for questions until the input ends. Ctrl-C stops the current answer and returns to the prompt."""
+    if sys.stdout.isatty():
+        print(strip_control_characters(chat.greeting()))
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - gives `input` a history; the Windows console has one built in
     while True:
         try:
-            question = input(PROMPT if sys.stdout.isatty() else "").strip()
-            if question == "/exit":
-                return FINISHED
-            if question == "/new":
-                chat.reset()
-            elif question:
-                runner.run(chat.answer(question))
+            said = input(PROMPT if sys.stdout.isatty() else "").strip()
         except EOFError:
+            print(file=sys.stderr)  # the shell's prompt begins a line
             return FINISHED
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # gives the line up, as in a shell
             print(file=sys.stderr)
+            continue
+        try:
+            if said == "/exit":
+                return FINISHED
+            if command := _COMMAND.fullmatch(said):
+                runner.run(chat.obey(command["name"], command["rest"].strip()))
+            elif said:
+                runner.run(chat.answer(said))
+        except KeyboardInterrupt:
+            _report(STOPPED)
 
 
 class Chat:
@@ -99,6 +131,37 @@ class Chat:
         self._options = options
         self._http = httpx.AsyncClient()
         self._messages: list[dict[str, str]] = []
+        self._model = options.model
+
+    def greeting(self) -> str:
+        """Return one line for the start of a conversation."""
+        return f"Asking {self._options.url} ({self._model or 'its default model'}). /help lists the commands, Ctrl-D quits."
+
+    async def obey(self, command: str, argument: str) -> None:
+        """Do what a command says, and report it."""
+        match command:
+            case "help":
+                _report(HELP)
+            case "new":
+                self._messages = []
+                _report("A new conversation.")
+            case "model" if argument:
+                self._model = argument
+                _report(f"Model: {argument}")
+            case "model":
+                await self._report_models()
+            case _:
+                _report(f"There is no /{command}. {HELP}")
+
+    async def _report_models(self) -> None:
+        try:
+            names = await models(self._http, self._options.url, key=self._options.key)
+        except Failure as failure:
+            _report(f"{failure} [{failure.code}]")
+            return
+        _report(
+            f"Model: {self._model or 'the default'}. /model NAME chooses another: {', '.join(names) or 'none is listed'}"
+        )
 
     async def answer(self, question: str) -> int:
         """Ask, show the answer, and return the exit status. What arrived of a cancelled answer stays in the conversation."""
@@ -120,10 +183,6 @@ class Chat:
             return INCOMPLETE
         return FINISHED
 
-    def reset(self) -> None:
-        """Start a new conversation."""
-        self._messages = []
-
     async def close(self) -> None:
         """Close the HTTP client."""
         await self._http.aclose()
@@ -131,7 +190,13 @@ class Chat:
     async def _show(self, turn: list[dict[str, str]], timings: Timings, texts: list[str]) -> str:
         """Show the answer and return its finish reason. Show a `Failure` as an event before raising it."""
         options, reason = self._options, ""
-        answer = ask(self._http, options.url, options.request(turn), key=options.key, wire_format=options.wire_format)
+        answer = ask(
+            self._http,
+            options.url,
+            options.request(turn, model=self._model),
+            key=options.key,
+            wire_format=options.wire_format,
+        )
         with new_screen(prints_events=options.prints_events) as screen:
             try:
                 async with aclosing(answer) as events:

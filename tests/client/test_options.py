@@ -1,9 +1,16 @@
 """The command line, read once."""
 
+import importlib
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from client.failures import USAGE
 from client.options import DEFAULT_URL, read_options
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,38 @@ def test_model_and_system_are_part_of_every_request() -> None:
     assert read_options(["hi"]).request(turn) == {"messages": turn}
     request = read_options(["hi", "--model", "m", "--system", "Be brief."]).request(turn)
     assert request == {"messages": [{"role": "system", "content": "Be brief."}, *turn], "model": "m"}
+
+
+def test_words_without_quotes_are_one_question() -> None:
+    assert read_options(["what", "is", "this?", "--format", "ndjson"]).question == "what is this?"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/chat", "/chat/", "/chat/stream", "/stream"])
+@pytest.mark.parametrize("base", ["http://127.0.0.1:7071", "https://gateway.example/chatbot"])
+def test_an_address_that_was_copied_from_a_curl_line_is_its_base(base: str, path: str) -> None:
+    assert read_options(["hi", "--url", base + path]).url == base
+
+
+def test_the_command_that_was_installed_is_called_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/home/me/.local/bin/stream-chat"])
+    with pytest.raises(SystemExit):
+        read_options(["--help"])
+    shown = capsys.readouterr().out
+    assert "usage: stream-chat" in shown
+    assert 'git diff | stream-chat "review this"' in shown
+
+
+def test_what_is_installed_is_the_client_with_what_it_is_tested_with() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = [line for line in (ROOT / "client/requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    assert project["dependencies"] == pinned
+    ((name, place),) = project["scripts"].items()
+    module, _, function = place.partition(":")
+    assert name == "stream-chat"
+    assert callable(getattr(importlib.import_module(module), function))
+    del sys.modules[module]  # which another test runs as a program
 
 
 def test_no_stream_is_the_json_format() -> None:

@@ -117,3 +117,9 @@ def test_plain_text_is_without_control_characters_because_a_pipe_may_lead_to_a_t
 )
 def test_blocks_that_can_no_longer_change_are_settled(text: str, settled: str, rest: str) -> None:
     assert settle(text) == (settled, rest)
+
+
+def test_a_word_in_a_table_that_is_wider_than_the_terminal_is_shown_to_its_end() -> None:
+    out = io.StringIO()
+    Console(file=out, width=30).print(markdown(f"| a | b |\n|---|---|\n| {'x' * 40} | {'y' * 30} |"))
+    assert (out.getvalue().count("x"), out.getvalue().count("y")) == (40, 30)

@@ -8,7 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
-from client.failures import FAILED, INCOMPLETE, UNAUTHORISED, UNREACHABLE, Cut, ErrorResponse, Failure, Unreachable
+from client.failures import (
+    FAILED,
+    INCOMPLETE,
+    KEY_HINT,
+    UNAUTHORISED,
+    UNREACHABLE,
+    Cut,
+    ErrorResponse,
+    Failure,
+    Unreachable,
+)
 from client.formats import MEDIA_TYPES, Event
 from client.stream import ask
 
@@ -133,7 +143,7 @@ def test_a_failure_inside_the_stream_is_an_event() -> None:
     ("status", "body", "text", "code", "exit_status"),
     [
         (400, {"error": {"message": "No.", "code": "bad"}}, "No.", "bad", FAILED),
-        (401, None, "The service returned HTTP status 401.", "401", UNAUTHORISED),
+        (401, None, f"The service returned HTTP status 401. {KEY_HINT}", "401", UNAUTHORISED),
         (403, {"error": "no"}, "The service returned HTTP status 403.", "403", UNAUTHORISED),
         (502, {"error": {"message": "Down.", "code": None}}, "Down.", "502", FAILED),
         (302, None, "The service returned HTTP status 302.", "302", FAILED),

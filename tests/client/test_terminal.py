@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,6 +71,23 @@ def test_a_question_on_standard_input_is_answered(app: App, simulator: Simulator
     done = run(app.url, said="What is a queue?\n")
     assert done.returncode == FINISHED
     assert json.loads(simulator.requests()[0]["body"])["messages"][-1]["content"] == "What is a queue?\n"
+
+
+def test_text_that_is_piped_in_follows_the_question(app: App, simulator: Simulator) -> None:
+    assert run(app.url, "explain", "this", said="line 1\nline 2\n").returncode == FINISHED
+    assert run(app.url, "no text", said=" \n").returncode == FINISHED
+    questions = [json.loads(request["body"])["messages"][-1]["content"] for request in simulator.requests()]
+    assert questions == ["explain this\n\nline 1\nline 2\n", "no text"]
+
+
+def test_a_question_does_not_wait_for_a_standard_input_that_nobody_writes_to(app: App) -> None:
+    ours, theirs = socket.socketpair()  # as a program has it that an editor or a service started
+    with ours, theirs:
+        command, env = [*COMMAND, sim(tokens=["fine"])], environment(app.url)
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, stdin=theirs.fileno(), stdout=subprocess.PIPE, timeout=30, check=False
+        )
+    assert (done.returncode, done.stdout) == (FINISHED, b"fine\n")
 
 
 @pytest.mark.parametrize(
@@ -145,16 +163,22 @@ def test_a_key_is_sent_and_an_invalid_one_has_its_own_exit_status(simulator: Sim
         assert run(app.url, "hi", "--key", key).returncode == FINISHED
         assert run(app.url, "hi", STREAM_KEY=key).returncode == FINISHED
         assert run(app.url, "hi", "--key", "wrong").returncode == UNAUTHORISED
-        assert run(app.url, "hi").returncode == UNAUTHORISED
+        without = run(app.url, "hi")
+        assert without.returncode == UNAUTHORISED
+        assert "Give a key with --key or STREAM_KEY" in without.stderr
 
 
 def test_ctrl_c_stops_the_answer_and_the_upstream(app: App, simulator: Simulator) -> None:
-    process = subprocess.Popen([*COMMAND, sim(**ENDLESS)], cwd=ROOT, env=environment(app.url), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, sim(**ENDLESS)], cwd=ROOT, env=environment(app.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdout is not None
+    assert process.stderr is not None
     with process:
         assert process.stdout.read(5)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == INTERRUPTED
+        assert process.stderr.read() == b"Stopped.\n"
     assert simulator.wait_for(ended="client_gone")["tokens_sent"] < ENDLESS["tokens"]
 
 
@@ -259,12 +283,52 @@ def test_a_conversation_remembers_what_was_said(conversation: Conversation, simu
     assert turns[1][1] == "My name is Ada."
 
 
+def test_a_conversation_begins_with_whom_it_asks(app: App) -> None:
+    started = Conversation(app.url)
+    try:
+        started.wait_for(f"Asking {app.url} (its default model). /help lists the commands, Ctrl-D quits.")
+        started.wait_for("> ")
+    finally:
+        started.close()
+
+
+def test_commands_are_obeyed_and_cost_nothing(conversation: Conversation, simulator: Simulator) -> None:
+    for command, told in (
+        ("/help", "/new starts over, /model NAME asks another model"),
+        ("/new", "A new conversation."),
+        ("/model", "Model: the default. /model NAME chooses another: gpt"),
+        ("/model other", "Model: other"),
+        ("/models", "There is no /models. /new starts over"),
+    ):
+        conversation.type(command + "\n")
+        conversation.wait_for(told)
+        conversation.wait_for("> ")
+    assert simulator.requests() == []
+    conversation.type("/etc/hosts is what?\n")
+    conversation.wait_for("> ")
+    (request,) = simulator.requests()
+    body = json.loads(request["body"])
+    assert (body["model"], body["messages"][-1]["content"]) == ("other", "/etc/hosts is what?")
+
+
+def test_a_list_of_models_that_cannot_be_had_does_not_end_the_conversation() -> None:
+    started = Conversation("http://127.0.0.1:9")
+    try:
+        started.wait_for("> ")
+        started.type("/model\n")
+        started.wait_for("Cannot connect to http://127.0.0.1:9")
+        started.wait_for("> ")
+    finally:
+        started.close()
+
+
 def test_ctrl_c_in_a_conversation_stops_the_answer_and_asks_again(
     conversation: Conversation, simulator: Simulator
 ) -> None:
     conversation.type(sim(tokens=["stopped ", *["here "] * 500], interval=0.05) + "\n")
     conversation.wait_for("stopped here")
     conversation.interrupt()
+    conversation.wait_for("Stopped.")
     conversation.wait_for("> ")
     simulator.wait_for(ended="client_gone")
     conversation.type(sim(tokens=["second answer"]) + "\n")

@@ -11,12 +11,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from client.failures import BROKEN_PIPE, FAILED, FINISHED, INCOMPLETE, INTERRUPTED, UNREACHABLE, USAGE
-from client.terminal import main
+from client.terminal import HELP, main
 
 type Event = dict[str, Any]
 
@@ -36,6 +37,8 @@ class Service:
     def __init__(self) -> None:
         self.events = said()
         self.asked: list[Any] = []
+        self.models = json.dumps({"object": "list", "data": [{"id": "one"}, {"id": "two"}]}).encode()
+        self.status_of_models = 200
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,6 +50,11 @@ class Service:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                self.send_response(service.status_of_models)
+                self.end_headers()
+                self.wfile.write(service.models)
 
             def log_message(self, *arguments: Any) -> None:
                 """Says nothing."""
@@ -119,6 +127,89 @@ def test_a_conversation_remembers_until_it_is_told_to_forget(
     assert main([]) == FINISHED
     turns = [[message["content"] for message in asked["messages"]] for asked in service.asked]
     assert turns == [["one"], ["one", "Hello", "two"], ["three"]]
+
+
+def test_commands_are_answered_by_the_client_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "/help", "/new", "/model", "/model two", "/model", "/nothing", "hi", "/exit")
+    assert main([]) == FINISHED
+    assert capsys.readouterr().err.splitlines() == [
+        HELP,
+        "A new conversation.",
+        "Model: the default. /model NAME chooses another: one, two",
+        "Model: two",
+        "Model: two. /model NAME chooses another: one, two",
+        f"There is no /nothing. {HELP}",
+    ]
+    assert service.asked == [{"messages": [{"role": "user", "content": "hi"}], "model": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b"<html>", "Expected a list of models"),
+        (404, b"", "HTTP status 404"),
+        (200, b'{"data": []}', "none is listed"),
+    ],
+)
+def test_a_service_without_a_list_of_models_is_reported(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    body: bytes,
+    told: str,
+) -> None:
+    service.status_of_models, service.models = status, body
+    types(monkeypatch, "/model")
+    assert main([]) == FINISHED
+    assert told in capsys.readouterr().err
+
+
+def test_a_service_that_is_not_there_has_no_list_of_models(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "/model")
+    assert main(["--url", "http://127.0.0.1:1"]) == FINISHED
+    assert "Cannot connect to http://127.0.0.1:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("piped", "asked"), [("a line\n", "explain\n\na line\n"), ("", "explain")])
+def test_a_file_follows_the_question(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, piped: str, asked: str
+) -> None:
+    (tmp_path / "log").write_text(piped)
+    with (tmp_path / "log").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert main(["explain"]) == FINISHED
+    assert service.asked[0]["messages"][0]["content"] == asked
+
+
+class OnATerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_conversation_on_a_terminal_begins_with_a_greeting(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = OnATerminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    types(monkeypatch)
+    assert main(["--model", "m"]) == FINISHED
+    assert out.getvalue().startswith(f"Asking {service.url} (m). /help lists the commands, Ctrl-D quits.\n")
+
+
+def test_ctrl_c_stops_an_answer_and_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def interrupted(_chat: object, _question: str) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("client.terminal.Chat.answer", interrupted)
+    assert main(["hi"]) == INTERRUPTED
+    types(monkeypatch, "hi")
+    assert main([]) == FINISHED
+    assert capsys.readouterr().err.split() == ["Stopped.", "Stopped."]
 
 
 def test_a_conversation_ends_with_its_input(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
