@@ -2,7 +2,8 @@
 
 One stream with a chunk every 5 ms goes through a worker; next to it each body is sent three times. The pause is the longest
 age of a chunk at its arrival. This machine's own noise only adds to it: the shortest pause of the three counts, and the first
-row has no body. Memory is the peak above what the worker took at rest, what earlier bodies left included.
+row has no body. Memory is the peak above what the worker took just before the body; the last row is what
+it has kept of them all.
 """
 
 import argparse
@@ -73,6 +74,24 @@ BODIES: Mapping[str, tuple[str, Body]] = {
     "backslashes": (V1, _filled(b'{"x":"\\ud800', b"\\\\", b'"}')),
     "chat: text": (CHAT, _filled(b'{"input":"', b"hello, it is: ", b'"}')),
     "chat: text with an emoji": (CHAT, _filled(b'{"input":"\xf0\x9f\x98\x80', b"hi ", b'"}')),
+    "chat: a name with an emoji": (CHAT, _filled(b'{"\xf0\x9f\x98\x80', b"hi ", b'":1}')),
+    "chat: many names with an emoji": (
+        CHAT,
+        _numbered(b'{"input":"x"', b',"\xf0\x9f\x98\x80%08d' + b"x" * 4000 + b'":0', b"}"),
+    ),
+    "chat: many texts with an emoji": (
+        CHAT,
+        _filled(
+            _USER + b'[{"type":"text","text":"x"}',
+            b',{"type":"text","text":"\xf0\x9f\x98\x80' + b"x" * 16_000 + b'"}',
+            b"]}]}",
+        ),
+    ),
+    "chat: an option with an emoji": (CHAT, _filled(b'{"input":"x","model":"\xf0\x9f\x98\x80', b"hi ", b'"}')),
+    "chat: a context with an emoji": (
+        CHAT,
+        _filled(b'{"messages":[{"role":"user","content":"x"}],"context":{"a":"\xf0\x9f\x98\x80', b"hi ", b'"}}'),
+    ),
     "chat: escapes": (CHAT, _filled(b'{"input":"x', b"\\n", b'"}')),
     "chat: backslashes without an end": (CHAT, _filled(b'{"input":"\\ud800', b"\\\\", b"")),
     "chat: unknown fields": (CHAT, _numbered(b'{"input":"x"', b',"k%08d":0', b"}")),
@@ -122,11 +141,14 @@ async def _measure(names: list[str], rounds: int) -> None:
         for name in [QUIET, *names]:
             path, make = BODIES.get(name, (V1, lambda _size: b""))
             body = make(BODY_BYTES)
+            before = resident_bytes([subject.worker.pid])
             _reset_peak(subject.worker.pid)
             taken = [await _round(subject, path, body, recorder) for _ in range(rounds)]
-            status, memory = taken[-1][0], (_peak(subject.worker.pid) - at_rest) / MIB
+            status, memory = taken[-1][0], (_peak(subject.worker.pid) - before) / MIB
             seconds, pause = (min(one[at] for one in taken) for at in (1, 2))
             print(f"{name:44} {status or '':>6} {seconds:8.2f} {pause:10.0f} {memory:12.0f}", flush=True)
+        kept = (resident_bytes([subject.worker.pid]) - at_rest) / MIB
+        print(f"{'kept':44} {'':>6} {'':>8} {'':>10} {kept:12.0f}")
         connection.abort()
     finally:
         subject.stop()

@@ -90,8 +90,8 @@ class Failed(Event, frozen=True, tag="failed"):
 type AnswerEvent = Started | Delta | Reasoning | Step | Source | Citation | Usage | Finished | Failed
 """Every event there is. A `match` over it ends in `assert_never`."""
 
-FINISH_REASONS = frozenset({"stop", "length", "content_filter", "tool_calls"})
-"""The values of `Finished.finish_reason`; the legacy `function_call` counts as `tool_calls`."""
+FINISH_REASONS = frozenset({"stop", "length", "content_filter", "tool_calls", "other"})
+"""The values of `Finished.finish_reason`; `other` is a reason that is not known, and so perhaps no good end."""
 
 ENDED_STEPS = frozenset({"finished", "completed", "failed"})
 """The values of `Step.status` after which a step of the same name is another one."""

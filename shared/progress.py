@@ -85,6 +85,6 @@ class Progress:
             self.phase, self.failure = Phase.FAILED, failure if is_explanation else self._announced or failure
 
     def end_of_body(self) -> None:
-        """Note that the upstream will send no more. An answer that has not ended by now has failed."""
+        """Note that the upstream will send no more, or says so. An answer that has not ended by now has failed."""
         where = "before the response was complete" if self.has_content else "before sending any content"
         self.fail(UpstreamCut(f"The upstream closed the stream {where}."))

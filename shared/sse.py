@@ -23,6 +23,11 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _IS_DATA = re.compile(rb"data(?::|\Z)")
 
 
+def is_done(data: bytes) -> bool:
+    """Return whether a frame's data is OpenAI's `[DONE]`; some servers write a blank after it."""
+    return data.startswith(DONE) and data.rstrip() == DONE
+
+
 class FrameSplitter:
     """Cut a stream of bytes into complete frames, however the network cut it.
 

@@ -5,7 +5,7 @@ Section 8.2 of RFC 8259 allows `"\\ud800"` and leaves open what a reader makes o
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
 
@@ -31,22 +31,41 @@ _LONE_BYTES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 """A surrogate encoded as if it were a character, which is not valid UTF-8."""
 
 
-def mark_surrogates(data: bytes, mark: bytes) -> bytes:
-    r"""Return the JSON text with the backslash of each surrogate's escape, `\ud800` to `\udfff`, replaced by the mark.
+MARK = b"\x7f"
+"""Stands for a backslash: one byte that is no hex digit, is no JSON outside a string and may stand in one."""
 
-    `mark` must not occur in the text, so that a backslash can be put back in its place, and must begin with a character that
-    is no hex digit, so that nothing becomes JSON that was not. Others that begin with `\ud` are marked too. Linear.
+
+def mark_surrogates(data: bytes) -> bytearray | None:
+    r"""Return a copy of the JSON text with `MARK` for the backslash of each surrogate's escape, `\ud800` to `\udfff`.
+
+    None where nothing is to be marked. The copy has the same length: written over with the original, it is that again.
+    Nothing becomes JSON that was not. Others that begin with `\ud` are marked too. Linear.
     """
+    return _rewritten(data, _marked)
+
+
+def replace_lone_surrogates(data: bytes) -> bytearray | None:
+    r"""Return a copy of the JSON text, of the same length, with `\ufffd` for each lone surrogate's escape; None as above."""
+    return _rewritten(data, _without_lone_escapes)
+
+
+def _rewritten(data: bytes, rewrite: Callable[[bytes], bytes]) -> bytearray | None:
+    """Rewrite a copy in steps, in its place: no more than two texts of this length are there at any time."""
     if not _may_have_surrogates(data):
-        return data
-    marked: list[bytes] = []
+        return None
+    copy, start = bytearray(data), 0
     for piece in _steps(data):
-        neutral = piece.replace(rb"\\", b"\0\0")  # an escaped backslash begins no escape of its own
-        if _UNFINISHED_ESCAPE.search(neutral):
-            return data
-        neutral = neutral.replace(rb"\ud", mark + b"ud").replace(rb"\uD", mark + b"uD")
-        marked.append(neutral.replace(b"\0\0", rb"\\"))
-    return b"".join(marked)
+        if _UNFINISHED_ESCAPE.search(piece.replace(rb"\\", b"\0\0")):
+            return None
+        copy[start : start + len(piece)] = rewrite(piece)
+        start += len(piece)
+    return copy
+
+
+def _marked(piece: bytes) -> bytes:
+    neutral = piece.replace(rb"\\", b"\0\0")  # an escaped backslash begins no escape of its own
+    neutral = neutral.replace(rb"\ud", MARK + b"ud").replace(rb"\uD", MARK + b"uD")
+    return neutral.replace(b"\0\0", rb"\\")
 
 
 def loads(data: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""How many values JSON text holds."""
+"""How many values JSON text holds, and how long its names are."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import json_bounds
-from shared.json_bounds import SLICE_BYTES, has_more_values
+from shared.json_bounds import SLICE_BYTES, Bound, exceeded_bound
 
 VALUES = st.recursive(
     st.none() | st.integers(-1, 1) | st.text('ab\\",[{:é\n', max_size=6),
@@ -25,6 +25,17 @@ def count(value: Any) -> int:
     return 0
 
 
+def has_more_values(text: bytes, maximum: int) -> bool:
+    return exceeded_bound(text, max_values=maximum, max_name_bytes=1000 * SLICE_BYTES) is Bound.VALUES
+
+
+def longest_name(value: Any) -> int:
+    """In bytes, without the escapes of quotation marks and backslashes, which are not counted."""
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    names = [len(name.replace("\\", "").replace('"', "").encode()) for name in value] if isinstance(value, dict) else []
+    return max([*names, *map(longest_name, items)], default=-1)
+
+
 @given(VALUES, st.integers(1, 5))
 def test_the_bound_is_exact_however_the_text_is_cut(value: Any, slice_bytes: int) -> None:
     text, expected = json.dumps(value, ensure_ascii=False).encode(), 1 + count(value)
@@ -39,3 +50,13 @@ def test_the_bound_is_exact_however_the_text_is_cut(value: Any, slice_bytes: int
 def test_an_escape_that_is_cut_in_two_does_not_end_a_string(escapes: bytes, shift: int) -> None:
     text = b'["' + b"x" * shift + escapes * SLICE_BYTES + b',[,["]'
     assert not has_more_values(text, 2)
+
+
+@given(VALUES, st.integers(1, 5), st.sampled_from([None, 1]))
+def test_a_long_name_is_found_however_the_text_is_cut(value: Any, slice_bytes: int, indent: int | None) -> None:
+    text, longest = json.dumps(value, ensure_ascii=False, indent=indent).encode(), longest_name(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_bounds, "SLICE_BYTES", slice_bytes)
+        for maximum in (longest, longest - 1):
+            found = exceeded_bound(text, max_values=1000, max_name_bytes=maximum) if maximum >= 0 else None
+            assert found is (Bound.NAME if 0 <= maximum < longest else None)

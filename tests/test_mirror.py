@@ -14,6 +14,7 @@ PROVEN_IN = {
     "shared/chat/dialects/annotations": "chat/test_dialects",
     "shared/chat/dialects/chat": "chat/test_dialects",
     "shared/chat/dialects/completions": "chat/test_dialects",
+    "shared/chat/dialects/parts": "chat/test_parts",
     "shared/chat/dialects/responses": "chat/test_dialects",
     "shared/chat/encoders/buffered": "chat/encoders/test_encoders",
     "shared/chat/encoders/encoder": "chat/encoders/test_encoders",

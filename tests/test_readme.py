@@ -20,6 +20,7 @@ import pytest
 
 from shared.chat import exchange
 from shared.chat.encoders import FORMATS
+from shared.chat.json_text import JsonText
 from shared.chat.request import ChatRequest, Message, TextPart
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,12 +142,12 @@ def test_the_smallest_change_of_ones_own_does_what_it_says() -> None:
     known = {
         **vars(exchange),
         "datetime": dt,
-        "request": ChatRequest(messages=(Message("user", (TextPart("hi"),)),)),
+        "request": ChatRequest(messages=(Message("user", (TextPart.of("hi"),)),)),
     }
     exec(textwrap.dedent(block), known)
     today, asked = known["request"].messages
-    assert (today.role, asked.text) == ("system", "hi")
-    assert today.text.startswith("Today is ")
+    assert (today.role, asked.text) == ("system", JsonText.of("hi"))
+    assert bytes(today.text.literal).startswith(b'"Today is ')
 
 
 def test_the_lines_for_a_client_are_those_of_a_program_that_is_run() -> None:

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from shared.tolerant_json import loads, mark_surrogates
+from shared.tolerant_json import MARK, loads, mark_surrogates, replace_lone_surrogates
 
 PIECES = ["\\\\", "\\ud83d", "\\uDE00", "\\ude00", "ud800", "\\u0041", '\\"']
 
@@ -22,9 +22,18 @@ def test_a_mark_put_back_gives_the_text_that_came() -> None:
     for count in range(1, 5):
         for pieces in product(PIECES, repeat=count):
             text = ('"' + "".join(pieces) + '"').encode()
-            marked = mark_surrogates(text, b"MARK")
-            json.loads(marked).encode()  # no surrogate is left
-            assert marked.replace(b"MARK", b"\\") == text
+            marked = mark_surrogates(text) or text
+            json.loads(bytes(marked).replace(MARK, b"M")).encode()  # no surrogate is left
+            assert marked.replace(MARK, b"\\") == text
+
+
+def test_lone_surrogates_are_replaced_and_pairs_stay() -> None:
+    for count in range(1, 5):
+        for pieces in product(PIECES, repeat=count):
+            text = '"' + "".join(pieces) + '"'
+            expected = json.loads(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            replaced = replace_lone_surrogates(text.encode()) or text.encode()
+            assert (json.loads(replaced), len(replaced)) == (expected, len(text))
 
 
 def test_a_surrogate_encoded_as_a_character_is_replaced_too() -> None:
@@ -41,9 +50,9 @@ def test_what_is_read_in_several_steps_is_read_as_in_one(text: str) -> None:
         data = f'"{before}{text * 5000}"'.encode()
         expected = json.loads(data).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         assert loads(data) == expected
-        marked = mark_surrogates(data, b"MARK")
-        assert marked.replace(b"MARK", b"\\") == data
-        json.loads(marked).encode()
+        marked = mark_surrogates(data) or data
+        assert marked.replace(MARK, b"\\") == data
+        json.loads(bytes(marked).replace(MARK, b"M")).encode()
 
 
 @pytest.mark.parametrize("bad", [b"", b"{", b"\xff", b'"\\ud8"', b'"\\ud800', b"\0"])
@@ -54,9 +63,10 @@ def test_what_is_not_json_is_a_value_error(bad: bytes) -> None:
 
 @pytest.mark.parametrize("bad", [b'"\\ud8"', b'"\\ud8zz"', b'"\\uD', b'"\\\\\\ud80"', b'"\0\\ud800"'])
 def test_what_is_not_json_is_not_marked(bad: bytes) -> None:
-    assert mark_surrogates(bad, b"MARK") is bad
+    assert mark_surrogates(bad) is None
+    assert replace_lone_surrogates(bad) is None
 
 
 def test_text_without_a_surrogate_s_escape_is_not_copied() -> None:
     text = b'"' + b"\\\\" * 1000 + b'\\u0041"'
-    assert mark_surrogates(text, b"MARK") is text
+    assert mark_surrogates(text) is None

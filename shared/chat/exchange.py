@@ -108,7 +108,7 @@ class ChatExchange:
         """Apply this deployment's own rules: its system prompt, its limit of output tokens, its tools."""
         settings = self.settings
         if settings.system_prompt:
-            own = Message("system", (TextPart(settings.system_prompt),))
+            own = Message("system", (TextPart.of(settings.system_prompt),))
             request = replace(request, messages=(own, *request.messages))
         if settings.max_output_tokens is not None:
             asked = request.max_output_tokens or settings.max_output_tokens
@@ -116,9 +116,9 @@ class ChatExchange:
         return replace(request, tools=settings.chat_tools) if settings.chat_tools else request
 
 
-def _beginning(request: ChatRequest) -> Iterator[str]:
+def _beginning(request: ChatRequest) -> Iterator[memoryview]:
     """Yield the texts up to and including the user's first message, which stay the same while the conversation goes on."""
     for message in request.messages:
-        yield message.text
+        yield memoryview(message.text.literal)[1:-1]
         if message.role == "user":
             return

@@ -3,13 +3,26 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
+from shared.chat.json_text import JsonText, is_text
 from shared.errors import BadRequest
+from shared.http.json_body import decode_fields, decode_value
 
 MAX_SHOWN_CHARACTERS = 128
 """Of a field's name that the caller made up, in an error."""
 
+MAX_VALUE_BYTES = 64 * 1024
+"""Of the JSON of a value that is read as a whole, which texts are not."""
+
+type Fields = dict[str, msgspec.Raw]
+"""The fields of a JSON object, each value as the caller spelled it."""
 type Reader[T] = Callable[[str, Any], T]
 """A function of a field's name and its JSON value. Raises `BadRequest`."""
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_NULL = msgspec.Raw(b"null")
+_TOO_LARGE = object()
+"""A value that no reader takes."""
 
 
 def invalid(name: str, allowed: str) -> BadRequest:
@@ -26,12 +39,44 @@ def check_known(names: Iterable[str], allowed: tuple[str, ...], *, where: str = 
             raise BadRequest(f"Unknown field {shown!r}; allowed are {', '.join(allowed)}.", param=shown)
 
 
-def read_object(name: str, value: Any, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """Return an object that has no other fields than those allowed. Raise `BadRequest`."""
-    if not isinstance(value, dict):
+def list_of(value: msgspec.Raw) -> list[msgspec.Raw] | None:
+    """Return the items of a list; None where it is none."""
+    try:
+        return _LIST.decode(value)
+    except msgspec.DecodeError:
+        return None
+
+
+def object_of(value: msgspec.Raw) -> Fields | None:
+    """Return the fields of an object; None where it is none. Raise `BadRequest` for too many."""
+    try:
+        return decode_fields(value)
+    except msgspec.DecodeError:
+        return None
+
+
+def read_object(name: str, value: msgspec.Raw, allowed: tuple[str, ...], *, ignored: tuple[str, ...] = ()) -> Fields:
+    """Return an object that has no other fields than those allowed, and those ignored. Raise `BadRequest`."""
+    fields = object_of(value)
+    if fields is None:
         raise invalid(name, "an object with " + ", ".join(allowed))
-    check_known(value, allowed, where=f"{name}.")
-    return value
+    check_known((field for field in fields if field not in ignored), allowed, where=f"{name}.")
+    return fields
+
+
+def value_of(fields: Fields, name: str) -> Any:
+    """Return the Python value of a field that is read as a whole, None where it is missing.
+
+    What is larger than `MAX_VALUE_BYTES` becomes a value that no reader takes.
+    """
+    value = fields.get(name, _NULL)
+    return decode_value(value) if len(value) <= MAX_VALUE_BYTES else _TOO_LARGE
+
+
+def text_of(fields: Fields, name: str) -> JsonText | None:
+    """Return a text, blank or not; None where it is missing, or none."""
+    value = fields.get(name, _NULL)
+    return JsonText(value) if is_text(value) else None
 
 
 def read_text(name: str, value: Any) -> str:

@@ -4,8 +4,7 @@ from typing import Any
 
 import msgspec
 
-from shared.chat.fields import Reader, check_known, integer, invalid, number, one_of, read_flag, read_text
-from shared.http.json_body import decode_value
+from shared.chat.fields import Reader, check_known, integer, invalid, number, one_of, read_flag, read_text, value_of
 
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 MAX_STOPS = 4
@@ -17,7 +16,7 @@ def read_options(fields: dict[str, msgspec.Raw], *, other: tuple[str, ...]) -> d
     `other` are the fields that the schema has in addition; any field that is neither is an error. Null counts as not given.
     """
     check_known(fields, (*other, *_OPTIONS))
-    given = {name: decode_value(fields[name]) for name in _OPTIONS if name in fields}
+    given = {name: value_of(fields, name) for name in _OPTIONS if name in fields}
     return {name: _OPTIONS[name](name, value) for name, value in given.items() if value is not None}
 
 

@@ -6,6 +6,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
+from shared.chat.json_text import JsonText
+
 
 class Schema(Enum):
     """The request schemas that the chat API takes."""
@@ -22,7 +26,12 @@ class Schema(Enum):
 class TextPart:
     """A piece of text in a message."""
 
-    text: str
+    text: JsonText
+
+    @classmethod
+    def of(cls, text: str) -> "TextPart":
+        """Return the part that says this."""
+        return cls(JsonText.of(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,9 @@ class Message:
     parts: tuple[Part, ...]
 
     @property
-    def text(self) -> str:
+    def text(self) -> JsonText:
         """The message's text, without its images."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        return JsonText.joined(part.text for part in self.parts if isinstance(part, TextPart))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,5 +75,5 @@ class ChatRequest:
     """Whether to search before the answer; None leaves it to RETRIEVAL."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """The tools that run upstream: the operator's CHAT_TOOLS, never the caller's."""
-    echoed: Mapping[str, Any] = MappingProxyType({})
+    echoed: Mapping[str, msgspec.Raw] = MappingProxyType({})
     """The fields that the caller's format shows again in the answer."""

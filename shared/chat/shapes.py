@@ -5,18 +5,17 @@ the fields of each, and any other field is an error.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
-from shared.chat.fields import invalid, read_text
+from shared.chat.fields import Fields, invalid, object_of, text_of
 from shared.chat.messages import read_messages
 from shared.chat.negotiation import Accept, best_match
 from shared.chat.options import read_options
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.ui_messages import has_ui_messages, read_ui_messages
 from shared.errors import BadRequest
-from shared.http.json_body import decode_value, parse_fields
+from shared.http.json_body import parse_fields
 
 MAX_VALUES = 100_000
 """How many values a body may hold: all of them are decoded here."""
@@ -27,7 +26,7 @@ _PROTOCOL_CLIENT = "ts-http-runtime/"
 """What `@microsoft/ai-chat-protocol` calls itself, in Node by User-Agent, in a browser by x-ms-useragent."""
 _EVENTS_OR_JSON = (("text/event-stream", "events"), ("application/json", "json"))
 
-type _Fields = dict[str, msgspec.Raw]
+_NULL = msgspec.Raw(b"null")
 
 
 def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Schema:
@@ -46,61 +45,61 @@ def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Sch
 
 def parse_chat_request(body: bytes, *, schema_of_call: Schema = Schema.NATIVE) -> tuple[Schema, ChatRequest]:
     """Return the schema that the body is in, and the request. Raise `InvalidJson` or `BadRequest`."""
-    fields = parse_fields(body, max_values=MAX_VALUES)
-    messages = decode_value(fields["messages"]) if "messages" in fields else None
-    schema = _schema_of(fields, messages, schema_of_call)
-    return schema, _READERS[schema](fields, messages)
+    fields = parse_fields(body, max_values=MAX_VALUES, keeps_surrogates=False)
+    schema = _schema_of(fields, schema_of_call)
+    return schema, _READERS[schema](fields)
 
 
-def _schema_of(fields: _Fields, messages: Any, schema_of_call: Schema) -> Schema:
+def _schema_of(fields: Fields, schema_of_call: Schema) -> Schema:
     if "messages" not in fields:
         return Schema.NATIVE
-    if has_ui_messages(messages):
+    if has_ui_messages(fields["messages"]):
         return Schema.UI_MESSAGE
     return Schema.CHAT_PROTOCOL if any(name in fields for name in _PROTOCOL_FIELDS) else schema_of_call
 
 
-def _read_native(fields: _Fields, messages: Any) -> ChatRequest:
+def _read_native(fields: Fields) -> ChatRequest:
     options = read_options(fields, other=("input", "messages"))
-    return ChatRequest(messages=_conversation(fields, messages), **options)
+    return ChatRequest(messages=_conversation(fields), **options)
 
 
-def _conversation(fields: _Fields, messages: Any) -> tuple[Message, ...]:
-    given = decode_value(fields["input"]) if "input" in fields else None
-    if (given is None) == (messages is None):
-        found = "Neither 'input' nor 'messages' is given" if given is None else "Both 'input' and 'messages' are given"
+def _conversation(fields: Fields, *, ignored: tuple[str, ...] = ()) -> tuple[Message, ...]:
+    """Return the conversation. `ignored`: what a message may have besides role and content."""
+    given = [name for name in ("input", "messages") if fields.get(name, _NULL) != _NULL]
+    if len(given) != 1:
+        found = "Both 'input' and 'messages' are given" if given else "Neither 'input' nor 'messages' is given"
         raise BadRequest(f"{found}; expected exactly one of them.", param="input")
-    if given is None:
-        return read_messages(messages)
-    return (Message("user", (TextPart(read_text("input", given)),)),)
+    if given == ["messages"]:
+        return read_messages(fields["messages"], ignored=ignored)
+    text = text_of(fields, "input")
+    if text is None or text.is_blank:
+        raise invalid("input", "text that is not empty")
+    return (Message("user", (TextPart(text),)),)
 
 
-def _read_ui_message(fields: _Fields, messages: Any) -> ChatRequest:
+def _read_ui_message(fields: Fields) -> ChatRequest:
     """Pass over `id`, `trigger` and `messageId`, the client's own bookkeeping: it always sends the complete conversation."""
     options = read_options(fields, other=("id", "messages", "trigger", "messageId"))
-    return ChatRequest(messages=read_ui_messages(messages), **options)
+    return ChatRequest(messages=read_ui_messages(fields["messages"]), **options)
 
 
-def _read_chat_protocol(fields: _Fields, messages: Any) -> ChatRequest:
+def _read_chat_protocol(fields: Fields) -> ChatRequest:
     """Take `context` and `sessionState` for the answer, without reading them."""
     options = read_options(fields, other=("input", "messages", *_PROTOCOL_FIELDS))
-    if isinstance(messages, list):
-        messages = [_without_context(message) for message in messages]
-    echoed = {name: decode_value(fields[name]) for name in _PROTOCOL_FIELDS if name in fields}
-    if echoed.get("context") is None:
+    echoed = {name: _on_one_line(fields[name]) for name in _PROTOCOL_FIELDS if name in fields}
+    if echoed.get("context", _NULL) == _NULL:
         echoed.pop("context", None)
-    elif not isinstance(echoed["context"], dict):
+    elif object_of(echoed["context"]) is None:
         raise invalid("context", "an object")
-    return ChatRequest(messages=_conversation(fields, messages), echoed=echoed, **options)
+    return ChatRequest(messages=_conversation(fields, ignored=("context",)), echoed=echoed, **options)
 
 
-def _without_context(message: Any) -> Any:
-    if not isinstance(message, dict):
-        return message
-    return {name: value for name, value in message.items() if name != "context"}
+def _on_one_line(value: msgspec.Raw) -> msgspec.Raw:
+    """Return the JSON without line ends, which can only stand between its tokens."""
+    return msgspec.Raw(bytes(value).replace(b"\n", b" ").replace(b"\r", b" "))
 
 
-_READERS: dict[Schema, Callable[[_Fields, Any], ChatRequest]] = {
+_READERS: dict[Schema, Callable[[Fields], ChatRequest]] = {
     Schema.NATIVE: _read_native,
     Schema.UI_MESSAGE: _read_ui_message,
     Schema.CHAT_PROTOCOL: _read_chat_protocol,

@@ -31,6 +31,8 @@ class ChatTranslation(SseTranslation[AnswerEvent]):
         pieces += decoder.decode(data)
         if decoder.is_ended:
             self.progress.end()
+        elif decoder.is_cut:
+            self.progress.end_of_body()
         elif decoder.may_have_failed:
             self.progress.announce_failure(_UNEXPLAINED)
 

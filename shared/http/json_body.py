@@ -1,7 +1,6 @@
 """The bytes of a request's body -> the fields of its JSON object, each as the bytes that the caller sent, or a 4xx."""
 
 import re
-import secrets
 from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +8,15 @@ from typing import Any
 import msgspec
 
 from shared.errors import BadRequest, InvalidJson, UnsupportedMediaType
-from shared.json_bounds import SLICE_BYTES, has_more_values
-from shared.tolerant_json import loads, mark_surrogates
+from shared.json_bounds import SLICE_BYTES, Bound, exceeded_bound
+from shared.tolerant_json import MARK, loads, mark_surrogates, replace_lone_surrogates
 
 MAX_FIELDS = 1024
 """How many top-level fields a body may have."""
 MAX_VALUES = 1_000_000
 """How many values a body may hold where most of them only pass through. An embeddings request has up to 300,000 tokens."""
+MAX_NAME_BYTES = 4096
+"""Of a field's name in a large body: Python may hold four bytes for each of its bytes."""
 SMALL_BODY_BYTES = 64 * 1024
 """Up to this size no body can hold up other streams, and none is looked at before it is decoded."""
 
@@ -23,7 +24,7 @@ _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 """US-ASCII is UTF-8 too. Any other parameter of application/json means nothing (RFC 8259 section 11)."""
 type _Fields = dict[str, msgspec.Raw]
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_DELETE = b"\x7f"
+_MARKED_ESCAPE = re.compile(MARK.decode() + "u([0-9a-fA-F]{4})")
 _TOO_DEEP = "The JSON is nested too deeply."
 
 
@@ -42,24 +43,36 @@ def _check_content_type(content_type: str) -> None:
         raise UnsupportedMediaType("The Content-Type is not supported; expected application/json in UTF-8.")
 
 
-def parse_fields(body: bytes, *, max_values: int = MAX_VALUES) -> dict[str, msgspec.Raw]:
-    """Return the body's top-level fields, each value as it is spelled there. Raise `InvalidJson` or `BadRequest`.
+def parse_fields(body: bytes, *, max_values: int = MAX_VALUES, keeps_surrogates: bool = True) -> dict[str, msgspec.Raw]:
+    r"""Return the body's top-level fields, each value as it is spelled there. Raise `InvalidJson` or `BadRequest`.
 
     All of the body is checked to be JSON as RFC 8259 defines it. Of two fields with one name, the last counts. A body of more
-    than `SMALL_BODY_BYTES` may hold at most `max_values` values.
+    than `SMALL_BODY_BYTES` may hold at most `max_values` values, and names of at most `MAX_NAME_BYTES`.
+
+    `keeps_surrogates`: lone ones stay in the values as they came; otherwise they are `\ufffd` there.
     """
-    if not body.strip():
+    if not body or body.isspace():
         raise InvalidJson("The body is empty; expected a JSON object.")
     try:
         _check_utf8(body)  # msgspec does not check the UTF-8 of values that it leaves raw
     except UnicodeDecodeError:
         raise InvalidJson("The body is not valid UTF-8.") from None
-    if len(body) > SMALL_BODY_BYTES and has_more_values(body, max_values):
-        raise BadRequest(f"The body holds too many values; expected at most {max_values}.")
-    fields = _parse(body.removeprefix(BOM_UTF8))
+    if len(body) > SMALL_BODY_BYTES:
+        _check_bounds(body, max_values)
+    fields = _parse(body.removeprefix(BOM_UTF8), keeps_surrogates=keeps_surrogates)
     if len(fields) > MAX_FIELDS:
         raise _too_many_fields()
     return fields
+
+
+def _check_bounds(body: bytes, max_values: int) -> None:
+    match exceeded_bound(body, max_values=max_values, max_name_bytes=MAX_NAME_BYTES):
+        case Bound.VALUES:
+            raise BadRequest(f"The body holds too many values; expected at most {max_values}.")
+        case Bound.NAME:
+            raise BadRequest(f"The name of a field is too long; expected at most {MAX_NAME_BYTES} bytes.")
+        case None:
+            pass
 
 
 def _check_utf8(body: bytes) -> None:
@@ -76,9 +89,9 @@ def _too_many_fields() -> BadRequest:
     return BadRequest(f"The body has too many fields; expected at most {MAX_FIELDS}.")
 
 
-def _parse(body: bytes) -> _Fields:
+def _parse(body: bytes, *, keeps_surrogates: bool) -> _Fields:
     try:
-        return _decode(body)
+        return _decode(body, keeps_surrogates=keeps_surrogates)
     except RecursionError:
         raise InvalidJson(_TOO_DEEP) from None
     except msgspec.ValidationError:
@@ -106,41 +119,32 @@ class _NameCounter:
         return _Name(name)
 
 
-def _decode_fields(body: bytes) -> _Fields:
+def decode_fields(body: bytes | bytearray | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """Return the fields of a JSON object. Raise msgspec's errors, and `BadRequest` where a large one has too many."""
     if len(body) <= SMALL_BODY_BYTES:
         return _FIELDS.decode(body)
     counted = msgspec.json.Decoder(dict[_Name, msgspec.Raw], dec_hook=_NameCounter()).decode(body)
     return {str(name): value for name, value in counted.items()}
 
 
-def _decode(body: bytes) -> _Fields:
+def _decode(body: bytes, *, keeps_surrogates: bool) -> _Fields:
     try:
-        return _decode_fields(body)
+        return decode_fields(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mark = _mark(body)
-        marked = mark_surrogates(body, mark)
-        if marked is body:
+        rewritten = mark_surrogates(body) if keeps_surrogates else replace_lone_surrogates(body)
+        if rewritten is None:
             raise
-        return _unmarked(_decode_fields(marked), mark)
+        fields = decode_fields(rewritten)
+        if not keeps_surrogates:
+            return fields
+        memoryview(rewritten)[:] = body  # the values are views of it, and are spelled as they came again
+        return {_unmarked_name(name): value for name, value in fields.items()}
 
 
-def _mark(body: bytes) -> bytes:
-    """Return what does not occur in the body: one byte where possible, which changes no length."""
-    return _DELETE if _DELETE not in body else b"z" + secrets.token_hex(8).encode()
-
-
-def _unmarked(fields: _Fields, mark: bytes) -> _Fields:
-    word = mark.decode()
-    return {
-        _unmarked_name(name, word) if word in name else name: msgspec.Raw(bytes(value).replace(mark, b"\\"))
-        for name, value in fields.items()
-    }
-
-
-def _unmarked_name(name: str, mark: str) -> str:
-    units = re.sub(mark + "u([0-9a-fA-F]{4})", lambda escape: chr(int(escape[1], 16)), name)
+def _unmarked_name(name: str) -> str:
+    units = _MARKED_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), name)
     try:
         return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:

@@ -4,10 +4,17 @@ from typing import Any, Protocol
 
 from shared.errors import ErrorObject
 from shared.events import Usage
-from shared.sse import DONE
-from shared.upstream.wire.chat_completions import decode_chunk, decode_later_chunk, failure_of, has_content
+from shared.sse import is_done
+from shared.upstream.wire.chat_completions import (
+    Ends,
+    decode_chunk,
+    decode_later_chunk,
+    failure_of,
+    has_content,
+    has_failed,
+)
 from shared.upstream.wire.frames import FrameKind
-from shared.upstream.wire.responses import ENDINGS, PREAMBLE, Failure, decode_event
+from shared.upstream.wire.responses import ENDINGS, Failure, decode_event, is_preamble
 
 __all__ = ["ChunkInspector", "FrameInspector", "FrameKind", "ResponseInspector"]
 
@@ -46,7 +53,6 @@ class ChunkInspector:
     """Chat completions and legacy completions."""
 
     has_own_ending = False
-    shows_failure = True  # the only failure there is: an error object, which every client raises
 
     def __init__(self) -> None:
         """Begin at the stream's first frame."""
@@ -54,22 +60,27 @@ class ChunkInspector:
         self.usage: Usage | None = None
         self.answer_id = ""
         self.error: ErrorObject | None = None
+        self.shows_failure = False
         self._has_content = False
+        self._ends = Ends()
 
     def classify(self, data: bytes) -> FrameKind:
         """Return what the frame is. Raise `UpstreamMalformed`."""
-        if data == DONE:
-            return FrameKind.TERMINAL
+        if is_done(data):
+            return FrameKind.TERMINAL if self._ends.is_complete else FrameKind.CUT
         if self._has_content:
             later = decode_later_chunk(data)
-            if later.usage is None and later.error is None:
+            if later.usage is None and later.error is None and later.choices:
+                self._ends.note(later.choices)
                 return FrameKind.CONTENT
         chunk = decode_chunk(data)
         self.answer_id = chunk.id or self.answer_id
         self._has_content = self._has_content or has_content(chunk)
-        if chunk.error is not None:
+        if has_failed(chunk):
             self.error = failure_of(chunk)
+            self.shows_failure = bool(chunk.error)  # clients raise nothing but that
             return FrameKind.FAILURE
+        self._ends.note(chunk.choices or ())
         if chunk.usage is not None:
             self.usage = chunk.usage.event()
             if not chunk.choices:
@@ -93,7 +104,7 @@ class ResponseInspector:
         self.answer_id = ""
         self.has_response = False
         self._failure = Failure()
-        self._preamble = frozenset[str]() if commits_at_once else PREAMBLE
+        self._commits_at_once = commits_at_once
         self._sequence_number = -1
 
     @property
@@ -125,7 +136,7 @@ class ResponseInspector:
             return failure
         if event.type in ENDINGS:
             return FrameKind.TERMINAL
-        return FrameKind.PREAMBLE if event.type in self._preamble else FrameKind.CONTENT
+        return FrameKind.PREAMBLE if is_preamble(event.type) and not self._commits_at_once else FrameKind.CONTENT
 
     def error_frame(self, error: ErrorObject) -> tuple[bytes, dict[str, Any]]:
         """Return an `error` event, flat as documented and nested as Azure sends it: some clients raise only on the latter."""

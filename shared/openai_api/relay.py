@@ -77,12 +77,16 @@ class StreamRelay(SseTranslation[bytes]):
     def _is_withheld(self, kind: FrameKind) -> bool:
         if kind is FrameKind.TERMINAL:  # after an announced failure it would look like the model's own ending
             return self.progress.phase is Phase.FAILED
+        if kind is FrameKind.CUT:
+            return True
         return kind is FrameKind.USAGE_ONLY and self._hides_usage
 
     def _on_rare(self, kind: FrameKind) -> None:
         progress, error = self.progress, self._inspector.error
         if kind is FrameKind.TERMINAL:
             progress.end()
+        elif kind is FrameKind.CUT:
+            progress.end_of_body()
         elif kind is FrameKind.FAILURE_ANNOUNCED and error is not None:
             self._has_forwarded_error = self._inspector.shows_failure
             progress.announce_failure(error_from_event(error))

@@ -62,9 +62,9 @@ def affinity_key(fields: Mapping[str, msgspec.Raw], headers: Mapping[str, str], 
     return _digest(b"history", _bytes(caller), instructions, *(opening(said) if said else ()))
 
 
-def texts_key(caller: str, texts: Iterable[str]) -> bytes:
-    """Return the key of a conversation that begins with these texts: the system's, then the user's first."""
-    return _digest(b"texts", _bytes(caller), *(_bytes(text[:HASHED_BYTES]) for text in texts))
+def texts_key(caller: str, texts: Iterable[bytes | memoryview]) -> bytes:
+    """Return the key of a conversation that begins with these texts, as JSON: the system's, then the user's first."""
+    return _digest(b"texts", _bytes(caller), *(text[:HASHED_BYTES] for text in texts))
 
 
 def opening(said: msgspec.Raw) -> list[memoryview]:

@@ -8,6 +8,7 @@ openai as they are: so no exception of theirs, with an upstream's words in it, i
 import asyncio
 import logging
 import zlib
+from collections.abc import AsyncIterator
 
 import aiohttp
 import httpx2
@@ -27,6 +28,9 @@ MAX_BUFFERED_BYTES = 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 512
 """Gateways before the model's service add some of their own; aiohttp's bounds are narrower."""
+LARGE_BODY_BYTES = 1024 * 1024
+"""From this size on a request's body goes up in pieces."""
+_PIECE_BYTES = 64 * 1024
 _READ_BUFFER_BYTES = 32 * 1024
 _AIOHTTP = "aiohttp.response"
 _FRAMING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
@@ -68,7 +72,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 request.method,
                 yarl.URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
-                data=request.content or None,
+                data=_pieces(request.content) if len(request.content) > LARGE_BODY_BYTES else request.content or None,
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError) as error:
@@ -108,6 +112,12 @@ class _Unread(httpx2.AsyncByteStream):
 def body_of(response: httpx2.Response) -> ResponseBody:
     """Return the unread body of a response of this transport."""
     return ResponseBody(response.extensions[_AIOHTTP])
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a large body in pieces: of bytes that it gets as a whole, aiohttp makes a copy to put the head before them."""
+    for start in range(0, len(content), _PIECE_BYTES):
+        yield content[start : start + _PIECE_BYTES]
 
 
 def _is_success(response: aiohttp.ClientResponse) -> bool:

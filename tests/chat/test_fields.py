@@ -2,10 +2,26 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared.chat.fields import check_known, integer, invalid, number, one_of, read_flag, read_object, read_text
+from shared.chat.fields import (
+    MAX_VALUE_BYTES,
+    check_known,
+    integer,
+    invalid,
+    number,
+    one_of,
+    read_flag,
+    read_object,
+    read_text,
+    value_of,
+)
 from shared.errors import BadRequest
+
+
+def raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 def test_an_error_names_the_field_and_what_is_allowed_there() -> None:
@@ -39,11 +55,21 @@ def test_texts_flags_and_words_are_of_their_own_type() -> None:
 
 
 def test_an_object_has_no_other_fields_than_those_allowed() -> None:
-    assert read_object("o", {"a": 1}, ("a", "b")) == {"a": 1}
+    assert read_object("o", raw({"a": 1}), ("a", "b")) == {"a": raw(1)}
+    assert read_object("o", raw({"a": 1, "c": 2}), ("a", "b"), ignored=("c",)) == {"a": raw(1), "c": raw(2)}
     with pytest.raises(BadRequest, match="an object with a, b"):
-        read_object("o", [], ("a", "b"))
+        read_object("o", raw([]), ("a", "b"))
     with pytest.raises(BadRequest, match=r"Unknown field 'o\.c'; allowed are a, b\."):
-        read_object("o", {"a": 1, "c": 1, "d": 1}, ("a", "b"))
+        read_object("o", raw({"a": 1, "c": 1, "d": 1}), ("a", "b"))
+
+
+def test_a_value_that_is_too_large_is_none_that_a_reader_takes() -> None:
+    fields = {"a": raw("x" * MAX_VALUE_BYTES), "b": raw("x")}
+    assert value_of(fields, "b") == "x"
+    assert value_of(fields, "c") is None
+    for reader in (read_text, read_flag, number(0, 2), integer(0, 2), one_of(("x",))):
+        with pytest.raises(BadRequest, match="'a' is not valid; expected"):
+            reader("a", value_of(fields, "a"))
 
 
 def test_a_long_unknown_name_is_cut() -> None:

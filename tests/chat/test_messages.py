@@ -2,13 +2,20 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared.chat.messages import MAX_MESSAGES, MAX_PARTS, read_messages
+from shared.chat.json_text import JsonText
+from shared.chat.messages import MAX_MESSAGES, MAX_PARTS
+from shared.chat.messages import read_messages as read_messages_of
 from shared.chat.request import ImagePart, Message, TextPart
 from shared.errors import BadRequest
 
 HI = {"role": "user", "content": "hi"}
+
+
+def read_messages(listed: Any) -> tuple[Message, ...]:
+    return read_messages_of(msgspec.Raw(msgspec.json.encode(listed)))
 
 
 def parts(*content: Any) -> list[dict[str, Any]]:
@@ -19,8 +26,8 @@ def test_messages_carry_text_parts_and_images() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}}
     listed = [{"role": "developer", "content": "be brief"}, *parts({"type": "text", "text": "what?"}, image)]
     assert read_messages(listed) == (
-        Message("developer", (TextPart("be brief"),)),
-        Message("user", (TextPart("what?"), ImagePart("https://x/y.png", "low"))),
+        Message("developer", (TextPart.of("be brief"),)),
+        Message("user", (TextPart.of("what?"), ImagePart("https://x/y.png", "low"))),
     )
 
 
@@ -30,7 +37,7 @@ def test_an_image_may_be_its_address_alone() -> None:
 
 
 def test_the_text_of_a_message_is_that_of_its_parts() -> None:
-    assert Message("user", (TextPart("a"), ImagePart("https://x"), TextPart("b"))).text == "ab"
+    assert Message("user", (TextPart.of("a"), ImagePart("https://x"), TextPart.of("b"))).text == JsonText.of("ab")
 
 
 def test_a_conversation_may_have_as_many_messages_as_are_said_and_no_more() -> None:

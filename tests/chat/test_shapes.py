@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from shared.chat.fields import MAX_VALUE_BYTES
+from shared.chat.json_text import JsonText
 from shared.chat.negotiation import parse_accept
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import MAX_VALUES, parse_chat_request, schema_of_call
@@ -15,11 +18,15 @@ NATIVE, UI_MESSAGE, CHAT_PROTOCOL = Schema.NATIVE, Schema.UI_MESSAGE, Schema.CHA
 TEXT = {"type": "text", "text": "hi"}
 USE_CHAT = {"id": "c1", "messages": [{"id": "m1", "role": "user", "parts": [TEXT]}], "trigger": "submit-message"}
 PROTOCOL = {"messages": [{"role": "user", "content": "hi"}], "context": {"a": 1}, "sessionState": {"b": [2]}}
-HI = (Message("user", (TextPart("hi"),)),)
+HI = (Message("user", (TextPart.of("hi"),)),)
 
 
 def parse(body: Any, call: Schema = NATIVE) -> tuple[Schema, ChatRequest]:
     return parse_chat_request(json.dumps(body).encode(), schema_of_call=call)
+
+
+def echoed(body: Any) -> dict[str, Any]:
+    return {name: msgspec.json.decode(value) for name, value in parse(body)[1].echoed.items()}
 
 
 # Which schema it is.
@@ -117,7 +124,7 @@ def test_an_error_says_what_is_wrong_with_the_input(body: Any, message: str) -> 
 
 def test_lone_surrogates_become_the_replacement_character() -> None:
     for body in (b'{"input": "a\\ud800b"}', b'{"messages": [{"role": "user", "content": "a\\ud800b"}]}'):
-        assert parse_chat_request(body)[1].messages[0].text == "a\ufffdb"
+        assert parse_chat_request(body)[1].messages[0].text == JsonText.of("a\ufffdb")
 
 
 @pytest.mark.parametrize("field", ["input", "messages"])
@@ -131,8 +138,25 @@ def test_a_value_that_is_nested_too_deeply_is_an_error(field: str) -> None:
 
 
 def test_context_and_session_state_are_echoed_unread() -> None:
-    assert parse(PROTOCOL)[1].echoed == {"context": {"a": 1}, "sessionState": {"b": [2]}}
-    assert parse(PROTOCOL | {"context": None, "sessionState": None})[1].echoed == {"sessionState": None}
+    assert echoed(PROTOCOL) == {"context": {"a": 1}, "sessionState": {"b": [2]}}
+    assert echoed(PROTOCOL | {"context": None, "sessionState": None}) == {"sessionState": None}
+
+
+def test_what_is_echoed_stands_on_one_line() -> None:
+    body = b'{"messages":[{"role":"user","content":"hi"}],"context":{\r\n "a":\n1},"sessionState":[\n"b\\n"]}'
+    found = parse_chat_request(body)[1].echoed
+    assert all(b"\n" not in bytes(value) and b"\r" not in bytes(value) for value in found.values())
+    assert {name: msgspec.json.decode(value) for name, value in found.items()} == {
+        "context": {"a": 1},
+        "sessionState": ["b\n"],
+    }
+
+
+@pytest.mark.parametrize("name", ["model", "stop", "reasoning_effort", "seed"])
+def test_an_option_that_is_too_large_is_an_error(name: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse({"input": "hi", name: "x" * MAX_VALUE_BYTES})
+    assert caught.value.param == name
 
 
 def test_a_message_s_own_context_is_not_for_the_model() -> None:

@@ -13,7 +13,7 @@ from shared.errors import BadRequest
 TEXT = {"type": "text", "text": "hi"}
 PNG = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA", "filename": "a.png"}
 USE_CHAT = {"id": "c1", "messages": [{"id": "m1", "role": "user", "parts": [TEXT]}], "trigger": "submit-message"}
-HI = (Message("user", (TextPart("hi"),)),)
+HI = (Message("user", (TextPart.of("hi"),)),)
 
 
 def parse(body: Any) -> ChatRequest:
@@ -37,7 +37,10 @@ def test_options_are_taken_next_to_the_client_s_own_fields() -> None:
 
 def test_texts_and_images_are_taken() -> None:
     messages = parse(ui({"id": "s", "role": "system", "parts": [TEXT]}, user(TEXT, PNG))).messages
-    assert messages == (Message("system", (TextPart("hi"),)), Message("user", (TextPart("hi"), ImagePart(PNG["url"]))))
+    assert messages == (
+        Message("system", (TextPart.of("hi"),)),
+        Message("user", (TextPart.of("hi"), ImagePart(PNG["url"]))),
+    )
 
 
 def test_what_earlier_answers_left_behind_is_passed_over() -> None:
@@ -55,7 +58,7 @@ def test_what_earlier_answers_left_behind_is_passed_over() -> None:
             {"type": "file", "mediaType": "application/pdf", "url": "https://x"},
         ],
     }
-    assert parse(ui(user(TEXT), answer, user(TEXT))).messages[1] == Message("assistant", (TextPart("Hello"),))
+    assert parse(ui(user(TEXT), answer, user(TEXT))).messages[1] == Message("assistant", (TextPart.of("Hello"),))
 
 
 def test_an_answer_that_failed_before_it_said_anything_is_left_out() -> None:

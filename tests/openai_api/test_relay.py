@@ -113,7 +113,7 @@ def test_whatever_the_model_says_is_content(delta: str) -> None:
     assert relay.progress.has_content
 
 
-@pytest.mark.parametrize("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP, DONE])
+@pytest.mark.parametrize("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP])
 def test_text_and_endings_are_content_too(frame: bytes) -> None:
     relay = chat()
     relay.feed(frame)

@@ -18,14 +18,18 @@ class Decoder(Protocol):
         """Whether the model has ended the answer."""
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the upstream says that it will send no more, though the model has not ended the answer."""
+
+    @property
     def may_have_failed(self) -> bool:
         """Whether the answer has failed, and what explains it may come with the next frame."""
 
     def decode(self, data: bytes) -> list[AnswerEvent]:
-        """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` for an error event."""
+        """Return the events of one frame. Raise `UpstreamMalformed`, or another `UpstreamFailure` for an error event."""
 
     def end(self) -> list[AnswerEvent]:
-        """Return what a clean end of the stream means, if anything. Raise `UpstreamErrorResponse`."""
+        """Return what a clean end of the stream means, if anything. Raise `UpstreamFailure`."""
 
 
 class RequestBody(Protocol):

@@ -10,10 +10,19 @@ import msgspec
 
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.config.backends import Backend
+from shared.errors import UpstreamFailure
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started
-from shared.sse import DONE
+from shared.sse import is_done
 from shared.upstream.errors import error_from_event
-from shared.upstream.wire.chat_completions import Choice, Chunk, decode_chunk, failure_of, finish_reason_of
+from shared.upstream.wire.chat_completions import (
+    FAILED,
+    Choice,
+    Chunk,
+    decode_chunk,
+    failure_of,
+    finish_reason_of,
+    has_failed,
+)
 from shared.upstream.wire.frames import text_of
 
 PATH = "chat/completions"
@@ -39,13 +48,13 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
 
 def _message(message: Message) -> dict[str, Any]:
     if all(isinstance(part, TextPart) for part in message.parts):
-        return {"role": message.role, "content": message.text}
+        return {"role": message.role, "content": message.text.literal}
     return {"role": message.role, "content": [_part(part) for part in message.parts]}
 
 
 def _part(part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
+        return {"type": "text", "text": part.text.literal}
     image = {"url": part.url} if part.detail is None else {"url": part.url, "detail": part.detail}
     return {"type": "image_url", "image_url": image}
 
@@ -53,21 +62,25 @@ def _part(part: TextPart | ImagePart) -> dict[str, Any]:
 class Decoder:
     """The data of one frame after another -> events. One per answer; reads choice 0 only."""
 
-    may_have_failed = False
-    """An error comes in one chunk, with its explanation."""
-
     def __init__(self) -> None:
         """Begin at the answer's first frame."""
         self.is_ended = False
+        self.is_cut = False
         self._is_started = False
         self._finish_reason: str | None = None
 
+    @property
+    def may_have_failed(self) -> bool:
+        """The model has ended the answer with a word for a failure, and what explains it may come with the next frame."""
+        return self._finish_reason == FAILED
+
     def decode(self, data: bytes) -> list[AnswerEvent]:
-        """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` for an error chunk."""
-        if data == DONE:
+        """Return the events of one frame. Raise `UpstreamMalformed`, or another `UpstreamFailure` for an error."""
+        if is_done(data):
+            self.is_cut = self._finish_reason is None
             return self._end()
         chunk = decode_chunk(data)
-        if chunk.error is not None:
+        if has_failed(chunk):
             raise error_from_event(failure_of(chunk))
         events: list[AnswerEvent] = []
         for choice in chunk.choices or ():
@@ -78,12 +91,17 @@ class Decoder:
         return events
 
     def end(self) -> list[AnswerEvent]:
-        """Return what a clean end of the stream means: an ending if the model had finished, for some send no [DONE]."""
+        """Return what a clean end means: an ending if the model had finished, for some send no [DONE].
+
+        Raise `UpstreamFailure`.
+        """
         return [] if self.is_ended else self._end()
 
     def _end(self) -> list[AnswerEvent]:
         if self._finish_reason is None:
             return []
+        if self._finish_reason == FAILED:
+            raise UpstreamFailure("The model's service ended the answer with an error.", cause="finish reason")
         self.is_ended = True
         return [Finished(self._finish_reason)]
 

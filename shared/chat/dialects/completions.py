@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shared.chat.dialects.chat import Decoder
+from shared.chat.json_text import JsonText
 from shared.chat.request import ChatRequest, ImagePart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
@@ -15,7 +16,13 @@ from shared.errors import BadRequest
 __all__ = ["PATH", "Decoder", "request_body"]
 
 PATH = "completions"
-_SPEAKERS = {"system": "System", "developer": "System", "user": "User", "assistant": "Assistant"}
+_SPEAKERS = {
+    "system": JsonText.of("System: "),
+    "developer": JsonText.of("System: "),
+    "user": JsonText.of("User: "),
+    "assistant": JsonText.of("Assistant: "),
+}
+_NEXT, _ASSISTANT = JsonText.of("\n\n"), JsonText.of("Assistant:")
 
 
 def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - a `RequestBody`
@@ -31,7 +38,7 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
         )
     body: dict[str, Any] = {
         "model": deployment,
-        "prompt": _prompt(request),
+        "prompt": _prompt(request).literal,
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": request.temperature,
@@ -43,9 +50,9 @@ def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> 
     return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
 
 
-def _prompt(request: ChatRequest) -> str:
+def _prompt(request: ChatRequest) -> JsonText:
     """Return an only text as it is, a conversation written out up to where the assistant's turn begins."""
     if len(request.messages) == 1 and request.messages[0].role == "user":
         return request.messages[0].text
-    turns = [f"{_SPEAKERS[message.role]}: {message.text}" for message in request.messages]
-    return "\n\n".join([*turns, "Assistant:"])
+    turns = [(_SPEAKERS[message.role], message.text, _NEXT) for message in request.messages]
+    return JsonText.joined([*(piece for turn in turns for piece in turn), _ASSISTANT])

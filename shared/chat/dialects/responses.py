@@ -4,28 +4,37 @@ Event types that are not known here pass without effect: there are more every mo
 held until the next event or the end, because the event that explains it may come right after it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from shared.chat.dialects.annotations import Annotations
+from shared.chat.dialects.parts import DELTAS, PARTS_DONE, TEXTS_DONE, Parts
 from shared.chat.request import ChatRequest, Message, TextPart
 from shared.config.backends import Backend
 from shared.errors import BadRequest
-from shared.events import ENDED_STEPS, AnswerEvent, Delta, Finished, Reasoning, Started, Step
+from shared.events import ENDED_STEPS, AnswerEvent, Finished, Started, Step
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire.frames import FrameKind, text_of
-from shared.upstream.wire.responses import ENDINGS, ContentEvent, Failure, Item, Response, decode_content_event
+from shared.upstream.wire.responses import (
+    ENDINGS,
+    CompleteResponse,
+    ContentEvent,
+    Failure,
+    Item,
+    Response,
+    decode_content_event,
+)
 
 PATH = "responses"
-_TEXT_DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta"})
-_TEXT_DONE = frozenset({"response.output_text.done", "response.refusal.done"})
 _ANNOTATION = "response.output_text.annotation.added"
-_ITEM_DONE = "response.output_item.done"
+_ITEM_ADDED, _ITEM_DONE = "response.output_item.added", "response.output_item.done"
 _SEARCHES = {"web_search_call": "web_search", "file_search_call": "file_search"}
 """The output items that are searches, by the name of their step."""
 MAX_QUERY_CHARACTERS = 1000
-_REASONING_DELTAS = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
+_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
+"""Why an answer ended incomplete, as a finish reason."""
 
 
 def request_body(request: ChatRequest, deployment: str, *, backend: Backend) -> bytes:  # noqa: ARG001 - a `RequestBody`
@@ -56,7 +65,7 @@ def _message(message: Message) -> dict[str, Any]:
     parts: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, TextPart):
-            parts.append({"type": text_type, "text": part.text})
+            parts.append({"type": text_type, "text": part.text.literal})
         else:
             parts.append({"type": "input_image", "image_url": part.url, "detail": part.detail or "auto"})
     return {"role": message.role, "content": parts}
@@ -65,12 +74,16 @@ def _message(message: Message) -> dict[str, Any]:
 class Decoder:
     """The data of one frame after another -> events. One per answer."""
 
+    is_cut = False
+    """Only the end of the body says that no more will come."""
+
     def __init__(self) -> None:
         """Begin at the answer's first frame."""
         self.is_ended = False
         self._failure = Failure()
         self._has_calls = False
         self._annotations = Annotations()
+        self._parts = Parts(end_text=self._annotations.end_text)
 
     @property
     def may_have_failed(self) -> bool:
@@ -80,12 +93,10 @@ class Decoder:
     def decode(self, data: bytes) -> list[AnswerEvent]:
         """Return the events of one frame. Raise `UpstreamMalformed`, or `UpstreamErrorResponse` once the answer has failed."""
         event = decode_content_event(data)
-        if event.type in _TEXT_DELTAS:
+        kind = DELTAS.get(event.type)
+        if kind is not None:
             text = text_of(event.delta)
-            return [Delta(text)] if text else []
-        if event.type in _REASONING_DELTAS:
-            text = text_of(event.delta)
-            return [Reasoning(text)] if text else []
+            return [self._parts.say(kind, event, text)] if text else []
         if self._failure.read(event) is FrameKind.FAILURE_ANNOUNCED and not self._failure.is_explained:
             return []
         self._raise_failure()
@@ -101,20 +112,30 @@ class Decoder:
             raise error_from_event(self._failure.error)
 
     def _lifecycle(self, event: ContentEvent) -> list[AnswerEvent]:
-        response = event.response or Response()
+        response = event.response or CompleteResponse()
         if event.type == "response.created":
             return [Started(response.id or "", response.model or "")]
         if event.type in ENDINGS:
-            return self._finish(event.type, response)
+            return [*self._parts.complete_answer(response.output or []), *self._finish(event.type, response)]
         if event.item is not None and event.item.type == "function_call":
             self._has_calls = True
-        return self._tools(event)
+        return [*self._completed(event), *self._tools(event)]
+
+    def _completed(self, event: ContentEvent) -> Sequence[AnswerEvent]:
+        """Return what a part or an item says that came without deltas."""
+        parts = self._parts
+        if event.type in TEXTS_DONE:
+            return parts.complete_text(TEXTS_DONE[event.type], event, text_of(event.text) or text_of(event.refusal))
+        if event.type in PARTS_DONE:
+            return parts.complete_part(PARTS_DONE[event.type], event)
+        if event.type == _ITEM_ADDED:
+            parts.begin(event)
+        elif event.type == _ITEM_DONE and event.item is not None:
+            return parts.complete_item(event.item, event.output_index)
+        return []
 
     def _tools(self, event: ContentEvent) -> list[AnswerEvent]:
         """Return what a tool that runs upstream does, or has found."""
-        if event.type in _TEXT_DONE:
-            self._annotations.end_text(text_of(event.text) or text_of(event.refusal))
-            return []
         if event.type == _ANNOTATION:
             return self._annotations.read(event.annotation) if isinstance(event.annotation, dict) else []
         if event.type == _ITEM_DONE and event.item is not None:
@@ -130,7 +151,7 @@ class Decoder:
         reason = "tool_calls" if self._has_calls else "stop"
         if kind == "response.incomplete":
             details = response.incomplete_details
-            reason = "content_filter" if details and details.reason == "content_filter" else "length"
+            reason = _INCOMPLETE.get(details.reason or "", "other") if details and details.reason else "length"
         events: list[AnswerEvent] = [response.usage.event()] if response.usage else []
         return [*events, Finished(reason)]
 

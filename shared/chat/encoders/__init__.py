@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from shared.chat.encoders.buffered import Buffered
 from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
@@ -25,7 +26,7 @@ _CHAT_PROTOCOL = frozenset({Schema.CHAT_PROTOCOL})
 class Format:
     """A wire format, and when an answer gets it."""
 
-    encoder: Callable[[Mapping[str, Any]], Encoder]
+    encoder: Callable[[Mapping[str, msgspec.Raw]], Encoder]
     """Make an encoder from the fields of the request that the answer shows again."""
     media_types: tuple[str, ...] = ()
     """What `Accept` asks for it by; none where it is only the form of another format, which `?format=` does not take either."""
@@ -77,7 +78,7 @@ FORMATS: dict[str, Format] = {
 """By the name that a receipt shows and `?format=` takes. Of equal weights in `Accept`, the earlier wins."""
 
 
-def encoder_factory(name: str, echoed: Mapping[str, Any], *, streaming_enabled: bool) -> Callable[[], Encoder]:
+def encoder_factory(name: str, echoed: Mapping[str, msgspec.Raw], *, streaming_enabled: bool) -> Callable[[], Encoder]:
     """Return what makes the encoders of an answer: a new one for each attempt at it."""
 
     def new_encoder() -> Encoder:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, assert_never
 
+import msgspec
+
 from shared.chat.encoders.encoder import NO_HEADERS
 from shared.chat.encoders.event_json import event_json
 from shared.chat.encoders.thought_process import ThoughtProcess
@@ -16,6 +18,7 @@ from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Citation, Delta, Failed, Finished, Reasoning, Source, Started, Step, Usage
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING_ECHOED: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class ChatProtocolEncoder:
@@ -28,7 +31,7 @@ class ChatProtocolEncoder:
     cuts_after_error = False
     """The protocol's client throws at the `error` line and reads no further."""
 
-    def __init__(self, echoed: Mapping[str, Any] = _NOTHING) -> None:
+    def __init__(self, echoed: Mapping[str, msgspec.Raw] = NOTHING_ECHOED) -> None:
         """Begin an answer that shows these fields of the request again."""
         self._echoed = echoed
         self._has_begun = False
@@ -68,7 +71,7 @@ class BufferedChatProtocolEncoder:
     is_buffered = True
     cuts_after_error = True
 
-    def __init__(self, echoed: Mapping[str, Any] = _NOTHING) -> None:
+    def __init__(self, echoed: Mapping[str, msgspec.Raw] = NOTHING_ECHOED) -> None:
         """Begin an answer that shows these fields of the request again."""
         self._echoed = echoed
         self._content: list[str] = []

@@ -7,17 +7,21 @@ that it gets, so each is complete, and finds the citations in the text by their 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from shared.chat.encoders.source_names import SourceNames
 from shared.chat.encoders.step_list import StepList
 from shared.events import Source, Step
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class ThoughtProcess:
     """The steps and sources of one answer. `echoed`: the `context` of the request, which the answer shows again."""
 
-    def __init__(self, echoed: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, echoed: msgspec.Raw | None = None) -> None:
         """Begin with nothing known."""
-        self._echoed = echoed or {}
+        self._echoed = echoed
         self._steps = StepList()
         self._names = SourceNames()
         self._texts: list[str] = []
@@ -41,7 +45,8 @@ class ThoughtProcess:
         self.has_news = False
         points = {"text": self._texts, "images": [], "citations": self._citations}
         thoughts = [_thought(step) for step in self._steps.steps]
-        return {**self._echoed, "thoughts": thoughts, "data_points": points, "followup_questions": None}
+        echoed = _FIELDS.decode(self._echoed) if self._echoed is not None else {}
+        return {**echoed, "thoughts": thoughts, "data_points": points, "followup_questions": None}
 
 
 def _thought(step: Mapping[str, Any]) -> dict[str, Any]:

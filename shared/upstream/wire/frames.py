@@ -19,6 +19,8 @@ class FrameKind(Enum):
     CONTENT = "content"
     USAGE_ONLY = "usage"
     TERMINAL = "terminal"
+    CUT = "cut"
+    """The upstream says that it will send no more, though the model has not ended the answer."""
     FAILURE_ANNOUNCED = "failure_announced"
     """The answer has failed; what explains it may come with the next frame."""
     FAILURE = "failure"

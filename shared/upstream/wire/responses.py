@@ -34,6 +34,12 @@ PREAMBLE = frozenset(
 )
 """The events that may come before the model says anything."""
 
+
+def is_preamble(kind: str) -> bool:
+    """Return whether an event of this type says nothing of the model's. One that is not the API's own is a gateway's."""
+    return kind in PREAMBLE or not kind.startswith("response.")
+
+
 ENDINGS = frozenset({"response.completed", "response.incomplete"})
 """The events with which the model ends an answer."""
 
@@ -58,12 +64,25 @@ class Response(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """An output item; `type` is `message`, `function_call` and others. `action` and `queries` are those of a search."""
+    """An output item; `type` is `message`, `function_call` and others.
+
+    `phase` is that of a message, `content` its parts; `summary` those of a reasoning; `action` and `queries` are a search's.
+    """
 
     type: str | None = None
+    id: str | None = None
+    phase: Any = None
+    content: Any = None
+    summary: Any = None
     status: Any = None
     action: Any = None
     queries: Any = None
+
+
+class CompleteResponse(Response):
+    """The same with what it says."""
+
+    output: list[Item] | None = None
 
 
 class ResponseEvent(msgspec.Struct):
@@ -84,13 +103,20 @@ class ResponseEvent(msgspec.Struct):
 class ContentEvent(ResponseEvent):
     """The same with what the model says.
 
-    `item` is the output item that begins or ends, `text` and `refusal` are a part's own once it is complete.
+    `item` is the output item that begins or ends. `item_id`, `output_index` and the two numbers say which part of which item
+    the event is about; `text`, `refusal` and `part` are the part once it is complete.
     """
 
+    response: CompleteResponse | None = None
     delta: Any = None
     item: Item | None = None
+    item_id: str | None = None
+    output_index: int | None = None
+    content_index: int | None = None
+    summary_index: int | None = None
     text: Any = None
     refusal: Any = None
+    part: Any = None
     annotation: Any = None
 
 
@@ -116,7 +142,7 @@ class Failure:
             return self._note(event.error or flat, is_explained=True)
         if event.type in (_FAILED, _CANCELLED):
             is_cancelled = event.type == _CANCELLED
-            explanation = event.response.error if event.response else None
+            explanation = (event.response.error or None) if event.response else None
             if not is_cancelled or explanation is not None:
                 self.is_shown = self.is_terminal = True
             fallback = _CANCELLATION if is_cancelled else NO_EXPLANATION
@@ -146,6 +172,11 @@ def _read_event(fields: dict[str, Any]) -> ContentEvent:
         param=fields.get("param"),
         delta=fields.get("delta"),
         item=None if item is None else _read_item(item),
+        item_id=string_or_none(fields.get("item_id")),
+        output_index=integer_or_none(fields.get("output_index")),
+        content_index=integer_or_none(fields.get("content_index")),
+        summary_index=integer_or_none(fields.get("summary_index")),
+        part=fields.get("part"),
         text=fields.get("text"),
         refusal=fields.get("refusal"),
         annotation=fields.get("annotation"),
@@ -153,20 +184,23 @@ def _read_event(fields: dict[str, Any]) -> ContentEvent:
 
 
 def _read_item(item: dict[str, Any]) -> Item:
-    return Item(string_or_none(item.get("type")), item.get("status"), item.get("action"), item.get("queries"))
+    named = {name: item.get(name) for name in ("phase", "content", "summary", "status", "action", "queries")}
+    return Item(type=string_or_none(item.get("type")), id=string_or_none(item.get("id")), **named)
 
 
-def _read_response(value: Any) -> Response | None:
+def _read_response(value: Any) -> CompleteResponse | None:
     fields = object_or_none(value)
     if fields is None:
         return None
     details = object_or_none(fields.get("incomplete_details"))
-    return Response(
+    output = fields.get("output")
+    return CompleteResponse(
         id=string_or_none(fields.get("id")),
         model=string_or_none(fields.get("model")),
         usage=read_response_usage(fields.get("usage")),
         error=fields.get("error"),
         incomplete_details=None if details is None else IncompleteDetails(string_or_none(details.get("reason"))),
+        output=[_read_item(item) for item in output if isinstance(item, dict)] if isinstance(output, list) else None,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.chat.encoders import encoder_factory
@@ -13,6 +14,7 @@ from shared.events import AnswerEvent, Delta, Finished, Reasoning, Source, Start
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
 ECHOED = {"context": {"overrides": {"top": 3}}, "sessionState": None}
+RAW_ECHOED = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in ECHOED.items()}
 ANSWER: list[AnswerEvent] = [
     STARTED,
     Step("web_search", "searching"),
@@ -31,7 +33,7 @@ def lines(data: bytes) -> list[Any]:
 
 def test_the_first_line_tells_the_role_and_echoes_what_was_sent() -> None:
     answer: list[AnswerEvent] = [event for event in ANSWER if not isinstance(event, Step)]
-    first, *others = lines(ChatProtocolEncoder(ECHOED).encode(answer))
+    first, *others = lines(ChatProtocolEncoder(RAW_ECHOED).encode(answer))
     assert first == {"delta": {"role": "assistant"}, **ECHOED}
     assert all(set(line) == {"delta"} and "role" not in line["delta"] for line in others)
 
@@ -63,7 +65,7 @@ def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> N
 def test_a_failed_answer_ends_with_an_error_that_has_a_code(
     said: list[AnswerEvent], code: str | None, told: str
 ) -> None:
-    encoder = ChatProtocolEncoder(ECHOED)
+    encoder = ChatProtocolEncoder(RAW_ECHOED)
     encoder.encode(said)
     ending = encoder.fail(ErrorObject("It broke off.", "upstream_error", code))
     assert lines(ending) == [{"error": {"code": told, "message": "It broke off."}}]
@@ -74,7 +76,7 @@ def test_the_heartbeat_is_a_line_that_says_nothing() -> None:
 
 
 def test_the_whole_answer_is_one_object() -> None:
-    encoder = BufferedChatProtocolEncoder(ECHOED)
+    encoder = BufferedChatProtocolEncoder(RAW_ECHOED)
     out = b"".join([encoder.encode([event]) for event in ANSWER])
     context = {
         "reasoning": "Let me think.",
@@ -143,8 +145,8 @@ def test_a_whole_answer_that_fails_has_said_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["ui-message", "chat-protocol"])
 def test_where_streaming_is_off_the_same_bytes_leave_in_one_piece(name: str) -> None:
-    streamed = encoder_factory(name, ECHOED, streaming_enabled=True)()
-    collected = encoder_factory(name, ECHOED, streaming_enabled=False)()
+    streamed = encoder_factory(name, RAW_ECHOED, streaming_enabled=True)()
+    collected = encoder_factory(name, RAW_ECHOED, streaming_enabled=False)()
     assert (streamed.is_buffered, collected.is_buffered) == (False, True)
     assert (collected.media_type, collected.headers) == (streamed.media_type, streamed.headers)
     assert [collected.encode([event]) for event in ANSWER] == [b""] * 7 + [streamed.encode(ANSWER)]
