@@ -39,11 +39,11 @@ class JsonText:
 
     @classmethod
     def joined(cls, texts: "Iterable[JsonText]") -> "JsonText":
-        """Return the texts one after the other."""
-        one, *others = texts
-        if not others:
-            return one
-        inner = b"".join([memoryview(text.literal)[1:-1] for text in (one, *others)])
+        """Return the texts one after the other; an empty one where there is none."""
+        listed = list(texts)
+        if len(listed) == 1:
+            return listed[0]
+        inner = b"".join([memoryview(text.literal)[1:-1] for text in listed])
         return cls(msgspec.Raw(_QUOTE + inner + _QUOTE))
 
     @property

@@ -38,6 +38,7 @@ def test_an_image_may_be_its_address_alone() -> None:
 
 def test_the_text_of_a_message_is_that_of_its_parts() -> None:
     assert Message("user", (TextPart.of("a"), ImagePart("https://x"), TextPart.of("b"))).text == JsonText.of("ab")
+    assert Message("user", (ImagePart("https://x"),)).text == JsonText.of("")
 
 
 def test_a_conversation_may_have_as_many_messages_as_are_said_and_no_more() -> None:
