@@ -19,6 +19,11 @@ class CitingDecoder:
         return self._decoder.is_ended
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the upstream says that it will send no more, though the model has not ended the answer."""
+        return self._decoder.is_cut
+
+    @property
     def may_have_failed(self) -> bool:
         """Whether the answer has failed, and what explains it may come with the next frame."""
         return self._decoder.may_have_failed

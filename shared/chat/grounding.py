@@ -50,7 +50,7 @@ class Grounding:
 
     def prelude(self, asked: "Asked") -> "Prelude | None":
         """Return what precedes the answer; None where the request has no question to search for."""
-        turns = [Turn(message.role, message.text) for message in asked.request.messages]
+        turns = [Turn(message.role, str(message.text)) for message in asked.request.messages]
         plan = plan_of(turns)
         return None if plan is None else Prelude(self, asked, plan)
 
@@ -135,8 +135,8 @@ class Prelude:
             return request
         *before, question = request.messages
         own = 1 if self._grounding.settings.system_prompt else 0  # the operator's prompt goes first
-        before.insert(own, Message("system", (TextPart(GROUNDING),)))
-        question = replace(question, parts=(TextPart(sources_text(passages)), *question.parts))
+        before.insert(own, Message("system", (TextPart.of(GROUNDING),)))
+        question = replace(question, parts=(TextPart.of(sources_text(passages)), *question.parts))
         return replace(request, messages=(*before, question))
 
     async def _rewritten(self, plan: Plan) -> str:
@@ -145,7 +145,10 @@ class Prelude:
         limit = grounding.settings.search_seconds
         own = Receipt(id=asked.receipt.id, invocation_id="", api=asked.receipt.api)
         request = ChatRequest(
-            messages=(Message("system", (TextPart(REWRITING),)), Message("user", (TextPart(conversation_text(plan)),))),
+            messages=(
+                Message("system", (TextPart.of(REWRITING),)),
+                Message("user", (TextPart.of(conversation_text(plan)),)),
+            ),
             max_output_tokens=MAX_REWRITING_TOKENS,
         )
         body = grounding.dialect.request_body
