@@ -16,6 +16,7 @@ import { transcript } from "./transcript.js";
 import { TurnView } from "./turn-view.js";
 
 /** @typedef {import("./conversation.js").Turn} Turn */
+/** @typedef {import("./conversation.js").Ending} Ending */
 /** @typedef {import("./conversation.js").Measure} Measure */
 /** @typedef {import("./failures.js").Failure} Failure */
 /** @typedef {{measure: Measure, reason: string, failure: Failure | null, isStopped: boolean}} Received */
@@ -25,6 +26,9 @@ const STOPPED = "Stopped. The answer is incomplete.";
 const MAX_ANNOUNCED_CHARACTERS = 2000;
 /** A longer question in the page's address is cut. */
 const MAX_LINKED_CHARACTERS = 8000;
+/** How long answers are rendered without a pause when a conversation comes back. */
+const RESTORING_MS = 50;
+const RESTORING_PAUSE_MS = 20;
 const SAVE_MS = 2000;
 const SAVE_DRAFT_MS = 300;
 
@@ -56,6 +60,8 @@ let lastView = null;
 /** Whether the last question failed only because it had no valid key. */
 let waitsForKey = false;
 let draftTimer = 0;
+/** Which of the conversations that came back is being rendered. */
+let bringingBack = 0;
 /** How many turns did not fit when the page was reloaded. */
 let leftOutBefore = 0;
 /** Whether the page has been left: the browser ends the answer then, which is no failure to be kept. */
@@ -179,8 +185,26 @@ function showAll(turns) {
   views.clear();
   list.replaceChildren();
   lastView = null;
-  for (const turn of turns) if (turn.ending !== null) show(turn).restore(turn.ending);
+  const shown = turns.map((turn) => ({ view: show(turn), ending: turn.ending }));
   follow.toEnd();
+  bringingBack += 1;
+  restoreViews(shown, bringingBack);
+}
+
+/**
+ * Render answers from the last to the first, in steps that leave the page usable.
+ * @param {{view: TurnView, ending: Ending | null}[]} shown
+ * @param {number} number of the conversation that they belong to
+ */
+function restoreViews(shown, number) {
+  const until = performance.now() + RESTORING_MS;
+  while (number === bringingBack) {
+    const last = shown.pop();
+    if (last?.ending) last.view.restore(last.ending);
+    if (last === undefined || performance.now() > until) break;
+  }
+  follow.keepUp(); // once a step: it needs the layout
+  if (shown.length > 0) setTimeout(() => restoreViews(shown, number), RESTORING_PAUSE_MS);
 }
 
 /**

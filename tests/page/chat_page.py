@@ -1,6 +1,8 @@
 """The page as the tests use it: what a user does and sees."""
 
 import json
+import os
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,14 @@ from playwright.sync_api import Locator, Page, Route
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "chromium-headless-shell",
+    "google-chrome",
+    "microsoft-edge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
 FRAME_MS = 33.0
@@ -24,6 +34,11 @@ SAMPLE = """() => {
   };
   window.sampling = requestAnimationFrame(look);
 }"""
+
+
+def find_browser() -> str | None:
+    """Return the path of the browser named by CHROMIUM, or of the first that is installed."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class ChatPage:

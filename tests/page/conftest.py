@@ -1,7 +1,5 @@
 """A browser for the tests of the page. Without one the tests are skipped with a message that names the package to install."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
 
 from tests.app_process import App
-from tests.page.chat_page import ChatPage
+from tests.page.chat_page import ChatPage, find_browser
 
 OpenPage = Callable[..., ChatPage]
 DESKTOP: ViewportSize = {"width": 1200, "height": 800}
@@ -18,8 +16,8 @@ DESKTOP: ViewportSize = {"width": 1200, "height": 800}
 # NOTE: not session-scoped: Playwright's loop runs as long as this fixture lives, and other tests could not run their own.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium, or the one named by CHROMIUM."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    """Start the browser that is installed, or the one named by CHROMIUM."""
+    path = find_browser()
     if path is None:
         pytest.skip("the page's tests need a browser: apt-get install chromium (or name one in CHROMIUM)")
     with sync_playwright() as playwright:

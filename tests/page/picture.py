@@ -1,13 +1,10 @@
 """`python -m tests.page.picture`: take the README's screenshot of the page, docs/page.png. Only the answer is made up."""
 
-import os
-import shutil
-
 from playwright.sync_api import sync_playwright
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
-from tests.page.chat_page import ROOT, ChatPage
+from tests.page.chat_page import ROOT, ChatPage, find_browser
 
 QUESTION = "How do I read this endpoint's stream in Python?"
 ANSWER = """The answer comes as **server-sent events**, one JSON object each. Keep the `delta` texts as they come:
@@ -33,7 +30,7 @@ Only a `finished` event says that the answer is complete; a `failed` one says wh
 
 def main() -> None:
     """Ask, wait and take the screenshot."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    path = find_browser()
     with (
         Simulator.start() as simulator,
         App.start(simulator, AZURE_OPENAI_DEPLOYMENT="gpt-5-mini") as app,

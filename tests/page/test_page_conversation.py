@@ -153,6 +153,9 @@ def test_two_hundred_turns_are_restored_and_go_on(page: ChatPage) -> None:
     )
     page.open()
     page.page.locator(".turn").nth(199).wait_for(timeout=20_000)
+    page.page.locator(".turn").first.locator("h4", has_text="Answer 0").wait_for(timeout=20_000)
+    left = "document.documentElement.scrollHeight - innerHeight - scrollY"
+    assert page.page.evaluate(left) < 60, "at the end, which came first"
     assert page.page.locator("#left-out").inner_text().startswith("The first 3 questions were")
     page.answer_with(events(delta("Still quick."), finished()))
     assert page.ask_and_wait("201") == "Still quick."
