@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
+ifeq ($(OS),Windows_NT)
+$(error This project needs Linux, macOS or WSL 2. In PowerShell: wsl --install, then clone and make run there; or open the dev container)
+endif
+
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Each verb installs what it needs itself: to serve the app, to check it, to test it.

@@ -1,5 +1,6 @@
 """The environment that `make` installs into: what an interruption leaves behind is repaired, and each failure is a sentence."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """An environment in which pip answers and two packages are installed."""
     folder = tmp_path / ".venv"
     write_program(folder / "bin" / "python", f"echo '{PIP}'")
+    write_installed(folder, "pip")
     write_installed(folder, "openai")
     write_installed(folder, "Azure_Core")
     return folder
@@ -54,7 +56,10 @@ def project(tmp_path: Path) -> Path:
 def make(project: Path, target: str, **environ: str) -> subprocess.CompletedProcess[str]:
     write_program(project / "bin/python3.13", f'exec "{PYTHON}" "$@"')
     passed = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    passed["PATH"] = f"{project / 'bin'}{os.pathsep}{passed['PATH']}"
+    # No uv but the one that a test puts there.
+    kept = [one for one in passed["PATH"].split(os.pathsep) if not (Path(one) / "uv").exists()]
+    passed["PATH"] = os.pathsep.join([str(project / "bin"), *kept])
+    passed["HOME"] = str(project)
     return subprocess.run(
         [MAKE, target], cwd=project, env=passed | environ, capture_output=True, text=True, check=False, timeout=120
     )
@@ -72,6 +77,16 @@ def test_an_environment_without_python_is_damaged(folder: Path) -> None:
 def test_an_environment_whose_pip_does_not_answer_is_damaged(folder: Path) -> None:
     write_program(folder / "bin/python", "echo No module named pip >&2; exit 1")
     assert environment.damage(folder) == "it has no working pip"
+
+
+def test_a_pip_that_was_being_unpacked_is_damage(folder: Path) -> None:
+    shutil.rmtree(folder / f"lib/python{environment.VERSION}/site-packages/pip-1.0.dist-info")
+    assert environment.damage(folder) == "it has no complete pip"
+
+
+def test_what_uv_was_installing_is_damage_although_it_looks_complete(folder: Path) -> None:
+    (folder / environment.MARK_OF_UV).touch()
+    assert environment.damage(folder) == "an installation with uv was interrupted"
 
 
 def test_an_environment_of_another_python_is_damaged(folder: Path) -> None:
@@ -140,14 +155,16 @@ def test_a_failed_installation_leaves_no_stamp_and_says_beforehand_what_it_insta
     write_program(
         project / ".venv/bin/python", f'[ "$3" = --version ] && echo "{PIP}" && exit; echo "no network" >&2; exit 1'
     )
+    write_installed(project / ".venv", "pip")
     (project / "dev/requirements-run.txt").write_text("openai==3.0\nyarl==1.0\n", encoding="utf-8")
 
     found = make(project, ".venv/.ready-run")
 
     assert found.returncode != 0
     said, cause, *_ = found.stderr.splitlines()
-    assert said.startswith(
-        "Installing 2 packages and what they need into .venv (dev/requirements-run.txt): half a minute"
+    assert said == (
+        "Installing 2 packages and what they need into .venv (dev/requirements-run.txt): half a minute the first time "
+        "(uv, if you install it, takes seconds)"
     )
     assert cause == "no network"
     assert not (project / ".venv/.ready-run").exists()
@@ -179,3 +196,116 @@ def test_a_uv_that_fails_is_quoted(project: Path, bare: dict[str, str], tmp_path
     assert found.returncode != 0
     assert "uv could not install it: error: failed to look up the address" in found.stderr
     assert "there is no uv" not in found.stderr
+
+
+SITE = f"lib/python{environment.VERSION}/site-packages"
+FAKE_PYTHON = f"""
+stop() {{ [ "$STOP_AT" = "$1" ] && {{ kill -INT $PPID; sleep 0.2; exit 130; }}; return 0; }}
+installed() {{ mkdir -p "$1/$2-1.0.dist-info"; echo "Name: $2" > "$1/$2-1.0.dist-info/METADATA"; }}
+case "$1 $2 $3" in
+"-m venv "*)
+    mkdir -p "$3"; stop folder
+    mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; stop python
+    installed "$3/{SITE}" pip; stop "half of pip"
+    touch "$3/{SITE}/pip-1.0.dist-info/RECORD"; stop pip ;;
+"-m pip --version")
+    folder=$(dirname "$(dirname "$0")")
+    [ -e "$folder/{SITE}/pip-1.0.dist-info" ] && echo "{PIP}" ;;
+"-m pip install")
+    site=$(dirname "$(dirname "$0")")/{SITE}
+    [ -e "$site/pip-1.0.dist-info/RECORD" ] || exit 9
+    echo "Collecting one"; stop downloads
+    installed "$site" one; stop "half of a package"
+    touch "$site/one-1.0.dist-info/RECORD"; mkdir -p "$site/~wo"; stop "a replacement"
+    rmdir "$site/~wo"; installed "$site" two; touch "$site/two-1.0.dist-info/RECORD"; stop everything ;;
+*) exec "{PYTHON}" "$@" ;;
+esac
+"""
+"""Makes and fills an environment as venv and pip do, step by step; the program that called it gets a Ctrl-C at $STOP_AT."""
+
+FAKE_UV = f"""
+stop() {{ [ "$STOP_AT" = "$1" ] && {{ kill -INT $PPID; sleep 0.2; exit 130; }}; return 0; }}
+case "$1" in
+venv) for folder; do :; done; STOP_AT= "$PROJECT/bin/fake" -m venv "$folder"; stop "uv: environment" ;;
+pip)
+    for site in "$PROJECT"/.venv/{SITE}; do :; done
+    stop "uv: downloads"
+    mkdir -p "$site/one-1.0.dist-info"; echo "Name: one" > "$site/one-1.0.dist-info/METADATA"
+    touch "$site/one-1.0.dist-info/RECORD"; stop "uv: half of a package"
+    mkdir -p "$site/two-1.0.dist-info"; echo "Name: two" > "$site/two-1.0.dist-info/METADATA"
+    touch "$site/two-1.0.dist-info/RECORD"; stop "uv: everything" ;;
+esac
+"""
+STEPS = ("folder", "python", "half of pip", "pip", "downloads", "half of a package", "a replacement", "everything")
+STEPS_OF_UV = ("uv: environment", "uv: downloads", "uv: half of a package", "uv: everything")
+
+
+@pytest.fixture
+def stepwise(project: Path) -> Path:
+    """A project whose Python makes environments step by step."""
+    write_program(project / "bin/fake", FAKE_PYTHON)
+    (project / "dev/requirements-run.txt").write_text("one==1.0\ntwo==1.0\n", encoding="utf-8")
+    program = (project / "dev/environment.py").read_text()
+    program = program.replace(
+        'if __name__ == "__main__":', f'sys.executable = {str(project / "bin/fake")!r}\nif __name__ == "__main__":'
+    )
+    (project / "dev/environment.py").write_text(program)
+    return project
+
+
+@pytest.mark.parametrize("step", [*STEPS, *STEPS_OF_UV])
+def test_ctrl_c_at_any_step_of_the_first_run_is_repaired_by_the_next(stepwise: Path, step: str) -> None:
+    if step in STEPS_OF_UV:
+        write_program(stepwise / "bin/uv", FAKE_UV)
+
+    stopped = make(stepwise, ".venv/.ready-run", STOP_AT=step, PROJECT=str(stepwise))
+    assert stopped.returncode != 0
+    assert "Interrupted. The same command continues" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert not (stepwise / ".venv/.ready-run").exists()
+
+    again = make(stepwise, ".venv/.ready-run", PROJECT=str(stepwise))
+    assert again.returncode == 0, again.stderr
+    assert (stepwise / ".venv/.ready-run").exists()
+    assert environment.damage(stepwise / ".venv") is None
+    assert not environment.missing(stepwise / ".venv", stepwise / "dev/requirements-run.txt")
+
+
+def test_uv_is_used_where_it_is(stepwise: Path) -> None:
+    write_program(stepwise / "bin/uv", FAKE_UV)
+    done = make(stepwise, ".venv/.ready-run", PROJECT=str(stepwise))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1].endswith("into .venv (dev/requirements-run.txt): with uv")
+
+
+def test_where_uv_fails_pip_takes_over(stepwise: Path) -> None:
+    write_program(stepwise / "bin/uv", "echo 'error: no such index' >&2; exit 2")
+    done = make(stepwise, ".venv/.ready-run", PROJECT=str(stepwise))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-2:] == ["error: no such index", "uv could not install them; trying pip"]
+    assert not (stepwise / ".venv" / environment.MARK_OF_UV).exists()
+
+
+def test_a_terminal_is_shown_how_many_packages_have_come(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(folder / "bin/python", "echo Collecting one; echo Collecting two; echo Installing collected packages")
+    (tmp_path / "requirements.txt").write_text("one==1.0\ntwo==1.0\n")
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    assert environment.install(folder, tmp_path / "requirements.txt", 2) == 0
+    assert shown.getvalue().split("\r\033[K") == ["", "1 of 2", "2 of 2", "unpacking", ""]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_native_windows_says_what_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert environment.main(folder, folder / "requirements.txt", "a minute") == 1
+    assert "wsl --install" in capsys.readouterr().err
