@@ -9,7 +9,7 @@
 
 Rule 1: nothing leaves ENDED or FAILED. What a server says after the end changes nothing.
 Rule 2: an announced failure cannot become an end, whatever follows it.
-Rule 3: `has_content` is never unset. From then on no other backend may take over.
+Rule 3: `has_content` and `is_settled` are never unset. Once settled, no other backend may take over; content settles.
 Rule 4: the end of the upstream's body is the end of the answer: it is ENDED or FAILED by then.
 """
 
@@ -45,6 +45,8 @@ class Progress:
 
     phase: Phase = Phase.PREAMBLE
     has_content: bool = False
+    is_settled: bool = False
+    """Something of it has been sent: it will be answered by this upstream or by none."""
     failure: AnswerError | None = None
     usage: Usage | None = None
     """What the answer cost, once known."""
@@ -65,7 +67,11 @@ class Progress:
         """Note that content came."""
         if self.phase is Phase.PREAMBLE:
             self.phase = Phase.CONTENT
-        self.has_content = True
+        self.has_content = self.is_settled = True
+
+    def settle(self) -> None:
+        """Note that something is sent before the first content."""
+        self.is_settled = True
 
     def announce_failure(self, failure: AnswerError) -> None:
         """Note that the answer is failing. `failure`: what is known of it, which an explanation may replace."""
@@ -77,7 +83,7 @@ class Progress:
         if self.phase is Phase.FAILING:
             self.phase, self.failure = Phase.FAILED, self._announced
         elif not self.is_over:
-            self.phase, self.has_content = Phase.ENDED, True
+            self.phase, self.has_content, self.is_settled = Phase.ENDED, True, True
 
     def fail(self, failure: AnswerError, *, is_explanation: bool = False) -> None:
         """Note that the answer has failed. What was announced is kept as the reason, unless this is its explanation."""

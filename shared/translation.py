@@ -34,6 +34,10 @@ class Translation(Protocol):
     """Headers that the client's format requires."""
     heartbeat: bytes
     """What is sent in silence, between two blocks; b'' where the format has no such form."""
+    padding: bytes
+    """What may be sent before an answer that leaves in one piece, once silence nears the platform's limit; b'' for nothing."""
+    shows_life: bool
+    """Whether an upstream's events before the first content are signs of life that the client can read."""
     progress: Progress
 
     def feed(self, data: bytes) -> bytes:

@@ -13,6 +13,8 @@ _UNEXPLAINED = UpstreamFailure(NO_EXPLANATION)
 class ChatTranslation(SseTranslation[AnswerEvent]):
     """See `translation.Translation`."""
 
+    shows_life = False
+
     def __init__(self, decoder: Decoder, encoder: Encoder, *, max_event_bytes: int) -> None:
         """Begin an answer; an encoder that is buffered bounds what the upstream may send."""
         super().__init__(max_event_bytes=max_event_bytes, is_buffered=encoder.is_buffered)
@@ -21,6 +23,7 @@ class ChatTranslation(SseTranslation[AnswerEvent]):
         self.media_type = encoder.media_type
         self.headers = encoder.headers
         self.heartbeat = encoder.heartbeat
+        self.padding = encoder.padding
 
     def fail(self, error: AnswerError) -> ErrorEnding:
         """Return the format's own error ending."""

@@ -189,7 +189,7 @@ class Settings:
     )
     max_event_bytes: int = setting(
         "MAX_EVENT_BYTES",
-        integer(4 * 1024 * 1024, minimum=16 * 1024),
+        integer(16 * 1024 * 1024, minimum=16 * 1024),
         meaning="The largest event accepted from upstream, and the limit of what is held before the first content.",
     )
     max_open_streams: int = setting(
@@ -204,10 +204,12 @@ class Settings:
         meaning="How long a response without content waits before it sends its status and heartbeats.",
     )
     first_content_seconds: float = setting(
-        "FIRST_CONTENT_SECONDS", seconds(90), meaning="How long one attempt may take to its first content."
+        "FIRST_CONTENT_SECONDS",
+        seconds(600),
+        meaning="How long an upstream may be silent before its first content; each of its events counts as a sign of life.",
     )
     attempt_budget_seconds: float = setting(
-        "ATTEMPT_BUDGET_SECONDS", seconds(100), meaning="How long after the request's start an attempt may still begin."
+        "ATTEMPT_BUDGET_SECONDS", seconds(610), meaning="How long after the request's start an attempt may still begin."
     )
     upstream_silence_seconds: float = setting(
         "UPSTREAM_SILENCE_SECONDS", seconds(120), meaning="How long an upstream may pause within an answer."

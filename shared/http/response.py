@@ -198,6 +198,7 @@ class AnswerResponse(Response):
                     self._out.touch()
                     await self._write(block)
             self._source = source = source.answer()
+        source.is_committed = not self._out.is_open
         self._source = stream = await source.begin()
         return stream
 
@@ -210,9 +211,11 @@ class AnswerResponse(Response):
 
     async def _pump(self, stream: Stream) -> None:
         block = await stream.read()
-        if block:
-            self._receipt.mark_first_token()
+        progress, is_marked = stream.translation.progress, False
         while block:
+            if not is_marked and progress.has_content:
+                self._receipt.mark_first_token()
+                is_marked = True
             await self._write(block)
             block = await stream.read()
 
@@ -239,6 +242,8 @@ class AnswerResponse(Response):
         own = {"content-type": translation.media_type, **STREAM_HEADERS, **translation.headers}
         headers = {**own, **exchange.head(stream)}
         self._exchange = None
+        if isinstance(source, Answer):
+            source.is_committed = True
         await self._out.commit(200 if stream is None else stream.status, headers)
         if stream is not None:
             stream.release_headers()
@@ -249,10 +254,12 @@ class AnswerResponse(Response):
 
     async def _send_heartbeat(self) -> None:
         try:
-            if not self._out.is_writing:
+            translation = self._current().translation
+            frame = translation.heartbeat or translation.padding
+            if frame and not self._out.is_writing:
                 if self._out.is_open:
                     await self._commit()
-                await self._out.heartbeat(self._current().translation.heartbeat)
+                await self._out.heartbeat(frame)
         finally:
             self._heartbeat = None
 

@@ -3,7 +3,12 @@
 deadline     counts from                            until
 commit       the request's arrival                  COMMIT_SECONDS            heartbeat: the head goes out
 heartbeat    what was sent last                     HEARTBEAT_SECONDS         heartbeat
+blanks       the request's arrival                  PADDING_SECONDS           heartbeat: the head goes out with a blank,
+                                                                              where the answer leaves in one piece
+quiet        the request's arrival                  QUIET_SECONDS             end: UpstreamTimeout, where nothing can be
+                                                                              sent before the first content
 silence      the upstream's last complete event     UPSTREAM_SILENCE_SECONDS  end: UpstreamSilent
+                                                    (before content FIRST_CONTENT_SECONDS)
 client       what the client was sent last, while   CLIENT_SILENCE_SECONDS    end: ClientTooSlow
              it takes nothing
 function     the call of the handler                functionTimeout less      end: FunctionTimeout
@@ -15,12 +20,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError, FunctionTimeout, UpstreamSilent
+from shared.errors import AnswerError, FunctionTimeout, UpstreamSilent, UpstreamTimeout
 from shared.http.body import ClientLeft
 from shared.http.outbound import CLIENT_SILENCE_SECONDS, ClientTooSlow, Outbound
 from shared.translation import Translation
 from shared.upstream.stream import Stream
 
+PADDING_SECONDS = 200.0
+"""When an answer that leaves in one piece is given up a status for, so that the platform does not cut the connection."""
+QUIET_SECONDS = 225.0
+"""When one ends that cannot send anything yet: 5 s before Azure's load balancer cuts a connection that says nothing."""
 _SHORTEST_PAUSE_SECONDS = 0.01
 _NEVER = float("inf")
 
@@ -66,10 +75,11 @@ class StreamClock:
         self._timer.cancel()
 
     def _heartbeat_at(self) -> float:
-        if self._out.is_waiting or not self._source().translation.heartbeat:
+        translation = self._source().translation
+        if self._out.is_waiting or not (translation.heartbeat or translation.padding):
             return _NEVER  # such a format has no harmless bytes; committing early would only fix its status
         if self._out.is_open:
-            return self._began_at + self._settings.commit_seconds
+            return self._began_at + (self._settings.commit_seconds if translation.heartbeat else PADDING_SECONDS)
         return self._out.last_write + self._settings.heartbeat_seconds
 
     def _silent_at(self) -> float:
@@ -80,7 +90,14 @@ class StreamClock:
         # What the client took long to read is no silence of the upstream's; unless it was a comment, which is no event.
         is_event = source.last_event == source.last_read
         heard_at = max(source.last_event, self._out.last_block) if is_event else source.last_event
-        return heard_at + self._settings.upstream_silence_seconds
+        settings = self._settings
+        has_content = source.translation.progress.has_content
+        return heard_at + (settings.upstream_silence_seconds if has_content else settings.first_content_seconds)
+
+    def _quiet_at(self) -> float:
+        translation = self._source().translation
+        can_speak = not self._out.is_open or translation.heartbeat or translation.padding
+        return _NEVER if can_speak else self._began_at + QUIET_SECONDS
 
     def _too_slow_at(self) -> float:
         out, source = self._out, self._source()
@@ -94,7 +111,9 @@ class StreamClock:
         now, settings = self._loop.time(), self._settings
         # Whatever is not known yet becomes known later: look again after the shortest of the pauses.
         look_again = now + min(settings.upstream_silence_seconds, settings.heartbeat_seconds, CLIENT_SILENCE_SECONDS)
-        due = min(self._heartbeat_at(), self._silent_at(), self._too_slow_at(), self._ends_at, look_again)
+        due = min(
+            self._heartbeat_at(), self._silent_at(), self._too_slow_at(), self._quiet_at(), self._ends_at, look_again
+        )
         return max(now + _SHORTEST_PAUSE_SECONDS, due)
 
     def _overdue(self, now: float) -> ClientLeft | AnswerError | None:
@@ -102,6 +121,8 @@ class StreamClock:
             return FunctionTimeout("The answer took as long as the operator lets one take; it is incomplete.")
         if now >= self._silent_at():
             return UpstreamSilent("The upstream stopped in the middle of the response.")
+        if now >= self._quiet_at():
+            return UpstreamTimeout("The model's service did not begin to answer in time.")
         return ClientTooSlow() if now >= self._too_slow_at() else None
 
     def _tick(self) -> None:

@@ -75,6 +75,8 @@ class RelayExchange:
             if isinstance(stream.translation, BodyRelay):
                 down |= {name: stream.headers[name] for name in _BODY_HEADERS_DOWN if name in stream.headers}
             if isinstance(stream.translation, SignedBodyRelay):
+                down = {name: value for name, value in down.items() if name not in _BODY_HEADERS_DOWN}
+            if isinstance(stream.translation, SignedBodyRelay) and stream.translation.size is not None:
                 down |= {"content-length": str(stream.translation.size)}
         debug = debug_headers(self.receipt) if self.settings.debug_headers else {}
         # Ours first: where there are too many, the last ones are left out.
@@ -158,7 +160,7 @@ class InferenceExchange(RelayExchange):
 
     def _translations(self, request: OpenAIRequest, ids: ResponseIds | None) -> Callable[[], Translation]:
         if not request.stream:
-            return BodyRelay if ids is None else partial(SignedBodyRelay, ids)
+            return partial(BodyRelay, is_json=True) if ids is None else partial(SignedBodyRelay, ids)
         new_inspector: Callable[[], FrameInspector] = ChunkInspector
         if self.address.path == "responses":
             new_inspector = partial(ResponseInspector, commits_at_once=request.background)

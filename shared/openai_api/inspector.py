@@ -27,6 +27,9 @@ class FrameInspector(Protocol):
     answer_id: str
     """The upstream's id of the answer, '' until known."""
 
+    shows_life: bool
+    """Whether the API has events for clients to read while the model thinks."""
+
     has_response: bool
     """Whether the last frame carries a response object."""
 
@@ -53,6 +56,7 @@ class ChunkInspector:
     """Chat completions and legacy completions."""
 
     has_own_ending = False
+    shows_life = False
 
     def __init__(self) -> None:
         """Begin at the stream's first frame."""
@@ -94,6 +98,8 @@ class ChunkInspector:
 
 class ResponseInspector:
     """The Responses API."""
+
+    shows_life = True
 
     def __init__(self, *, commits_at_once: bool = False) -> None:
         """Begin at the stream's first frame.

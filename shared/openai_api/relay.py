@@ -28,7 +28,7 @@ class StreamRelay(SseTranslation[bytes]):
 
     media_type = "text/event-stream; charset=utf-8"
     headers = _NO_HEADERS
-    heartbeat = HEARTBEAT
+    padding = b""
     cuts_after_error = True
     """azure-ai-inference, @azure/openai 1.x and others pass over an error event and do not wait for `[DONE]`."""
 
@@ -47,13 +47,15 @@ class StreamRelay(SseTranslation[bytes]):
         self._ids = ids
         self._hides_usage = hides_usage
         self._has_forwarded_error = False
+        self.shows_life = inspector.shows_life
+        self.heartbeat = HEARTBEAT
 
     def fail(self, error: AnswerError) -> ErrorEnding:
         """Return the format's error event, or no more than the cut where the upstream's own event has gone out.
 
-        Before the first content it has not: what was held is dropped with its attempt.
+        Before anything has been sent it has not: what was held is dropped with its attempt.
         """
-        if self._has_forwarded_error and self.progress.has_content and error is self.progress.failure:
+        if self._has_forwarded_error and self.progress.is_settled and error is self.progress.failure:
             return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_own_ending)
         name, value = self._inspector.error_frame(error.error_object())
         return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
@@ -107,13 +109,14 @@ class StreamRelay(SseTranslation[bytes]):
 class BufferedRelay(StreamRelay):
     """A stream that leaves in one piece, because this deployment does not stream."""
 
-    heartbeat = b""
+    padding = HEARTBEAT
 
     def __init__(
         self, inspector: FrameInspector, *, hides_usage: bool, max_event_bytes: int, ids: ResponseIds | None = None
     ) -> None:
         """Begin an answer that is held until its end."""
         super().__init__(inspector, hides_usage=hides_usage, max_event_bytes=max_event_bytes, ids=ids, is_buffered=True)
+        self.heartbeat, self.shows_life = b"", False
         self._held: list[bytes] = []
 
     def _block(self, pieces: list[bytes]) -> bytes:
@@ -125,21 +128,24 @@ class BufferedRelay(StreamRelay):
 class BodyRelay:
     """A non-streaming answer, passed on as it comes. It has no error ending: a failure cuts the connection.
 
-    `may_be_empty`: an empty body is an answer too, such as to a DELETE.
+    `may_be_empty`: an empty body is an answer too, such as to a DELETE. `is_json`: it is JSON, which may begin with blanks.
     """
 
     media_type = "application/json"
     headers = _NO_HEADERS
     heartbeat = b""
+    shows_life = False
 
-    def __init__(self, *, may_be_empty: bool = False) -> None:
+    def __init__(self, *, may_be_empty: bool = False, is_json: bool = False) -> None:
         """Begin a body of which nothing has come."""
+        self.padding = b" " if is_json else b""
         self.progress = Progress()
         self._may_be_empty = may_be_empty
         self._seen = bytearray()
 
     def feed(self, data: bytes) -> bytes:
         """Return the same bytes."""
+        self.padding = b""
         self.progress.content()
         self.progress.chunks += 1
         self.progress.events += 1
@@ -167,7 +173,7 @@ class SignedBodyRelay(BodyRelay):
 
     def __init__(self, ids: ResponseIds, *, may_be_empty: bool = False) -> None:
         """Begin a body whose ids are signed with these keys."""
-        super().__init__(may_be_empty=may_be_empty)
+        super().__init__(may_be_empty=may_be_empty, is_json=True)
         self._ids = ids
         self.size: int | None = None
         """The number of bytes of the body; None until it is complete."""

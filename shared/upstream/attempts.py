@@ -21,6 +21,7 @@ from shared.errors import (
     UpstreamTimeout,
 )
 from shared.header_values import clean_value
+from shared.progress import Phase
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
 from shared.upstream.asked import Asked
@@ -33,8 +34,6 @@ from shared.upstream.reading import Reader
 from shared.upstream.sign_in import REJECTIONS, SignIn
 from shared.upstream.stream import Stream
 
-NON_STREAMING_TIMEOUT_SECONDS = 230.0
-"""A non-streaming answer sends nothing until it is complete; past this the platform has cut the connection anyway."""
 MAX_ID_CHARACTERS = 256
 """Of an upstream's ids that are kept or logged; a longer one cannot be asked for either."""
 
@@ -61,6 +60,8 @@ class Answer:
         self._receipt = receipt
         self._began_at = 0.0
         """When `begin` was called, on the loop's clock."""
+        self.is_committed = False
+        """Whether the status has been sent, so that the client hears what else is."""
         self.translation = new_translation()
 
     async def begin(self) -> Stream:
@@ -127,7 +128,7 @@ class Answer:
         try:
             stream = await self._attempt(candidate)
             pool.succeeded(candidate)
-            outcome = "content"
+            outcome = "content" if self.translation.progress.has_content else "alive"
             return stream
         except AnswerError as failure:
             outcome = failure.code or str(failure.status)
@@ -152,21 +153,21 @@ class Answer:
     async def _attempt(self, candidate: Candidate) -> Stream:
         settings, call = self._upstream.settings, self._call
         self.translation = self._new_translation()
-        limit = settings.first_content_seconds if call.streams else NON_STREAMING_TIMEOUT_SECONDS
+        patience = settings.first_content_seconds
         response = None
         if call.signing is not None:
             call.signing.start()
         try:
-            async with asyncio.timeout(limit) as deadline:
+            async with asyncio.timeout(patience) as deadline:
                 response = await self._upstream.clients.open(candidate.backend, call, candidate.deployment)
                 if call.signing is not None:
                     await _ready(call.signing, candidate.backend, deadline)
                 reader = Reader(response.body, self.translation)
-                held = await _hold(reader, settings.max_event_bytes)
+                held = await self._hold(reader, deadline)
         except TimeoutError:
             _close(response)
             timeout = UpstreamTimeout(
-                "The model's service did not begin to answer in time.", cause=f"no content within {limit:g} s"
+                "The model's service did not begin to answer in time.", cause=f"silent for {patience:g} s"
             )
             raise self._logged(timeout, candidate, response) from None
         except UpstreamFailure as failure:
@@ -177,6 +178,37 @@ class Answer:
             raise
         self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
         return Stream(reader, held, status=response.status, headers=response.headers)
+
+    async def _hold(self, reader: Reader, deadline: asyncio.Timeout) -> bytes:
+        """Read up to the first content and return everything that can leave by then. Raise `AnswerError`.
+
+        Each event, like the head before it, is a sign of life, and the deadline counts from it. Once the response has been
+        committed and the upstream been thinking for as long as a commit waits, such a sign leaves too, with what came
+        before it: from then on the client has something of this answer, and no other backend can take over.
+        """
+        settings, now = self._upstream.settings, asyncio.get_running_loop().time
+        progress, held = reader.translation.progress, bytearray()
+        deadline.reschedule(now() + settings.first_content_seconds)
+        first_event: float | None = None
+        while not progress.is_settled:
+            if progress.failure is not None:
+                raise progress.failure
+            events = progress.events
+            held += await reader.step()
+            if len(held) > settings.max_event_bytes and not progress.has_content:
+                raise UpstreamFrameTooLarge("The upstream sent more than MAX_EVENT_BYTES before the first content.")
+            if progress.events == events:
+                continue
+            heard = now()
+            deadline.reschedule(heard + settings.first_content_seconds)
+            first_event = heard if first_event is None else first_event
+            if self._leaves(reader.translation) and heard - first_event >= settings.commit_seconds:
+                progress.settle()
+        return bytes(held)
+
+    def _leaves(self, translation: Translation) -> bool:
+        """Return whether a sign of life can leave: there is somebody to hear it, and it is no failure's announcement."""
+        return self.is_committed and translation.shows_life and translation.progress.phase is Phase.PREAMBLE
 
     def _logged(
         self, failure: UpstreamFailure, candidate: Candidate, response: UpstreamResponse | None
@@ -191,18 +223,6 @@ class Answer:
         if _may_move(failure) or not (isinstance(failure, UpstreamErrorResponse) and is_explained(failure)):
             log_failure(backend, self._call, failure, response)
         return failure
-
-
-async def _hold(reader: Reader, max_bytes: int) -> bytes:
-    """Read up to the first content and return everything that can leave by then. Raise `AnswerError`."""
-    progress, held = reader.translation.progress, bytearray()
-    while not progress.has_content:
-        if progress.failure is not None:
-            raise progress.failure
-        held += await reader.step()
-        if len(held) > max_bytes and not progress.has_content:
-            raise UpstreamFrameTooLarge("The upstream sent more than MAX_EVENT_BYTES before the first content.")
-    return bytes(held)
 
 
 def _with_head(failure: UpstreamFailure, response: UpstreamResponse | None) -> UpstreamFailure:

@@ -19,7 +19,7 @@ from tests.http.one_answer import (
     response_to,
 )
 
-DONE = b"data: [DONE]\n\n"
+DONE = b'data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 KEEPALIVE = b'data: {"id":"c1","choices":[]}\n\n'
 SOON = 0.05
 PATIENCE = 10.0

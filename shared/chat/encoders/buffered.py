@@ -17,6 +17,7 @@ class Buffered:
         self._encoder = encoder
         self.media_type = encoder.media_type
         self.headers = encoder.headers
+        self.padding = encoder.heartbeat
         self._held = bytearray()
 
     def encode(self, events: list[AnswerEvent]) -> bytes:

@@ -27,6 +27,7 @@ class ChatProtocolEncoder:
     media_type = "application/jsonl"
     headers = NO_HEADERS
     heartbeat = b"\n"
+    padding = b""
     is_buffered = False
     cuts_after_error = False
     """The protocol's client throws at the `error` line and reads no further."""
@@ -68,6 +69,7 @@ class BufferedChatProtocolEncoder:
     media_type = "application/json"
     headers = NO_HEADERS
     heartbeat = b""
+    padding = b" "
     is_buffered = True
     cuts_after_error = True
 

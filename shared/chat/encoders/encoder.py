@@ -18,6 +18,8 @@ class Encoder(Protocol):
     """The headers that the format requires in addition to its Content-Type."""
     heartbeat: bytes
     """What keeps the connection busy without an event; b'' where the format has no such form."""
+    padding: bytes
+    """What may stand before an answer that goes out in one piece; b'' where nothing may, or where it does not."""
     is_buffered: bool
     """The answer goes out in one piece at its end, so until then every failure can still be an HTTP status."""
 

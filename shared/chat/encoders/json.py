@@ -37,6 +37,7 @@ class JsonEncoder:
     media_type = "application/json"
     headers = NO_HEADERS
     heartbeat = b""
+    padding = b" "
     is_buffered = True
     cuts_after_error = True
 

@@ -13,6 +13,7 @@ class NdjsonEncoder:
 
     headers = NO_HEADERS
     heartbeat = b'{"type":"heartbeat"}\n'
+    padding = b""
     is_buffered = False
     cuts_after_error = True
     """curl reports a cut in its exit status, and nothing else: a script that picks out the words sees no event."""

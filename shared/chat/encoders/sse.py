@@ -15,6 +15,7 @@ class SseEncoder:
     media_type = "text/event-stream; charset=utf-8"
     headers = NO_HEADERS
     heartbeat = HEARTBEAT
+    padding = b""
     is_buffered = False
     cuts_after_error = False
     """@microsoft/fetch-event-source sends the request again, once a second, after a cut, and not after a clean end."""

@@ -14,6 +14,7 @@ class TextEncoder:
     media_type = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({"x-content-type-options": "nosniff"})
     heartbeat = b""
+    padding = b""
     is_buffered = False
     cuts_after_error = True
     """Only an end without the closing chunk tells a reader of plain text that words are missing."""

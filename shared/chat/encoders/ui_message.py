@@ -29,6 +29,7 @@ class UiMessageEncoder:
     media_type = "text/event-stream; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({"x-vercel-ai-ui-message-stream": "v1"})
     heartbeat = HEARTBEAT
+    padding = b""
     is_buffered = False
     cuts_after_error = False
     """`useChat` ends at the `error` part either way; `readUIMessageStream` would report a second error, "terminated"."""
