@@ -118,6 +118,8 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     env |= dict.fromkeys(SERVICE_SETTINGS, "")
     env["AZURE_OPENAI_ENDPOINT"] = ready["backends"]["main"]
     env["IDENTITY_ENDPOINT"], env["IDENTITY_HEADER"] = ready["identity_endpoint"], ready["identity_header"]
+    for name, value in {"RETRIEVAL": "on", "SEARCH_ENDPOINT": ready["search"], "SEARCH_INDEX": "docs"}.items():
+        env.setdefault(name, value)  # answers from this project's own documentation
     print(
         f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)",
         flush=True,

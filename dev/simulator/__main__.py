@@ -16,6 +16,7 @@ from dev.simulator.behaviour import Behaviour
 from dev.simulator.identity import PATH, Identity
 from dev.simulator.models import Deployments
 from dev.simulator.records import Log
+from dev.simulator.search.service import SearchService
 from dev.simulator.service import Doors, Service
 from dev.simulator.steering import Steering
 
@@ -32,6 +33,7 @@ class Ready:
     control: str
     identity_endpoint: str
     identity_header: str
+    search: str
 
     def __str__(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -40,6 +42,7 @@ class Ready:
         first = next(iter(self.backends.values()))
         lines = ["A simulated Azure OpenAI is listening. Nothing here is real, and nothing costs anything.", ""]
         lines += [f"  {name:<10} {address}" for name, address in self.backends.items()]
+        lines += [f"  {'search':<10} {self.search}"]
         lines += [f"  {'control':<10} {self.control}", f"  {'identity':<10} {self.identity_endpoint}", ""]
         if doors.open:
             lines += ["Try it:", f"  curl -N {first}/openai/v1/chat/completions -d '{EXAMPLE}'"]
@@ -73,10 +76,13 @@ async def serve(options: argparse.Namespace) -> None:
         service = Service(name, doors, identity, log)
         services[name] = (service, Backend(name, service.answer))
         await services[name][1].listen(options.port if number == 0 else 0)
-    control = Backend("control", Steering(services, identity, log).answer)
+    search = SearchService(identity, log, lambda: finder.address, is_open=options.open)
+    finder = Backend("search", search.answer)
+    await finder.listen(0)
+    control = Backend("control", Steering(services, identity, log, search, finder).answer)
     await control.listen(options.control_port)
     backends = {name: backend.address for name, (_, backend) in services.items()}
-    ready = Ready(backends, control.address, f"{control.address}{PATH}", identity.header)
+    ready = Ready(backends, control.address, f"{control.address}{PATH}", identity.header, finder.address)
     print(ready.friendly(doors) if options.human else ready, flush=True)
     await told_to_stop(watch_stdin=options.stop_with_stdin)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dev.simulator import schema, words
-from dev.simulator.behaviour import ToolCall, Usage
-from dev.simulator.call import Call, Json, all_text
+from dev.simulator.behaviour import ToolCall, Usage, without_mark
+from dev.simulator.call import Call, Json, all_text, newest_text
+from dev.simulator.grounded import grounded, quote, wanted_query
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -57,6 +58,12 @@ def compose(call: Call, *, number: int = 0) -> Answer:
 
 def _pieces(call: Call, number: int) -> tuple[str, ...]:
     behaviour = call.behaviour
+    around = newest_text(call.body)
+    query, found = wanted_query(around), grounded(around)
+    if query is not None:
+        return tuple(words.pieces(without_mark(query)))
+    if found is not None and behaviour.text is None and behaviour.tokens is None:
+        return tuple(words.pieces(quote(found)))
     prompt = call.prompt if number == 0 else f"{call.prompt} ({number})"
     if isinstance(behaviour.tokens, list):
         return tuple(behaviour.tokens)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dev.simulator.behaviour import Behaviour, without_mark
+from dev.simulator.grounded import question_of
 
 Json = dict[str, Any]
 Operation = Literal["chat", "responses", "completions", "embeddings"]
@@ -49,7 +50,7 @@ class Call:
 
     @property
     def prompt(self) -> str:
-        return without_mark(newest_text(self.body))
+        return without_mark(question_of(newest_text(self.body)))
 
 
 def newest_text(body: Any) -> str:

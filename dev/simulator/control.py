@@ -38,6 +38,7 @@ class Simulator:
         self.control: str = ready["control"]
         self.identity_endpoint: str = ready["identity_endpoint"]
         self.identity_header: str = ready["identity_header"]
+        self.search: str = ready["search"]
         self._process = process
 
     @classmethod
@@ -98,6 +99,19 @@ class Simulator:
 
     def accounts(self) -> dict[str, Json]:
         return dict(self._ask("GET", "/accounts"))
+
+    def behave_search(self, *habits: Json) -> None:
+        """Replace the bad habits of the next searches (see `search.service.SearchBehaviour`)."""
+        self._ask("PUT", "/search", list(habits))
+
+    def close_search(self) -> None:
+        """Refuse connections to the search until `behave_search` or `reset`."""
+        self._ask("PUT", "/search/closed")
+
+    @property
+    def search_environment(self) -> dict[str, str]:
+        """Return the settings of an app that searches this project's documentation here."""
+        return {"RETRIEVAL": "on", "SEARCH_ENDPOINT": self.search, "SEARCH_INDEX": "docs"}
 
     def behave_identity(self, **behaviour: Any) -> None:
         self._ask("PUT", "/identity", behaviour)

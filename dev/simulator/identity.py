@@ -54,7 +54,10 @@ class Token:
 
     @property
     def valid(self) -> bool:
-        return time.time() < self.expires_at and self.audience.rstrip("/") in AUDIENCES
+        return self.is_for(AUDIENCES)
+
+    def is_for(self, audiences: tuple[str, ...]) -> bool:
+        return time.time() < self.expires_at and self.audience.rstrip("/") in audiences
 
 
 class Identity:

@@ -15,6 +15,7 @@ from dev.simulator.chat import Chat
 from dev.simulator.completions import Completions
 from dev.simulator.delivery import DEFAULT, Delivery
 from dev.simulator.embeddings import embeddings
+from dev.simulator.grounded import question_of, wanted_query
 from dev.simulator.identity import Identity
 from dev.simulator.models import Deployments, models
 from dev.simulator.records import Log
@@ -143,7 +144,8 @@ class Service:
             if "x-simulate" in exchange.headers:
                 record.behaviour = "header"
                 return from_header(exchange.headers["x-simulate"], self.name)
-            prompted = from_prompt(newest_text(body), self.name)
+            text = newest_text(body)
+            prompted = None if wanted_query(text) is not None else from_prompt(question_of(text), self.name)
         except BehaviourError as error:
             raise invalid(str(error), param="simulate", code="simulated_behaviour") from error
         if prompted is not None:

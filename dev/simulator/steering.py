@@ -14,6 +14,7 @@ from dev.simulator.behaviour import Behaviour, BehaviourError, behaviour
 from dev.simulator.body import Body
 from dev.simulator.identity import Identity, IdentityBehaviour, identity_behaviour
 from dev.simulator.records import Log, Record
+from dev.simulator.search.service import SearchService, search_behaviours
 from dev.simulator.service import Service
 from dev.simulator.wire import Exchange
 
@@ -30,7 +31,16 @@ class NotYetError(Exception):
 
 
 class Steering:
-    def __init__(self, services: dict[str, tuple[Service, Backend]], owner: Identity, log: Log) -> None:
+    def __init__(
+        self,
+        services: dict[str, tuple[Service, Backend]],
+        owner: Identity,
+        log: Log,
+        search: SearchService,
+        finder: Backend,
+    ) -> None:
+        self._search = search
+        self._finder = finder
         self._services = services
         self._identity = owner
         self._log = log
@@ -40,6 +50,8 @@ class Steering:
             ("GET", "/behaviours"): self._behaviours,
             ("PUT", "/accounts"): self._set_accounts,
             ("GET", "/accounts"): self._accounts,
+            ("PUT", "/search"): self._set_search,
+            ("PUT", "/search/closed"): self._close_search,
             ("PUT", "/identity"): self._set_identity,
             ("POST", "/identity/revoke"): self._revoke,
             ("GET", "/identity/requests"): self._identity_requests,
@@ -130,6 +142,17 @@ class Steering:
         self._identity.revoke()
         return {}
 
+    async def _set_search(self, exchange: Exchange) -> Any:
+        """Replace the queue of the search's bad habits."""
+        self._search.queue = search_behaviours(_json(exchange))
+        await self._finder.open()
+        return list(self._search.queue)
+
+    async def _close_search(self, _: Exchange) -> Any:
+        """Refuse connections to the search until its habits are set."""
+        await self._finder.refuse(None)
+        return {}
+
     # Records.
 
     async def _requests(self, exchange: Exchange) -> Any:
@@ -151,6 +174,8 @@ class Steering:
             service.account = AccountState(service.name)
             await service.store.clear()
             await backend.open()
+        self._search.queue.clear()
+        await self._finder.open()
         self._identity.behave(IdentityBehaviour())
         self._identity.log.clear()
         self._log.clear()
