@@ -118,12 +118,11 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
     env |= dict.fromkeys(SERVICE_SETTINGS, "")
     env["AZURE_OPENAI_ENDPOINT"] = ready["backends"]["main"]
     env["IDENTITY_ENDPOINT"], env["IDENTITY_HEADER"] = ready["identity_endpoint"], ready["identity_header"]
-    for name, value in {"RETRIEVAL": "on", "SEARCH_ENDPOINT": ready["search"], "SEARCH_INDEX": "docs"}.items():
-        env.setdefault(name, value)  # answers from this project's own documentation
     print(
         f"Simulated Azure OpenAI at {env['AZURE_OPENAI_ENDPOINT']} (no account, no key: a managed identity is simulated)",
         flush=True,
     )
+    _search_documentation(env, ready["search"])
     if ignored:
         print(
             f"Ignored, although set in this shell: {', '.join(ignored)}. They count with a {SETTINGS_FILE} "
@@ -131,6 +130,17 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
             flush=True,
         )
     return process
+
+
+def _search_documentation(env: dict[str, str], search: str) -> None:
+    """Let answers come from this project's own documentation, unless the command says otherwise."""
+    for name, value in {"RETRIEVAL": "on", "SEARCH_ENDPOINT": search, "SEARCH_INDEX": "docs"}.items():
+        env.setdefault(name, value)
+    if env["SEARCH_ENDPOINT"] == search and env["RETRIEVAL"] != "off":
+        print(
+            f"Simulated Azure AI Search at {search}, over this project's documentation (RETRIEVAL=off: without)",
+            flush=True,
+        )
 
 
 def _example_values() -> dict[str, str]:

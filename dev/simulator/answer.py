@@ -62,7 +62,8 @@ def _pieces(call: Call, number: int) -> tuple[str, ...]:
     query, found = wanted_query(around), grounded(around)
     if query is not None:
         return tuple(words.pieces(without_mark(query)))
-    if found is not None and behaviour.text is None and behaviour.tokens is None:
+    is_own = behaviour.text is None and behaviour.tokens is None
+    if found is not None and is_own and not words.GREETING.search(found.question):
         return tuple(words.pieces(quote(found)))
     prompt = call.prompt if number == 0 else f"{call.prompt} ({number})"
     if isinstance(behaviour.tokens, list):

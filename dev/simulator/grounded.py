@@ -11,7 +11,7 @@ _END = " End of the sources. Question:\n\n"
 _QUERY_WANTED = "\n\nSearch query for the last question:"
 _WORD = re.compile(r"\w{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*])|\n\n+|\n(?=[-|] )")
-_MARKUP = re.compile(r"[*_#]+|\[([^\]]*)\]\([^)]*\)")
+_MARKUP = re.compile(r"\*\*|^- |\[([^\]]*)\]\([^)]*\)")
 CLOSING = "I am a simulated model: I only repeat what the search has found."
 MAX_QUOTED = 3
 MAX_SENTENCE_CHARACTERS = 400
@@ -59,8 +59,9 @@ def quote(found: Grounded) -> str:
     words = set(_WORD.findall(found.question.lower()))
     quoted = []
     for number, (_, text) in enumerate(found.passages[:MAX_QUOTED], start=1):
-        sentences = [plain for one in _SENTENCE.split(text) if (plain := " ".join(_MARKUP.sub(r"\1", one).split()))]
+        plain = [" ".join(_MARKUP.sub(r"\1", one).split()) for one in _SENTENCE.split(text)]
+        sentences = [one for one in plain if one and "```" not in one and not one.startswith("|")]
         best = max(sentences, key=lambda one: len(words & set(_WORD.findall(one.lower()))), default="")
-        if best and "```" not in best:
+        if best:
             quoted.append(f"{best[:MAX_SENTENCE_CHARACTERS].rstrip('.:| ')} [{number}].")
     return "\n\n".join([*quoted, CLOSING])

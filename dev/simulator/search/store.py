@@ -11,6 +11,7 @@ from dev.simulator.search.documents import Document
 
 WORD = re.compile(r"\w+")
 _FREQUENT_WORDS = """
+hi hello hey
 a an and are as at be by can do does for from has have how i if in is it its me my of on or so that the their there this to was
 what when where which who why will with you your
 """
@@ -64,7 +65,7 @@ class Index:
         """Return the best documents with their scores; all of them, unranked, for `*`."""
         if text.strip() in ("", "*"):
             return [(1.0, document) for document in list(self._documents.values())[:top]]
-        words = [word for word in WORD.findall(text.lower()) if word not in _FREQUENT] or WORD.findall(text.lower())
+        words = [word for word in WORD.findall(text.lower()) if word not in _FREQUENT]
         if not words:
             return []
         query = " OR ".join(json.dumps(word) for word in dict.fromkeys(words))
