@@ -37,7 +37,7 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = ChatPage(browser.new_page(viewport={"width": 1200, "height": 800}), app.url).open()
+        page = ChatPage(browser.new_page(viewport={"width": 1200, "height": 860}), app.url).open()
         simulator.behave(main={"text": ANSWER, "start_delay": 0.31, "interval": 0.02})
         page.page.locator("#model-field").wait_for()
         page.ask_and_wait(QUESTION)
