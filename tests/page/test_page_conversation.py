@@ -348,7 +348,7 @@ def test_the_conversation_is_copied_and_saved_as_markdown(open_page: OpenPage) -
     text = "## You\n\nIs it so?\n\n## gpt-x\n\nIt is **so**: $x$.\n"
     export.focus()
     page.page.keyboard.press("Enter")
-    assert export.get_attribute("aria-expanded") == "true"
+    page.page.locator("#export-button[aria-expanded=true]").wait_for()
     page.page.keyboard.press("Tab")
     assert page.focused == "export-copy"
     page.page.keyboard.press("Enter")
