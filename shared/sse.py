@@ -14,8 +14,10 @@ from shared.errors import UpstreamFrameTooLarge
 DONE = b"[DONE]"
 """The data of OpenAI's last frame, https://platform.openai.com/docs/api-reference/chat-streaming; it is not JSON."""
 
-HEARTBEAT = b": heartbeat\n"
-"""A comment with one line end and no blank line: the one form that OpenAI's Python client survives at any place."""
+HEARTBEAT = b": heartbeat\n\n"
+"""A comment, as a block of its own: front ends that cut at blank lines lose the event to which a comment is glued."""
+HEARTBEAT_AFTER_ID = b": heartbeat\n"
+"""The same where an `id:` has gone by: from then on OpenAI's Python client takes a block without data for an event."""
 
 # Atomic groups: without them `\r\n` would be taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
@@ -26,6 +28,11 @@ _IS_DATA = re.compile(rb"data(?::|\Z)")
 def is_done(data: bytes) -> bool:
     """Return whether a frame's data is OpenAI's `[DONE]`; some servers write a blank after it."""
     return data.startswith(DONE) and data.rstrip() == DONE
+
+
+def has_id(frame: bytes) -> bool:
+    """Return whether a frame may set the id of the last event: no JSON has a line of its own that begins so."""
+    return frame.startswith(b"id") or b"\nid" in frame or b"\rid" in frame
 
 
 class FrameSplitter:

@@ -9,7 +9,7 @@ from shared.errors import AnswerError, UpstreamFrameTooLarge
 from shared.openai_api.inspector import FrameInspector, FrameKind
 from shared.openai_api.response_ids import ResponseIds
 from shared.progress import Phase, Progress
-from shared.sse import HEARTBEAT, write_frame
+from shared.sse import HEARTBEAT, HEARTBEAT_AFTER_ID, has_id, write_frame
 from shared.translation import MAX_BUFFERED_BYTES, ErrorEnding, SseTranslation
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire.body import read_body
@@ -49,6 +49,7 @@ class StreamRelay(SseTranslation[bytes]):
         self._has_forwarded_error = False
         self.shows_life = inspector.shows_life
         self.heartbeat = HEARTBEAT
+        self._has_id = False
 
     def fail(self, error: AnswerError) -> ErrorEnding:
         """Return the format's error event, or no more than the cut where the upstream's own event has gone out.
@@ -61,6 +62,8 @@ class StreamRelay(SseTranslation[bytes]):
         return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
 
     def _on_event(self, frame: bytes, data: bytes, pieces: list[bytes]) -> None:
+        if not self._has_id and not frame.startswith(b"data: {") and has_id(frame):
+            self._note_id()
         kind, progress = self._inspector.classify(data), self.progress
         if self._ids is not None and self._inspector.has_response:
             frame = self._ids.sign_event(frame, data)
@@ -97,7 +100,14 @@ class StreamRelay(SseTranslation[bytes]):
             progress.fail(error_from_event(error), is_explanation=True)
 
     def _on_comment(self, frame: bytes, pieces: list[bytes]) -> None:
+        if not self._has_id and has_id(frame):
+            self._note_id()
         pieces.append(frame)
+
+    def _note_id(self) -> None:
+        self._has_id = True
+        if self.heartbeat:
+            self.heartbeat = HEARTBEAT_AFTER_ID
 
     def _note(self) -> None:
         self.progress.usage, self.progress.answer_id = self._inspector.usage, self._inspector.answer_id

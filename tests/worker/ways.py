@@ -158,7 +158,7 @@ def _ui_body(model: str, prompt: str) -> dict[str, Any]:
     return {"id": "c1", "model": model, "messages": [message], "trigger": "submit-message"}
 
 
-COMMENT, EVENT_LINE = b": heartbeat\n", b'{"type":"heartbeat"}\n'
+COMMENT, EVENT_LINE = b": heartbeat\n\n", b'{"type":"heartbeat"}\n'
 WAYS = {
     way.name: way
     for way in (
