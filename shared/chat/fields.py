@@ -79,6 +79,14 @@ def text_of(fields: Fields, name: str) -> JsonText | None:
     return JsonText(value) if is_text(value) else None
 
 
+def read_filled_text(fields: Fields, name: str) -> JsonText:
+    """Return a text that is more than white space, however large. Raise `BadRequest`."""
+    text = text_of(fields, name)
+    if text is None or text.is_blank:
+        raise invalid(name, "text that is not empty")
+    return text
+
+
 def read_text(name: str, value: Any) -> str:
     """Return text that is more than white space. Raise `BadRequest`."""
     if not isinstance(value, str) or not value.strip():

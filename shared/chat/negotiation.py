@@ -86,13 +86,24 @@ def _offers(preferences: Preferences, schema: Schema) -> Iterator[tuple[str, str
 
 
 def best_match(accept: Accept, offered: Iterable[tuple[str, str]]) -> str | None:
-    """Return the name whose media type has the highest weight, the earlier of equals; None where nothing fits."""
-    best, best_weight = None, 0.0
+    """Return the name whose media type has the highest weight; None where nothing fits.
+
+    Of equals, the one that is named more specifically (so that JSON wins in axios's `application/json, text/plain, */*`), then
+    the one that is named earlier in the header, then the one that is offered earlier.
+    """
+    ranges = list(accept)
+    best, best_rank = None, (0.0, 0, 0)
     for media_type, name in offered:
-        weight = _weight(media_type, accept)
-        if weight > best_weight:
-            best, best_weight = name, weight
+        found = _range_of(media_type, accept)
+        rank = (accept.get(found, 0.0), 3 - found.count("*"), -ranges.index(found) if found in accept else 0)
+        if rank[0] > 0 and (best is None or rank > best_rank):
+            best, best_rank = name, rank
     return best
+
+
+def weight(media_type: str, accept: Accept) -> float:
+    """Return the weight of the most specific range that fits, 0 where none does."""
+    return accept.get(_range_of(media_type, accept), 0.0)
 
 
 def parse_accept(header: str | None) -> Accept:
@@ -113,14 +124,14 @@ def parse_accept(header: str | None) -> Accept:
 
 
 def _quality(parameters: Iterable[str]) -> float:
-    weight = 1.0
+    quality = 1.0
     for name, _, value in (parameter.partition("=") for parameter in parameters):
         if name.strip() == "q":
-            weight = float(value.strip()) if _WEIGHT.fullmatch(value.strip()) else 0.0
-    return weight
+            quality = float(value.strip()) if _WEIGHT.fullmatch(value.strip()) else 0.0
+    return quality
 
 
-def _weight(media_type: str, accept: Accept) -> float:
-    """Return the weight of the most specific range that fits, 0 where none does."""
+def _range_of(media_type: str, accept: Accept) -> str:
+    """Return the most specific range that fits, '' where none does."""
     family = media_type.split("/")[0] + "/*"
-    return next((accept[found] for found in (media_type, family, "*/*") if found in accept), 0.0)
+    return next((found for found in (media_type, family, "*/*") if found in accept), "")

@@ -20,6 +20,11 @@ def read_options(fields: dict[str, msgspec.Raw], *, other: tuple[str, ...]) -> d
     return {name: _OPTIONS[name](name, value) for name, value in given.items() if value is not None}
 
 
+def read_option(option: str, name: str, value: Any) -> Any:
+    """Return the value of one option that the request calls `name`. Raise `BadRequest`."""
+    return _OPTIONS[option](name, value)
+
+
 def _stops(name: str, value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not 1 <= len(stops) <= MAX_STOPS:

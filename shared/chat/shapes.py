@@ -1,4 +1,4 @@
-"""The request schemas of the chat API: the native one, `useChat`'s, the AI Chat Protocol's. Each becomes a `ChatRequest`.
+"""The request schemas of the chat API: the native one, those of UI kits, the AI Chat Protocol's. Each becomes a `ChatRequest`.
 
 A schema is recognized, never asked for. The options of the native one (`model`, `temperature` and the rest) are taken next to
 the fields of each, and any other field is an error.
@@ -8,23 +8,24 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from shared.chat.fields import Fields, invalid, object_of, text_of
+from shared.chat.fields import Fields, invalid, object_of, read_filled_text
 from shared.chat.messages import read_messages
-from shared.chat.negotiation import Accept, best_match
+from shared.chat.negotiation import Accept, weight
 from shared.chat.options import read_options
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
-from shared.chat.ui_messages import has_ui_messages, read_ui_messages
+from shared.chat.ui_messages import has_ui_messages
+from shared.chat.ui_request import read_ui_request
 from shared.errors import BadRequest
 from shared.http.json_body import parse_fields
 
 MAX_VALUES = 100_000
 """How many values a body may hold: all of them are decoded here."""
 
-_PROTOCOL_FIELDS = ("context", "sessionState")
+_PROTOCOL_FIELDS = ("context", "sessionState", "session_state")
+"""`session_state` is what the front ends of Azure's search samples call it."""
 _PROTOCOL_ADDRESS = "/chat/stream"
 _PROTOCOL_CLIENT = "ts-http-runtime/"
 """What `@microsoft/ai-chat-protocol` calls itself, in Node by User-Agent, in a browser by x-ms-useragent."""
-_EVENTS_OR_JSON = (("text/event-stream", "events"), ("application/json", "json"))
 
 _NULL = msgspec.Raw(b"null")
 
@@ -38,7 +39,7 @@ def schema_of_call(path: str, headers: Mapping[str, str], accept: Accept) -> Sch
     """
     if any(_PROTOCOL_CLIENT in headers.get(name, "") for name in ("user-agent", "x-ms-useragent")):
         return Schema.CHAT_PROTOCOL
-    wants_json = best_match(accept, _EVENTS_OR_JSON) == "json"
+    wants_json = weight("application/json", accept) > weight("text/event-stream", accept)
     is_protocol = wants_json and path.rstrip("/").endswith(_PROTOCOL_ADDRESS)
     return Schema.CHAT_PROTOCOL if is_protocol else Schema.NATIVE
 
@@ -52,7 +53,7 @@ def parse_chat_request(body: bytes, *, schema_of_call: Schema = Schema.NATIVE) -
 
 def _schema_of(fields: Fields, schema_of_call: Schema) -> Schema:
     if "messages" not in fields:
-        return Schema.NATIVE
+        return Schema.UI_MESSAGE if "prompt" in fields and "input" not in fields else Schema.NATIVE
     if has_ui_messages(fields["messages"]):
         return Schema.UI_MESSAGE
     return Schema.CHAT_PROTOCOL if any(name in fields for name in _PROTOCOL_FIELDS) else schema_of_call
@@ -71,20 +72,11 @@ def _conversation(fields: Fields, *, ignored: tuple[str, ...] = ()) -> tuple[Mes
         raise BadRequest(f"{found}; expected exactly one of them.", param="input")
     if given == ["messages"]:
         return read_messages(fields["messages"], ignored=ignored)
-    text = text_of(fields, "input")
-    if text is None or text.is_blank:
-        raise invalid("input", "text that is not empty")
-    return (Message("user", (TextPart(text),)),)
-
-
-def _read_ui_message(fields: Fields) -> ChatRequest:
-    """Pass over `id`, `trigger` and `messageId`, the client's own bookkeeping: it always sends the complete conversation."""
-    options = read_options(fields, other=("id", "messages", "trigger", "messageId"))
-    return ChatRequest(messages=read_ui_messages(fields["messages"]), **options)
+    return (Message("user", (TextPart(read_filled_text(fields, "input")),)),)
 
 
 def _read_chat_protocol(fields: Fields) -> ChatRequest:
-    """Take `context` and `sessionState` for the answer, without reading them."""
+    """Take `context` and the session's state for the answer, without reading them."""
     options = read_options(fields, other=("input", "messages", *_PROTOCOL_FIELDS))
     echoed = {name: _on_one_line(fields[name]) for name in _PROTOCOL_FIELDS if name in fields}
     if echoed.get("context", _NULL) == _NULL:
@@ -101,6 +93,6 @@ def _on_one_line(value: msgspec.Raw) -> msgspec.Raw:
 
 _READERS: dict[Schema, Callable[[Fields], ChatRequest]] = {
     Schema.NATIVE: _read_native,
-    Schema.UI_MESSAGE: _read_ui_message,
+    Schema.UI_MESSAGE: read_ui_request,
     Schema.CHAT_PROTOCOL: _read_chat_protocol,
 }

@@ -14,6 +14,8 @@ from shared.surrogates import has_lone_surrogate
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_APP_ORIGIN = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]{1,5})?")
+"""Of an application or an extension with a scheme of its own: `app://obsidian.md`, `chrome-extension://…`, `tauri://localhost`."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEADER = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
 _NOT_PASSED = re.compile(
@@ -133,7 +135,7 @@ def scope(default: str) -> Kind[str]:
 
 def origins() -> Kind[frozenset[str]]:
     """Return the kind of browser origins, as browsers write them. Raise `Misconfigured` for an entry that is none."""
-    allowed = "a comma-separated list of origins such as https://app.example.com (no path, no *)"
+    allowed = "a comma-separated list of origins such as https://app.example.com or app://obsidian.md (no path, no *)"
 
     def parse(name: str, found: str) -> frozenset[str]:
         listed = [part.strip().lower() for part in found.split(",") if part.strip()]
@@ -211,9 +213,13 @@ def _parse_name_object(name: str, found: str) -> dict[str, str]:
 
 def _without_default_port(origin: str) -> str:
     """Return the origin as browsers send it."""
+    if not origin.startswith(("http:", "https:")):
+        return origin
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 
 def _is_origin(origin: str) -> bool:
-    found = Address.parse(origin)
-    return found is not None and found.root == origin
+    if origin.startswith(("http:", "https:")):
+        found = Address.parse(origin)
+        return found is not None and found.root == origin
+    return _APP_ORIGIN.fullmatch(origin) is not None

@@ -28,13 +28,13 @@ def _anonymous(_settings: Settings, _headers: Mapping[str, str]) -> str:
 
 
 def _keys(settings: Settings, headers: Mapping[str, str]) -> str:
-    presented = presented_key(headers)
+    presented = presented_keys(headers)
     if not presented:
         raise Unauthorized(
             "No API key was given. Send yours as 'Authorization: Bearer KEY', 'api-key: KEY' or 'x-functions-key: KEY'.",
             headers=_CHALLENGE,
         )
-    caller = find_caller(settings.caller_keys, presented)
+    caller = next(filter(None, [find_caller(settings.caller_keys, key) for key in presented]), None)
     if caller is None:
         raise Unauthorized("The API key is not one that this service knows.", headers=_CHALLENGE)
     return caller.name
@@ -57,12 +57,15 @@ _RULES: dict[str, Callable[[Settings, Mapping[str, str]], str]] = {
 }
 
 
-def presented_key(headers: Mapping[str, str]) -> str:
-    """Return the caller's key from whichever of the three headers has one, or ''."""
+def presented_keys(headers: Mapping[str, str]) -> list[str]:
+    """Return what the three headers have as keys, in their order.
+
+    Clients that insist on a key of their own send a placeholder in one header, and the caller's key in another.
+    """
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
-    return headers.get("api-key", "").strip() or headers.get("x-functions-key", "").strip()
+    bearer = value if scheme.lower() == "bearer" else ""
+    found = (bearer, headers.get("api-key", ""), headers.get("x-functions-key", ""))
+    return [key.strip() for key in found if key.strip()]
 
 
 def caller_identity(settings: Settings, caller: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str:

@@ -47,6 +47,69 @@ def test_the_format_is_the_callers_choice(path: str, accept: str, media_type: st
     assert received.is_completed
 
 
+def test_axios_gets_json_where_json_is_to_be_had() -> None:
+    accept = {"accept": "application/json, text/plain, */*"}
+    received, _ = chat({"input": "hello"}, headers=accept)
+    assert (received.status, received.headers["content-type"], received.json["text"]) == (
+        200,
+        "application/json",
+        "Hello you",
+    )
+
+
+SEARCH_DEMO: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "hello"}],
+    "context": {"overrides": {"temperature": 0.3}},
+    "session_state": None,
+}
+
+
+@pytest.mark.parametrize("state", [None, "s", {"turn": [1]}])
+def test_the_front_end_of_azures_search_sample_gets_the_protocols_object_and_its_lines(state: object) -> None:
+    body = SEARCH_DEMO | {"session_state": state}
+    whole, _ = chat(body, headers={"accept": "*/*"})
+    assert (whole.status, whole.headers["content-type"]) == (200, "application/json")
+    assert (whole.json["message"]["content"], whole.json["session_state"]) == ("Hello you", state)
+    assert "sessionState" not in whole.json
+    stream, _ = chat(body, "/chat/stream", headers={"accept": "*/*"})
+    lines = [json.loads(line) for line in stream.body.splitlines() if line]
+    assert (lines[0]["delta"], lines[0]["session_state"]) == ({"role": "assistant"}, state)
+    assert "".join(line.get("delta", {}).get("content", "") for line in lines) == "Hello you"
+
+
+ASSISTANT_UI: dict[str, Any] = {
+    "id": "1",
+    "messages": [{"id": "m1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}],
+    "trigger": "submit-message",
+    "system": None,
+    "tools": {},
+    "callSettings": {},
+    "config": {},
+    "metadata": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (ASSISTANT_UI, [("user", "hello")]),
+        (ASSISTANT_UI | {"system": "Be brief."}, [("system", "Be brief."), ("user", "hello")]),
+        ({"prompt": "hello"}, [("user", "hello")]),
+    ],
+    ids=["assistant-ui", "assistant-ui's system", "useCompletion"],
+)
+def test_the_other_ui_kits_are_answered_as_use_chat_is(body: Any, sent: list[tuple[str, str]]) -> None:
+    received, (asked,) = chat(body, headers={"accept": "*/*"})
+    assert (received.status, received.headers["x-vercel-ai-ui-message-stream"]) == (200, "v1")
+    assert received.body.endswith(b"data: [DONE]\n\n")
+    assert [(one["role"], one["content"]) for one in asked.json["messages"]] == sent
+
+
+def test_use_completion_can_ask_for_plain_text() -> None:
+    received, _ = chat({"prompt": "hello"}, "/chat?format=text", headers={"accept": "*/*"})
+    assert (received.status, received.body) == (200, b"Hello you")
+
+
 def test_stream_false_gives_one_json_object_whatever_is_accepted() -> None:
     received, _ = chat({"input": "hi", "stream": False}, headers={"accept": "text/html"})
     assert (received.status, received.json["text"], received.receipt["format"]) == (200, "Hello you", "json")

@@ -54,6 +54,14 @@ def choose(
         ("text/plain;q=1.5, application/json;q=0.1", "json"),
         ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "sse"),
         ("application/json;q=.5, text/plain;q=0.6666", "text"),
+        ("application/json, text/plain, */*", "json"),
+        ("*/*, application/json", "json"),
+        ("text/*, application/json", "json"),
+        ("text/plain, application/json", "text"),
+        ("text/event-stream, application/json", "sse"),
+        ("application/json, text/event-stream", "json"),
+        ("application/json;q=0.5, */*", "sse"),
+        ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", "sse"),
     ],
 )
 def test_the_accept_header_is_weighed_as_rfc_9110_says(accept: str | None, chosen: str) -> None:

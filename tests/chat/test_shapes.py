@@ -41,6 +41,8 @@ def echoed(body: Any) -> dict[str, Any]:
         (PROTOCOL, CHAT_PROTOCOL),
         ({"messages": PROTOCOL["messages"], "context": {}}, CHAT_PROTOCOL),
         ({"messages": PROTOCOL["messages"], "sessionState": None}, CHAT_PROTOCOL),
+        ({"messages": PROTOCOL["messages"], "session_state": None}, CHAT_PROTOCOL),
+        ({"prompt": "hi"}, UI_MESSAGE),
     ],
 )
 def test_the_body_shows_its_schema_and_all_become_the_same_request(body: Any, schema: Schema) -> None:
@@ -62,6 +64,7 @@ def test_a_plain_conversation_is_the_protocol_s_where_the_call_is() -> None:
         ("/chat/stream", {"accept": "application/json"}, CHAT_PROTOCOL),
         ("/chat/stream/", {"accept": "application/json"}, CHAT_PROTOCOL),
         ("/chat/stream", {"accept": "application/json, text/event-stream"}, NATIVE),
+        ("/chat/stream", {"accept": "application/json, text/plain, */*"}, NATIVE),
         ("/chat/stream", {"accept": "*/*"}, NATIVE),
         ("/chat/stream", {}, NATIVE),
         ("/chat", {"user-agent": "app ts-http-runtime/1.0.0-beta.1 Node/24.1.0"}, CHAT_PROTOCOL),
@@ -83,6 +86,8 @@ def test_the_native_schema_takes_no_field_of_the_others() -> None:
         {"input": "hi", "context": {}},
         {"input": "hi", "trigger": "x"},
         {"messages": PROTOCOL["messages"], "id": "x"},
+        {"messages": PROTOCOL["messages"], "prompt": "x"},
+        {"input": "hi", "prompt": "x"},
     ):
         with pytest.raises(BadRequest, match="Unknown field"):
             parse(body)
@@ -159,6 +164,16 @@ def test_an_option_that_is_too_large_is_an_error(name: str) -> None:
     assert caught.value.param == name
 
 
+def test_the_state_of_the_session_comes_back_under_the_name_that_it_came_under() -> None:
+    body = {
+        "messages": PROTOCOL["messages"],
+        "context": {"overrides": {"temperature": 0.3}},
+        "session_state": {"turn": 2},
+    }
+    assert echoed(body) == {"context": body["context"], "session_state": {"turn": 2}}
+    assert echoed(body | {"session_state": None}) == {"context": body["context"], "session_state": None}
+
+
 def test_a_message_s_own_context_is_not_for_the_model() -> None:
     body = {"messages": [{"role": "user", "content": "hi", "context": {"x": 1}}], "sessionState": "s"}
     assert parse(body)[1].messages == HI
@@ -168,7 +183,7 @@ def test_a_message_s_own_context_is_not_for_the_model() -> None:
     ("change", "param"),
     [
         ({"context": "x"}, "context"),
-        ({"session_state": 1}, "session_state"),
+        ({"session-state": 1}, "session-state"),
         ({"messages": [{"role": "user", "content": "hi", "files": []}]}, "messages[0].files"),
         ({"messages": "hi"}, "messages"),
         ({"messages": ["hi"]}, "messages[0]"),

@@ -242,6 +242,34 @@ def test_a_value_that_is_not_utf8_is_told_and_not_met_later() -> None:
         Settings.from_env(ENDPOINT | {"SYSTEM_PROMPT": b"\xff".decode("utf-8", "surrogateescape")})
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app://obsidian.md",
+        "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh",
+        "moz-extension://11111111-2222-3333-4444-555555555555",
+        "tauri://localhost",
+        "capacitor://localhost",
+        "vscode-webview://0a1b2c",
+        "ionic://localhost:80",
+    ],
+)
+def test_an_application_or_an_extension_is_an_origin_too(origin: str) -> None:
+    found = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": f"https://app.example.com,{origin}"}).allowed_origins
+    assert found == {"https://app.example.com", origin}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "*", "file://a", "app://", "app://a/b", "app://u@a", "app:a", "chrome-extension://*", "://a", "app://a b"],
+)
+def test_what_no_browser_sends_or_is_no_one_page_is_no_origin(origin: str) -> None:
+    with pytest.raises(
+        Misconfigured, match="ALLOWED_ORIGINS, entry 2, is not valid; expected a comma-separated list of origins"
+    ):
+        Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": f"https://app.example.com,{origin}"})
+
+
 def test_an_origin_may_be_written_in_any_case_and_with_its_usual_port() -> None:
     written = "HTTPS://App.Example.com, https://b.example:443, http://c.example:80, http://localhost:443"
     origins = Settings.from_env(ENDPOINT | {"ALLOWED_ORIGINS": written}).allowed_origins

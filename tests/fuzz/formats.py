@@ -108,7 +108,7 @@ def _chat_protocol(body: bytes, is_whole: bool) -> str:
         return "open"
     if "error" in values[-1]:
         return "failed"
-    if any(set(value) - {"delta", "context", "sessionState"} for value in values):
+    if any(set(value) - {"delta", "context", "sessionState", "session_state"} for value in values):
         raise ValueError("fields that the protocol does not have")
     ended = "finish_reason" in values[-1]["delta"].get("context", {})
     return "finished" if ended and is_whole else "open"

@@ -30,6 +30,9 @@ CHAT_BODIES: tuple[dict[str, Any], ...] = (
     {"messages": [{"role": "user", "parts": [FILE]}], **OPTIONS},
     {"messages": [USER | {"context": {"a": 1}}], "context": {"k": PROMPT}, "sessionState": [PROMPT, 1]},
     {"messages": [USER], "sessionState": None, "stream": False},
+    {"messages": [USER], "context": {"overrides": {}}, "session_state": [PROMPT, 1]},
+    {"messages": [UI], "system": PROMPT, "tools": {}, "callSettings": {"topP": 0.5}, "config": {}, "metadata": None},
+    {"prompt": PROMPT, **OPTIONS},
 )
 OPENAI_BODIES: dict[str, tuple[dict[str, Any], ...]] = {
     "chat/completions": (
@@ -50,6 +53,7 @@ OPENAI_BODIES: dict[str, tuple[dict[str, Any], ...]] = {
 AZURE = {"chat/completions", "completions", "embeddings"}
 NAMES = (
     *OPTIONS, "input", "messages", "context", "sessionState", "parts", "content", "role", "type", "stream_options",
+    "session_state", "prompt", "system", "tools", "callSettings", "config",
     "include_usage", "max_tokens", "max_completion_tokens", "previous_response_id", "background", "detail", "k" * 300,
 )  # fmt: skip
 ACCEPTS = (

@@ -29,7 +29,34 @@ def test_a_key_is_accepted_in_each_of_three_headers(header: str, value: str) -> 
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"api-key": "k3"}, {"authorization": "Basic k1"}, {"api-key": ""}, {"api-key": "é"}]
+    "headers",
+    [
+        {"authorization": "Bearer unused", "api-key": "k2"},
+        {"authorization": "Bearer unused", "x-functions-key": "k2"},
+        {"api-key": "unused", "authorization": "Bearer k2"},
+        {"api-key": "unused", "x-functions-key": "k2"},
+        {"authorization": "Basic abc", "api-key": " ", "x-functions-key": "k2"},
+    ],
+)
+def test_a_placeholder_beside_a_known_key_shuts_nobody_out(headers: dict[str, str]) -> None:
+    assert authorise(settings("keys", CALLER_KEYS=KEYS), Headers(headers)) == "bob"
+
+
+def test_of_two_known_keys_the_first_header_names_the_caller() -> None:
+    both = Headers({"api-key": "k2", "authorization": "Bearer k1"})
+    assert authorise(settings("keys", CALLER_KEYS=KEYS), both) == "alice"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"api-key": "k3"},
+        {"api-key": "k3", "authorization": "Bearer k4", "x-functions-key": "k5"},
+        {"authorization": "Basic k1"},
+        {"api-key": ""},
+        {"api-key": "é"},
+    ],
 )
 def test_no_key_or_a_wrong_one_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(Unauthorized) as caught:

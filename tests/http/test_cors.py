@@ -44,6 +44,13 @@ def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked
     assert int(found["access-control-max-age"]) > 0
 
 
+@pytest.mark.parametrize("origin", ["app://obsidian.md", "chrome-extension://abcdefghijklmnop", "tauri://localhost"])
+def test_an_application_that_is_named_may_call_like_a_page(origin: str) -> None:
+    named = settings(ALLOWED_ORIGINS=f"https://app.example.com,{origin}")
+    assert preflight_headers(named, Headers({"origin": origin}))[ALLOW] == origin
+    assert ALLOW not in preflight_headers(named, Headers({"origin": origin + "x"}))
+
+
 @pytest.mark.parametrize("asked", ["x\xe9", "x\x01", "", ",", "a b", "a;b", "a," * 9000, "\u0661"])
 def test_what_is_no_list_of_names_does_not_go_back_into_a_header(asked: str) -> None:
     headers = {"origin": "http://localhost:3000", "access-control-request-headers": asked}

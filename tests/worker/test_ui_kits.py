@@ -105,7 +105,7 @@ def test_where_streaming_is_off_both_formats_leave_in_one_piece(simulator: Simul
 
 
 def test_an_unknown_field_is_refused_in_every_shape(app: App, simulator: Simulator) -> None:
-    for body in (use_chat("hi", max_tokens=1), protocol("hi", session_state=1), protocol("hi", id="x")):
+    for body in (use_chat("hi", max_tokens=1), protocol("hi", sessionstate=1), protocol("hi", id="x")):
         seen = app.chat(body)
         assert (seen.status, seen.json["error"]["code"]) == (400, "invalid_request")
         assert "Unknown field" in seen.json["error"]["message"]
