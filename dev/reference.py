@@ -23,6 +23,12 @@ Settings are read once, at start. While one is invalid, every request is answere
 found is for the log alone, redacted: a short number, a misspelled word, an address by scheme and host; of anything else, which
 may be a key, the length. Names of models, backends and callers are not secret: the list of models, `x-backend` and the receipts
 contain them. In addition to these, `AzureWebJobsDisableHomepage=true` lets the app answer at `/`.
+
+The model's service and the search are asked through a forward proxy where the platform's variables name one: `HTTPS_PROXY`
+(for plain http `HTTP_PROXY`, for both `ALL_PROXY`), an address such as `http://user:password@proxy.example:3128`. `NO_PROXY`
+lists what is asked directly: hosts, suffixes such as `.example.com`, either with a port, or `*`. Lower case wins. What is on
+this machine, the identity endpoint among it, is always asked directly. A proxy that refuses is a 502 `upstream_unreachable`;
+the log has the cause.
 """
 
 _FORWARDED = """\

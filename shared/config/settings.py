@@ -18,6 +18,7 @@ from shared.config.catalog import ModelCatalog
 from shared.config.chat_tools import chat_tools
 from shared.config.declarations import Declaration, Problems, declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
+from shared.config.proxies import Proxies
 from shared.config.search import (
     MAX_PASSAGES,
     SearchTarget,
@@ -235,6 +236,8 @@ class Settings:
     catalog: ModelCatalog = _NO_MODELS
     search: SearchTarget | None = None
     """What is searched; None where RETRIEVAL is off."""
+    proxies: Proxies
+    """What the model's service and the search are asked through."""
     in_azure: bool
     has_managed_identity: bool
     max_answer_seconds: float
@@ -252,6 +255,7 @@ class Settings:
             },
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),
+            proxies=problems.collect(partial(Proxies.from_env, env), default=Proxies),
             max_answer_seconds=problems.collect(partial(max_answer_seconds, env), default=lambda: inf),
         )
         for declaration in _development_only(settings):

@@ -79,7 +79,7 @@ class SearchClient:
 
         from shared.upstream.transport import AiohttpTransport, body_of
 
-        self._transport = self._transport or AiohttpTransport()
+        self._transport = self._transport or AiohttpTransport(self._settings.proxies)
         headers = {
             "authorization": f"Bearer {token}",
             "content-type": "application/json",

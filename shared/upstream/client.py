@@ -90,7 +90,7 @@ class OpenAIClients:
 
         from shared.upstream.transport import AiohttpTransport
 
-        self._transport = self._transport or AiohttpTransport()
+        self._transport = self._transport or AiohttpTransport(self._settings.proxies)
         tokens = self._tokens_for(backend)
         self._clients[backend.name] = client = AsyncOpenAI(
             base_url=backend.base_url,

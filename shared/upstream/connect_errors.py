@@ -31,8 +31,15 @@ _CAUSES_BY_ERRNO = {
 }
 
 
-def connect_error(error: Exception) -> AnswerError:
-    """Return the failure that the exception means. The caller raises it without the exception, which names addresses."""
+_OF_THE_PROXY = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError, socket.gaierror)
+"""What fails before a proxy is reached: it is the only name that is looked up, and the only address that is connected to."""
+
+
+def connect_error(error: Exception, *, through_proxy: bool = False) -> AnswerError:
+    """Return the failure that the exception means. The caller raises it without the exception, which names addresses.
+
+    `through_proxy`: the connection goes through a forward proxy, which the log has to tell from the model's service.
+    """
     if _is_out_of_resources(error):
         return OutOfResources("This instance has no room for another connection. Try again in a moment.")
     failure: Callable[..., AnswerError]
@@ -40,10 +47,13 @@ def connect_error(error: Exception) -> AnswerError:
         failure, message = UpstreamTimeout, "The model's service could not be reached in time."
     else:
         failure, message = UpstreamUnreachable, "The model's service could not be reached."
-    return failure(message, cause=_cause(error))
+    is_about_proxy = through_proxy and isinstance(error, _OF_THE_PROXY)
+    return failure(message, cause=f"proxy: {_cause(error)}" if is_about_proxy else _cause(error))
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy refused the connection (HTTP status {error.status})"
     for kinds, cause in _CAUSES:
         if isinstance(error, kinds):
             return cause

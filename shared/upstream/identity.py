@@ -43,7 +43,9 @@ def make_credential(*, managed: bool, client_id: str) -> "AsyncTokenCredential":
     if managed:
         from azure.identity.aio import ManagedIdentityCredential
 
-        return ManagedIdentityCredential(client_id=client_id or None)
+        # Never through a forward proxy: the request carries the identity's secret, the reply a token, and the endpoint is on
+        # this machine.
+        return ManagedIdentityCredential(client_id=client_id or None, use_env_settings=False)
     from azure.identity.aio import AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential
 
     return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())

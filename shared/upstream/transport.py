@@ -14,6 +14,7 @@ import aiohttp
 import httpx2
 import yarl
 
+from shared.config.proxies import DIRECT, Proxies
 from shared.errors import AnswerError, UpstreamFailure, UpstreamFrameTooLarge, UpstreamUnreachable
 from shared.upstream.connect_errors import connect_error
 from shared.upstream.connections import Response, new_connector
@@ -42,8 +43,9 @@ _log = logging.getLogger(__name__)
 class AiohttpTransport(httpx2.AsyncBaseTransport):
     """One connection pool for every backend. Made without a running loop; opens on the first request."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxies: Proxies = DIRECT) -> None:
         """Open nothing yet: there may be no running loop."""
+        self._proxies = proxies
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
@@ -67,16 +69,19 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         """
         if self._session is None:
             self._session = self._open()
+        url = yarl.URL(str(request.url), encoded=True)
+        proxy = self._proxies.proxy_for(url.scheme, url.host or "", url.port)
         try:
             response = await self._session.request(
                 request.method,
-                yarl.URL(str(request.url), encoded=True),
+                url,
+                proxy=proxy,
                 headers=request.headers.multi_items(),
                 data=_pieces(request.content) if len(request.content) > LARGE_BODY_BYTES else request.content or None,
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise connect_error(error) from None
+            raise connect_error(error, through_proxy=proxy is not None) from None
         if not _is_success(response):
             raise await _error_response(response)
         if request.method == "DELETE":

@@ -3,9 +3,7 @@
 It speaks TLS, since the exporter gives its token to nobody else; `REQUESTS_CA_BUNDLE` makes its certificate trusted.
 """
 
-import datetime as dt
 import gzip
-import ipaddress
 import json
 import logging
 import ssl
@@ -18,16 +16,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from shared.hosting.telemetry import Telemetry
 from shared.hosting.telemetry_target import TelemetryTarget
 from tests.app_process import App
+from tests.certificates import write_certificate
 from tests.platforms import only_on_linux
 from tests.worker.sim import sim
 
@@ -100,29 +95,7 @@ class Ingestion:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed one for 127.0.0.1, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "ingestion.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(pem) + private)
-    return path
+    return write_certificate(tmp_path_factory.mktemp("tls") / "ingestion.pem", "127.0.0.1")
 
 
 @pytest.fixture
