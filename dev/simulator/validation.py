@@ -5,6 +5,13 @@ from typing import Any
 from dev.simulator.call import Json, Operation
 from dev.simulator.refusals import Refusal, invalid
 
+BESIDE: dict[Operation, frozenset[str]] = {
+    "chat": frozenset({"data_sources", "user_security_context"}),
+    "responses": frozenset({"client_metadata"}),
+    "completions": frozenset(),
+    "embeddings": frozenset(),
+}
+"""Taken beside what the openai package knows: Azure's own parameters, and what Codex sends to every provider."""
 SHARED = "model stream stream_options temperature top_p user seed"
 KNOWN: dict[Operation, frozenset[str]] = {
     "chat": frozenset(
@@ -15,7 +22,7 @@ KNOWN: dict[Operation, frozenset[str]] = {
         "user_security_context verbosity web_search_options".split()
     ),
     "responses": frozenset(
-        f"{SHARED} access_programs background context_management conversation image include input instructions "
+        f"{SHARED} access_programs background client_metadata context_management conversation image include input instructions "
         "max_output_tokens max_tool_calls metadata moderation parallel_tool_calls previous_response_id prompt "
         "prompt_cache_key prompt_cache_options prompt_cache_retention reasoning safety_identifier service_tier store "
         "text tool_choice tools top_logprobs truncation".split()

@@ -244,6 +244,26 @@ def test_the_callers_bytes_go_up_as_they_came_where_nothing_must_change() -> Non
     assert asked.raw == raw
 
 
+@pytest.mark.parametrize(
+    ("path", "odd"),
+    [
+        (CHAT, rb'"x":1e400,"y":"\ud800","z":-1E+999,"n":123456789012345678901234567890,"deep":[{"\udfff":1e-999}]'),
+        ("/v1/completions", rb'"x":1e400,"y":"\ud800"'),
+        ("/v1/responses", rb'"x":1e400,"y":"\ud800"'),
+    ],
+)
+@pytest.mark.parametrize("limit", [{}, {"MAX_OUTPUT_TOKENS": "5"}], ids=["no limit", "a limit"])
+def test_what_goes_up_is_json_and_odd_numbers_and_texts_go_up_as_they_came(
+    path: str, odd: bytes, limit: dict[str, Any]
+) -> None:
+    raw = b"{" + odd + b',"model":"gpt","stream":true,"messages":[]}'
+    _, (asked,) = call(path, raw, **limit)
+    assert asked.raw is not None
+    assert odd in asked.raw
+    assert not {b"Infinity", b"NaN"} & set(re.findall(rb"[A-Z][a-zA-Z]+", asked.raw))
+    assert asked.json["stream"] is True
+
+
 def test_a_stream_is_asked_for_its_usage_and_the_caller_sees_it_only_if_it_asked() -> None:
     received, (asked,) = call(body={**ASK, "stream": True})
     assert asked.json["stream_options"] == {"include_usage": True}
