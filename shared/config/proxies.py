@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from shared.config.redaction import size
 from shared.config.values import invalid_setting
 
+VARIABLES = tuple(
+    spelling for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for spelling in (name, name.upper())
+)
 _ALLOWED = "the http address of a proxy, such as http://proxy.example:3128"
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
@@ -30,8 +33,10 @@ class Proxies:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Proxies":
         """Read the variables; of two spellings of one name the lower case counts, as in curl. Raise `Misconfigured`."""
-        found = {scheme: _proxy(env, f"{scheme}_proxy") or _proxy(env, "all_proxy") for scheme in ("http", "https")}
-        _, direct = _value(env, "no_proxy")
+        set_to = {name: env.get(name, "").strip() for name in VARIABLES}
+        for_all = _proxy(set_to, "all_proxy")
+        found = {scheme: _proxy(set_to, f"{scheme}_proxy") or for_all for scheme in ("http", "https")}
+        direct = set_to["no_proxy"] or set_to["NO_PROXY"]
         return cls(
             {scheme: proxy for scheme, proxy in found.items() if proxy},
             frozenset(re.split(r"[\s,]+", direct.lower())) - {""},
@@ -65,15 +70,10 @@ def _is_here(host: str) -> bool:
     return address.is_loopback or address.is_link_local
 
 
-def _value(env: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the spelling that is set, and its value without blanks around it."""
-    spelling = next((one for one in (name, name.upper()) if env.get(one, "").strip()), name.upper())
-    return spelling, env.get(spelling, "").strip()
-
-
-def _proxy(env: Mapping[str, str], name: str) -> str:
+def _proxy(set_to: Mapping[str, str], name: str) -> str:
     """Return the proxy's address, '' where none is set. Raise `Misconfigured`, which shows nothing of it."""
-    spelling, text = _value(env, name)
+    spelling = name if set_to[name] else name.upper()
+    text = set_to[spelling]
     if not text:
         return ""
     address = text if "://" in text else f"http://{text}"

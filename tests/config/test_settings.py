@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from shared.config.proxies import VARIABLES
 from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_checks_keys, unknown_names
 from shared.errors import Misconfigured
 
@@ -303,11 +304,11 @@ class Recorded(dict[str, str]):
 def test_each_declared_setting_is_read_once_and_besides_them_only_what_the_platform_says() -> None:
     env = Recorded(ENDPOINT)
     Settings.from_env(env)
-    assert sorted(env.read) == sorted([*SETTING_NAMES, "IDENTITY_ENDPOINT", "WEBSITE_SITE_NAME"])
+    assert sorted(env.read) == sorted([*SETTING_NAMES, *VARIABLES, "IDENTITY_ENDPOINT", "WEBSITE_SITE_NAME"])
 
 
 def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_written_as_it_is_read() -> None:
-    others = {"backends", "catalog", "search", "in_azure", "has_managed_identity", "max_answer_seconds"}
+    others = {"backends", "catalog", "proxies", "search", "in_azure", "has_managed_identity", "max_answer_seconds"}
     assert set(Settings.__slots__) - set(DECLARATIONS) == others
     defaults = {name: declaration.kind.default for name, declaration in DECLARATIONS.items()}
     written = {DECLARATIONS[name].name: default for name, default in defaults.items() if default}
