@@ -8,7 +8,19 @@ from dev.simulator.behaviour import Behaviour, without_mark
 from dev.simulator.grounded import question_of
 
 Json = dict[str, Any]
-Operation = Literal["chat", "responses", "completions", "embeddings"]
+Operation = Literal[
+    "chat",
+    "responses",
+    "input_tokens",
+    "compact",
+    "completions",
+    "embeddings",
+    "generations",
+    "edits",
+    "speech",
+    "transcriptions",
+    "translations",
+]
 
 
 @dataclass(frozen=True, slots=True)

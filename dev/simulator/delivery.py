@@ -41,8 +41,8 @@ class Delivery:
             await (self._exchange.reset() if behaviour.end == "reset" else self._exchange.close())
         return not headless
 
-    async def stream(self, dialect: Dialect, interval: float) -> None:
-        player = await self._player()
+    async def stream(self, dialect: Dialect, interval: float, *, content_type: str = EVENT_STREAM) -> None:
+        player = await self._player(content_type)
         for step in script(dialect, self._behaviour, interval):
             if not await player.take(step):
                 return
@@ -57,12 +57,15 @@ class Delivery:
         await player.finish()
 
     async def json(self, answer: Json) -> None:
+        await self.whole(msgspec.json.encode(answer), JSON)
+
+    async def whole(self, data: bytes, content_type: str) -> None:
+        """Deliver a body of this type, with its length."""
         behaviour = self._behaviour
-        data = msgspec.json.encode(answer)
         half = data[: len(data) // 2]
         if behaviour.end in ("malformed", "eof"):
             data = half
-        await self._body.head(behaviour.status or 200, self._headers(JSON), length=len(data))
+        await self._body.head(behaviour.status or 200, self._headers(content_type), length=len(data))
         if behaviour.end in ("reset", "cut", "stall"):
             await self._body.write(half)
             await end(self._body, behaviour.end)
@@ -91,8 +94,8 @@ class Delivery:
             await self._body.write(base64.b64decode(data))
         await (end(self._body, behaviour.end) if behaviour.end in CONNECTION_ENDS else self._body.finish())
 
-    async def _player(self) -> Player:
-        await self._body.head(200, self._headers(EVENT_STREAM))
+    async def _player(self, content_type: str = EVENT_STREAM) -> Player:
+        await self._body.head(200, self._headers(content_type))
         if self._behaviour.start_delay:
             await self._body.send_head()  # even if bursts delay the opening frames
         return Player(self._body, self._behaviour)

@@ -10,8 +10,15 @@ from dev.simulator.wire import Exchange
 OPERATIONS: dict[str, Operation] = {
     "chat/completions": "chat",
     "responses": "responses",
+    "responses/input_tokens": "input_tokens",
+    "responses/compact": "compact",
     "completions": "completions",
     "embeddings": "embeddings",
+    "images/generations": "generations",
+    "images/edits": "edits",
+    "audio/speech": "speech",
+    "audio/transcriptions": "transcriptions",
+    "audio/translations": "translations",
 }
 PREFIX = re.compile(
     r"^/(?:(?P<v1>openai/v1)|(?P<plain>v1)|openai/deployments/(?P<deployment>[^/]+)|(?P<dated>openai))/(?P<rest>.+?)/?$"
@@ -61,7 +68,7 @@ def route(exchange: Exchange) -> Route | None:
         return None  # the older surface answers 404 "Resource not found" without a version
     surface = Surface(azure=not matched["plain"], deployment=deployment)
     if rest in OPERATIONS and exchange.method == "POST":
-        of_deployments = rest != "responses"
+        of_deployments = not rest.startswith("responses")
         if (deployment and not of_deployments) or (matched["dated"] and of_deployments):
             return None
         return Ask(surface, OPERATIONS[rest])

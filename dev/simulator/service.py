@@ -15,8 +15,10 @@ from dev.simulator.chat import Chat
 from dev.simulator.completions import Completions
 from dev.simulator.delivery import DEFAULT, Delivery
 from dev.simulator.embeddings import embeddings
+from dev.simulator.forms import read_form
 from dev.simulator.grounded import question_of, wanted_query
 from dev.simulator.identity import Identity
+from dev.simulator.media import SOUND_TYPES, TEXT_FORMATS, Sound, Transcript, media_stream, streams
 from dev.simulator.models import Deployments, models
 from dev.simulator.records import Log
 from dev.simulator.refusals import (
@@ -29,6 +31,7 @@ from dev.simulator.refusals import (
     unauthorized,
     unknown_deployment,
 )
+from dev.simulator.response_counts import compacted, input_tokens
 from dev.simulator.responses import Responses
 from dev.simulator.retrieval import retrieve
 from dev.simulator.routes import Ask, AskModels, AskStored, route
@@ -36,6 +39,9 @@ from dev.simulator.script import Dialect
 from dev.simulator.stored import Store
 from dev.simulator.validation import check
 from dev.simulator.wire import Exchange
+
+NOT_BELOW_V1 = ("transcriptions", "translations")
+MEDIA = ("generations", "edits", "speech", *NOT_BELOW_V1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,10 @@ class Service:
         raise unauthorized(surface, token=bool(bearer))
 
     async def _ask(self, exchange: Exchange, ask: Ask) -> None:
-        body: Any = None
-        with contextlib.suppress(ValueError):  # rejected below, unless the behaviour decides otherwise
-            body = json.loads(exchange.body)
+        body: Any = read_form(exchange.headers.get("content-type", ""), exchange.body)
+        if body is None:
+            with contextlib.suppress(ValueError):  # rejected below, unless the behaviour decides otherwise
+                body = json.loads(exchange.body)
         behaviour = self._behaviour(exchange, body, on="answer")
         delivery = Delivery(exchange, behaviour, number=next(self._numbers))
         if not await delivery.begin():
@@ -159,7 +166,9 @@ class Service:
         call = Call(ask.operation, self.name, ask.surface, body, behaviour, interval)
         if not call.deployment:
             raise invalid("you must provide a model parameter", param="model", code="missing_required_parameter")
-        if not self.deployments.has(call.deployment):
+        # Seen at the service: transcriptions have no deployments below /openai/v1, only at the deployment's own address.
+        is_elsewhere = ask.surface.azure and not ask.surface.deployment and ask.operation in NOT_BELOW_V1
+        if is_elsewhere or not self.deployments.has(call.deployment):
             raise unknown_deployment(ask.surface, call.deployment)
         refusal = check(ask.operation, body)
         if refusal is not None:
@@ -178,6 +187,12 @@ class Service:
         if call.operation == "embeddings":
             await delivery.json(embeddings(call))
             return
+        if call.operation in MEDIA:
+            await self._make_media(call, delivery)
+            return
+        if call.operation in ("input_tokens", "compact"):
+            await delivery.json(input_tokens(call) if call.operation == "input_tokens" else compacted(call))
+            return
         if call.operation == "responses":
             responses = Responses(call)
             if call.body.get("store") is not False:
@@ -193,6 +208,21 @@ class Service:
                     responses.object.end("cancelled")
             return
         await self._deliver(exchange, call, Chat(call) if call.operation == "chat" else Completions(call), delivery)
+
+    async def _make_media(self, call: Call, delivery: Delivery) -> None:
+        dialect = media_stream(call)
+        if isinstance(dialect, Sound):
+            sound_type = SOUND_TYPES.get(str(call.body.get("response_format")), SOUND_TYPES["mp3"])
+            await delivery.stream(dialect, call.interval, content_type=sound_type)
+        elif streams(call):
+            await delivery.stream(dialect, call.interval)
+        elif call.behaviour.in_stream_error is not None:
+            raise in_stream(call.behaviour)
+        elif isinstance(dialect, Transcript) and call.body.get("response_format") in TEXT_FORMATS:
+            await delivery.whole(dialect.text.encode() + b"\n", "text/plain; charset=utf-8")
+        else:
+            await asyncio.sleep(call.behaviour.start_delay)
+            await delivery.json(dialect.whole())
 
     async def _deliver(self, exchange: Exchange, call: Call, dialect: Dialect, delivery: Delivery) -> None:
         if call.stream:

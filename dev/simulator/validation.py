@@ -13,6 +13,16 @@ BESIDE: dict[Operation, frozenset[str]] = {
 }
 """Taken beside what the openai package knows: Azure's own parameters, and what Codex sends to every provider."""
 SHARED = "model stream stream_options temperature top_p user seed"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+IMAGE = (
+    "background complexity frame_count frame_duration_ms model n output_compression output_format partial_images prompt "
+    "quality response_format safety_identifier size stream svg user"
+)
 KNOWN: dict[Operation, frozenset[str]] = {
     "chat": frozenset(
         f"{SHARED} audio data_sources frequency_penalty function_call functions logit_bias logprobs "
@@ -33,12 +43,35 @@ KNOWN: dict[Operation, frozenset[str]] = {
         "suffix".split()
     ),
     "embeddings": frozenset(["dimensions", "encoding_format", "input", "model", "user"]),
+    "input_tokens": _names(
+        "conversation input instructions model parallel_tool_calls personality previous_response_id reasoning text "
+        "tool_choice tools truncation"
+    ),
+    "compact": _names(
+        "image input instructions model previous_response_id prompt_cache_key prompt_cache_options prompt_cache_retention "
+        "service_tier"
+    ),
+    "generations": _names(f"{IMAGE} moderation style"),
+    "edits": _names(f"{IMAGE} image input_fidelity markup mask"),
+    "speech": _names("input instructions model response_format speed stream_format voice"),
+    "transcriptions": _names(
+        "chunking_strategy file include known_speaker_names known_speaker_references keywords language languages model "
+        "prompt response_format stream temperature timestamp_granularities"
+    ),
+    "translations": _names("file model prompt response_format temperature"),
 }
 REQUIRED: dict[Operation, str | None] = {
     "chat": "messages",
     "responses": None,
     "completions": None,
     "embeddings": "input",
+    "input_tokens": None,
+    "compact": None,
+    "generations": "prompt",
+    "edits": "prompt",
+    "speech": "input",
+    "transcriptions": "file",
+    "translations": "file",
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "stream": (bool,),
@@ -61,6 +94,13 @@ STREAM_OPTIONS: dict[Operation, frozenset[str]] = {
     "completions": frozenset({"include_usage", "include_obfuscation"}),
     "responses": frozenset({"include_obfuscation"}),
     "embeddings": frozenset(),
+    "input_tokens": frozenset(),
+    "compact": frozenset(),
+    "generations": frozenset(),
+    "edits": frozenset(),
+    "speech": frozenset(),
+    "transcriptions": frozenset(),
+    "translations": frozenset(),
 }
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
