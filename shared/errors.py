@@ -91,14 +91,14 @@ class RequestTimeout(BadRequest):
 
 
 class UnsupportedMediaType(BadRequest):
-    """The request's Content-Type is not `application/json`, or its body is compressed."""
+    """The request's Content-Type is not the one that its path takes, or its body is compressed."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class RequestTooLarge(BadRequest):
-    """The request's body is larger than `MAX_REQUEST_BYTES`."""
+    """The request's body is larger than `MAX_REQUEST_BYTES`, or a form larger than `MAX_UPLOAD_BYTES`."""
 
     status = 413
     code = "request_too_large"
@@ -121,6 +121,11 @@ class NotFound(BadRequest):
     def route(cls, method: str, path: str) -> "NotFound":
         """Return the error about an address that means nothing, with those that do."""
         return cls(f"No route matches {method} {path}. The chat API is at /chat, the OpenAI API under /v1.")
+
+    @classmethod
+    def unserved(cls, method: str, path: str) -> "NotFound":
+        """Return the error about an address that OpenAI has, and this service does not."""
+        return cls(f"{method} {path} is a part of OpenAI's API that this service does not serve.")
 
 
 class ModelNotFound(BadRequest):

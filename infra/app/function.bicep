@@ -111,6 +111,7 @@ var defaultSettings = {
   AZURE_OPENAI_DEPLOYMENT: openAiDefaultDeployment
   AZURE_OPENAI_API: 'chat'
   AZURE_OPENAI_SCOPE: 'https://cognitiveservices.azure.com/.default'
+  MEDIA_API_VERSION: '2025-04-01-preview'
   AZURE_OPENAI_BACKENDS: string(openAiBackends)
   AZURE_OPENAI_MODELS: ''
   PASS_HEADERS: ''
@@ -129,6 +130,7 @@ var defaultSettings = {
   SEARCH_SECONDS: '10'
   SEARCH_REQUIRED: 'false'
   MAX_REQUEST_BYTES: '16777216'
+  MAX_UPLOAD_BYTES: '52428800'
   MAX_OUTPUT_TOKENS: ''
   MAX_EVENT_BYTES: '16777216'
   MAX_OPEN_STREAMS: '0'

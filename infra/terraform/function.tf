@@ -10,6 +10,7 @@ locals {
     AZURE_OPENAI_DEPLOYMENT       = local.default_deployment
     AZURE_OPENAI_API              = "chat"
     AZURE_OPENAI_SCOPE            = "https://cognitiveservices.azure.com/.default"
+    MEDIA_API_VERSION             = "2025-04-01-preview"
     AZURE_OPENAI_BACKENDS         = jsonencode(local.open_ai_backends)
     AZURE_OPENAI_MODELS           = ""
     PASS_HEADERS                  = ""
@@ -28,6 +29,7 @@ locals {
     SEARCH_SECONDS                = "10"
     SEARCH_REQUIRED               = "false"
     MAX_REQUEST_BYTES             = "16777216"
+    MAX_UPLOAD_BYTES              = "52428800"
     MAX_OUTPUT_TOKENS             = ""
     MAX_EVENT_BYTES               = "16777216"
     MAX_OPEN_STREAMS              = "0"

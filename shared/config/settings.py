@@ -29,6 +29,7 @@ from shared.config.search import (
     vector_field_names,
 )
 from shared.config.values import (
+    api_version,
     choice,
     flag,
     guid,
@@ -75,6 +76,12 @@ class Settings:
         "AZURE_OPENAI_SCOPE",
         scope("https://cognitiveservices.azure.com/.default"),
         meaning="The scope of the token for Azure OpenAI; newer documents name `https://ai.azure.com/.default`.",
+    )
+    media_api_version: str = setting(
+        "MEDIA_API_VERSION",
+        api_version("2025-04-01-preview"),
+        meaning="The version of Azure OpenAI's API for images and audio, called at a deployment's own address; `v1` and "
+        "`preview` call it below `/openai/v1`.",
     )
     client_id: str = setting(
         "AZURE_CLIENT_ID", guid(), meaning="The client id of the app's user-assigned managed identity."
@@ -184,6 +191,11 @@ class Settings:
     )
     max_request_bytes: int = setting(
         "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."
+    )
+    max_upload_bytes: int = setting(
+        "MAX_UPLOAD_BYTES",
+        integer(50 * 1024 * 1024, minimum=1024),
+        meaning="The largest form with images or a sound; beyond 100 MiB the Functions host answers an empty 500.",
     )
     max_output_tokens: int | None = setting(
         "MAX_OUTPUT_TOKENS", optional_integer(minimum=1), meaning="A limit on the tokens of every answer."

@@ -24,6 +24,9 @@ _NOT_PASSED = re.compile(
     "|access-control-.*|x-ms-client-principal.*|x-ms-token-.*|x-ms-invocation-id|x-arr-.*|x-site-.*"
 )
 """What authenticates at this app or comes from the platform in front of it, and what belongs to this connection and body."""
+V1_VERSIONS = ("v1", "preview")
+"""The versions that Azure's v1 API has instead of dates."""
+_DATED_VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(-preview)?")
 _MAX_DIGITS = 15
 _SCOPE = "a token scope such as https://cognitiveservices.azure.com/.default"
 _NAMES = 'a JSON object such as {"gpt-5": "my-deployment"} or a comma-separated list such as gpt-5=my-deployment, gpt-4=other'
@@ -131,6 +134,23 @@ def guid() -> Kind[str]:
 def scope(default: str) -> Kind[str]:
     """Return the kind of a token scope. Raise `Misconfigured` as `parse_scope` does."""
     return Kind(default, _SCOPE, parse_scope)
+
+
+def api_version(default: str) -> Kind[str]:
+    """Return the kind of a version of Azure OpenAI's API: a date, with or without `-preview`, or one of the v1 API's words."""
+    allowed = "a dated version such as 2025-04-01-preview, or v1 or preview"
+
+    def parse(name: str, found: str) -> str:
+        if found not in V1_VERSIONS and not is_dated_version(found):
+            raise invalid_setting(name, size(found), allowed)
+        return found
+
+    return Kind(default, allowed, parse)
+
+
+def is_dated_version(text: str) -> bool:
+    """Return whether this is a dated version of Azure OpenAI's API, such as 2024-10-21 or 2025-04-01-preview."""
+    return _DATED_VERSION.fullmatch(text) is not None
 
 
 def origins() -> Kind[frozenset[str]]:

@@ -1,6 +1,7 @@
 """The request's body, off the wire: bounded in size and time, and aware of a client that leaves while sending it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from math import inf
 
@@ -26,9 +27,21 @@ async def read_body(receive: Receive, max_bytes: int, *, until: float = inf) -> 
 
     `until`: when the body must be complete, on the loop's clock, however fast it arrives.
     """
+    body = BytesIO()  # a list of pieces would take the memory of a large body twice; this gives out its own bytes
+
+    def keep(piece: bytes) -> None:
+        body.write(piece)
+
+    await take_body(receive, max_bytes, keep, until=until)
+    return body.getvalue()
+
+
+async def take_body(
+    receive: Receive, max_bytes: int, take: Callable[[bytes], Awaitable[None] | None], *, until: float = inf
+) -> None:
+    """Hand each piece of the body to `take`, and await what that returns. Raise what `read_body` does, and what `take` does."""
     now = asyncio.get_running_loop().time
     began_at, size = now(), 0
-    body = BytesIO()  # a list of pieces would take the memory of a large body twice; this gives out its own bytes
     try:
         async with asyncio.timeout_at(min(until, began_at + BODY_SILENCE_SECONDS)) as deadline:
             while True:
@@ -39,9 +52,10 @@ async def read_body(receive: Receive, max_bytes: int, *, until: float = inf) -> 
                 size += len(piece)
                 if size > max_bytes:
                     raise RequestTooLarge(f"The body is larger than the {max_bytes} bytes that are accepted here.")
-                body.write(piece)
+                if (taking := take(piece)) is not None:
+                    await taking
                 if not message.get("more_body", False):
-                    return body.getvalue()
+                    return
                 if piece:
                     slowest = began_at + size / MIN_BODY_BYTES_PER_SECOND
                     deadline.reschedule(min(until, min(now(), slowest) + BODY_SILENCE_SECONDS))

@@ -51,12 +51,13 @@ DOWN_FAMILIES: Mapping[str, str] = {
 """Beginnings of the names of others."""
 
 _VERSIONS = frozenset({"preview", "latest", "v1"})
-"""What `api-version` may be on the service's current surface; a date belongs to the older one, which this app never calls."""
+"""What `api-version` may be on the service's current surface; a date belongs to the older one."""
 _KEPT_BACK = frozenset({"api-version", "code", "clientid"})
 
 QUERY: Mapping[str, str] = {
     "api-version": f"Goes up where it is {', '.join(sorted(_VERSIONS))}: the current surface has previews too. "
-    "A date is passed over: it belongs to the older surface, which this app does not call.",
+    "A date belongs to the older surface, which this app calls for images and audio alone: it counts at a deployment's "
+    "address there, and is passed over elsewhere.",
     "code, clientId": "Never go up: they are the Functions host's key and its id.",
     "everything else": "Goes up with requests about stored responses, whose API has parameters; no other address has any.",
 }

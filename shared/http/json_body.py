@@ -31,8 +31,13 @@ _TOO_DEEP = "The JSON is nested too deeply."
 def check_content_headers(headers: Mapping[str, str]) -> None:
     """Raise `UnsupportedMediaType` unless the request's body is JSON in UTF-8, not compressed."""
     _check_content_type(headers.get("content-type", ""))
+    check_content_encoding(headers)
+
+
+def check_content_encoding(headers: Mapping[str, str]) -> None:
+    """Raise `UnsupportedMediaType` where the request's body is compressed."""
     if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-        raise UnsupportedMediaType("A compressed body is not supported; send the JSON without Content-Encoding.")
+        raise UnsupportedMediaType("A compressed body is not supported; send it without Content-Encoding.")
 
 
 def _check_content_type(content_type: str) -> None:

@@ -6,16 +6,20 @@ import msgspec
 from starlette.responses import Response
 
 from shared.config.settings import Settings
-from shared.errors import AnswerError, NotFound
+from shared.errors import AnswerError, NotFound, UnsupportedMediaType
 from shared.http.auth import authorise, caller_identity
 from shared.http.context import RequestContext
 from shared.http.forwarded import headers_up
-from shared.http.json_body import check_content_headers
+from shared.http.json_body import check_content_encoding, check_content_headers
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
 from shared.http.target import check_method, requested_path
+from shared.http.upload import UploadResponse
 from shared.openai_api.exchange import InferenceExchange, StoredExchange
-from shared.openai_api.paths import Inference, ModelList, OneModel, StoredResponse, find_address
+from shared.openai_api.form import FormReader, boundary_of
+from shared.openai_api.media import RequestBody
+from shared.openai_api.media_exchange import FormExchange, MediaExchange, form_fields
+from shared.openai_api.paths import Inference, Media, ModelList, OneModel, StoredResponse, find_address, is_unserved
 from shared.openai_api.response_ids import ResponseIds
 from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
@@ -38,13 +42,16 @@ class OpenAIEndpoint:
             caller = authorise(self._settings, request.headers)
             address = find_address(requested_path(request.scope))
             if address is None:
-                raise NotFound.route(request.method, request.url.path)
+                unserved = is_unserved(requested_path(request.scope))
+                raise (NotFound.unserved if unserved else NotFound.route)(request.method, request.url.path)
             check_method(request, address.methods)
             match address:
                 case ModelList():
                     return self._model_list(context)
                 case OneModel(name):
                     return self._one_model(context, name)
+                case Media():
+                    return self._media(context, caller, address)
                 case StoredResponse() | Inference():
                     return self._answer(context, caller, address)
                 case _:
@@ -81,6 +88,34 @@ class OpenAIEndpoint:
                 address=address,
             )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
+
+    def _media(self, context: RequestContext, caller: str, address: Media) -> Response:
+        settings, headers, bodies = self._settings, context.request.headers, address.api.bodies
+        boundary = boundary_of(headers.get("content-type", "")) if RequestBody.FORM in bodies else None
+        if boundary is None and bodies == {RequestBody.FORM}:
+            raise UnsupportedMediaType("The Content-Type is not supported; expected multipart/form-data.")
+        if boundary is None:
+            check_content_headers(headers)
+        else:
+            check_content_encoding(headers)
+        upstream, receipt = self._upstream, context.receipt("openai", caller)
+        up = headers_up(settings, context.request.headers)
+        if boundary is None:
+            exchange = MediaExchange(
+                settings=settings, upstream=upstream, context=context, receipt=receipt, headers_up=up, address=address
+            )
+            return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
+        reader = FormReader(boundary, form_fields(address.api))
+        form = FormExchange(
+            settings=settings,
+            upstream=upstream,
+            context=context,
+            receipt=receipt,
+            headers_up=up,
+            address=address,
+            reader=reader,
+        )
+        return UploadResponse(form, settings=settings, open_streams=self._open_streams)
 
     def _model_list(self, context: RequestContext) -> Response:
         entries = [self._model_object(name) for name in self._settings.catalog.names]

@@ -55,7 +55,6 @@ class RelayExchange:
     upstream: Upstream
     context: RequestContext
     receipt: Receipt
-    ids: ResponseIds
     headers_up: Mapping[str, str]
     """The headers of the request that go up."""
 
@@ -66,6 +65,17 @@ class RelayExchange:
     @abstractmethod
     def prepare(self, body: bytes) -> Answer:
         """Return the answer that the request asks for. Raise `AnswerError`."""
+
+    def resolve(self, name: str | None, *, is_azure: bool) -> Target:
+        """Return the model that the request names. `is_azure`: errors are Azure's. Raise `BadRequest` or `ModelNotFound`."""
+        try:
+            return self.settings.catalog.resolve(name)
+        except Misconfigured as error:  # this API requires a model, so that it is the request that lacks one
+            raise BadRequest("'model' is missing, and this service has no default model.", param="model") from error
+        except ModelNotFound as error:
+            if is_azure:
+                raise DeploymentNotFound(error.message, param=error.param) from error
+            raise
 
     def head(self, stream: Stream | None) -> Mapping[str, str]:
         """Return the upstream's headers that go down, and our own."""
@@ -95,6 +105,7 @@ class RelayExchange:
 class InferenceExchange(RelayExchange):
     """A POST that a model answers."""
 
+    ids: ResponseIds
     address: Inference
 
     def prepare(self, body: bytes) -> Answer:
@@ -102,7 +113,7 @@ class InferenceExchange(RelayExchange):
         address, receipt = self.address, self.receipt
         request = parse_openai_request(body)
         name = address.deployment if address.deployment is not None else request.model
-        target = self._resolve(name)
+        target = self.resolve(name, is_azure=address.is_azure)
         receipt.model = target.model
         receipt.format = "stream" if request.stream else "whole"
         is_signed = address.path == "responses" and request.store
@@ -148,16 +159,6 @@ class InferenceExchange(RelayExchange):
         await self.ids.load()
         return call
 
-    def _resolve(self, name: str | None) -> Target:
-        try:
-            return self.settings.catalog.resolve(name)
-        except Misconfigured as error:  # this API requires a model, so that it is the request that lacks one
-            raise BadRequest("'model' is missing, and this service has no default model.", param="model") from error
-        except ModelNotFound as error:
-            if self.address.is_azure:
-                raise DeploymentNotFound(error.message, param=error.param) from error
-            raise
-
     def _translations(self, request: OpenAIRequest, ids: ResponseIds | None) -> Callable[[], Translation]:
         if not request.stream:
             return partial(BodyRelay, is_json=True) if ids is None else partial(SignedBodyRelay, ids)
@@ -173,6 +174,7 @@ class InferenceExchange(RelayExchange):
 class StoredExchange(RelayExchange):
     """A request about a stored response."""
 
+    ids: ResponseIds
     address: StoredResponse
 
     def prepare(self, body: bytes) -> Answer:

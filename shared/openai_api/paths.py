@@ -6,6 +6,8 @@ https://platform.openai.com/docs/api-reference, https://learn.microsoft.com/azur
 import re
 from dataclasses import dataclass
 
+from shared.openai_api.media import MEDIA, MediaApi
+
 _INFERENCE = (
     "chat/completions",
     "completions",
@@ -15,13 +17,20 @@ _INFERENCE = (
     "responses/input_tokens",
 )
 """What a model is asked at, at each of the bases; on Azure's older paths below `deployments/{name}/` too."""
+_UNSERVED = re.compile(
+    "(?:assistants|audio|batches|chatkit|containers|conversations|evals|files|fine_tuning|graders|images|moderations"
+    "|organization|realtime|skills|threads|uploads|vector_stores|videos)(?:/(?s:.)*)?"
+)
+"""Where the paths begin that OpenAI has, https://platform.openai.com/docs/api-reference; of two of them, some are served."""
 _BASE = re.compile(r"/(?P<base>(?:(?:openai|v1)/)*)(?P<path>(?s:.)*)")
 """Clients write their base URL with `/v1`, `/openai` or `/openai/v1`, without any, or with one that a library adds again."""
 _RESPONSE = re.compile(r"responses/(?P<id>[^/.][^/]{0,2047})(?P<rest>/cancel|/input_items)?")
 """An id is opened before it goes up, so that any text may be there."""
 _MODEL = re.compile(r"models/(?P<id>[^/](?s:.){,255})")
 _DEPLOYMENT = re.compile(
-    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>" + "|".join(_INFERENCE) + "|" + _RESPONSE.pattern + ")"
+    r"deployments/(?P<deployment>[^/](?s:.){,255}?)/(?P<path>"
+    + "|".join((*_INFERENCE, *MEDIA, _RESPONSE.pattern))
+    + ")"
 )
 
 _GET = frozenset({"GET", "HEAD"})
@@ -37,6 +46,16 @@ class Inference:
     """
 
     path: str
+    deployment: str | None = None
+    is_azure: bool = False
+    methods: frozenset[str] = _POST
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A model makes or reads an image or a sound. `deployment` and `is_azure` as in `Inference`."""
+
+    api: MediaApi
     deployment: str | None = None
     is_azure: bool = False
     methods: frozenset[str] = _POST
@@ -66,7 +85,7 @@ class OneModel:
     methods: frozenset[str] = _GET
 
 
-type Address = Inference | StoredResponse | ModelList | OneModel
+type Address = Inference | Media | StoredResponse | ModelList | OneModel
 """What a path asks for. `methods`: those that exist there."""
 
 
@@ -79,12 +98,20 @@ def find_address(path: str) -> Address | None:
     return _find(match["path"], is_azure=is_azure)
 
 
+def is_unserved(path: str) -> bool:
+    """Return whether the path, which means nothing here, means something at OpenAI."""
+    match = _BASE.fullmatch(path)
+    return match is not None and _UNSERVED.fullmatch(match["path"]) is not None
+
+
 def _find(path: str, *, is_azure: bool) -> Address | None:
     deployment: str | None = None
     if is_azure and (match := _DEPLOYMENT.fullmatch(path)):
         deployment, path = match["deployment"], match["path"]
     if path in _INFERENCE:
         return Inference(path, deployment, is_azure=is_azure)
+    if path in MEDIA:
+        return Media(MEDIA[path], deployment, is_azure=is_azure)
     if match := _RESPONSE.fullmatch(path):
         rest = match["rest"] or ""
         return StoredResponse(match["id"], rest, _RESPONSE_METHODS[rest])

@@ -1,6 +1,6 @@
 """One call to an upstream and its response, whichever backend answers; and the seam between the attempts and the clients."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,9 +18,27 @@ class IdSigning(Protocol):
         """Return once this backend's answer can be signed, or is known to stay unsigned. Never raise."""
 
 
+class Upload(Protocol):
+    """A request's body that goes up in pieces, as often as it is asked for."""
+
+    @property
+    def content_type(self) -> str:
+        """The type of the body, with its parameters."""
+
+    @property
+    def size(self) -> int:
+        """The number of its bytes."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield all of it, from its beginning."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamCall:
     """One call. `path` is relative to a backend's base URL; `body` is made per backend, since deployments have other names.
+
+    `address`: the whole address, where a backend does not serve the call below its base URL; None where all do.
+    `upload`: what goes up instead of `body`; None for a body in memory.
 
     `target`: the model that is to answer; None for a call about a stored response.
     `streams`: the answer is a stream of events.
@@ -34,7 +52,9 @@ class UpstreamCall:
     method: str = "POST"
     path: str
     target: Target | None = None
+    address: Callable[[Backend, str], str] | None = None
     body: Callable[[Backend, str], bytes | None] = lambda _backend, _deployment: None
+    upload: Callable[[Backend, str], Upload] | None = None
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     streams: bool = True

@@ -75,14 +75,14 @@ class OpenAIClients:
         client = self._clients.get(backend.name) or self._make(backend)
         tokens = self._tokens_for(backend)
         if tokens is None:
-            return await _send(client, call, call.body(backend, deployment))
+            return await _send(client, call, backend, deployment)
         sent = await tokens.token()
         try:
-            return await _send(client, call, call.body(backend, deployment))
+            return await _send(client, call, backend, deployment)
         except UpstreamErrorResponse as error:
             if error.status != 401 or not await tokens.replace(sent):
                 raise
-        return await _send(client, call, call.body(backend, deployment))
+        return await _send(client, call, backend, deployment)
 
     def _make(self, backend: Backend) -> "AsyncOpenAI":
         import httpx2
@@ -132,17 +132,21 @@ class OpenAIClients:
                 _log.warning("Not everything could be closed: %s", type(result).__name__)
 
 
-async def _send(client: "AsyncOpenAI", call: UpstreamCall, content: bytes | None) -> UpstreamResponse:
+async def _send(client: "AsyncOpenAI", call: UpstreamCall, backend: Backend, deployment: str) -> UpstreamResponse:
     import httpx2
     import openai
 
     from shared.upstream.response_body import BufferedBody, UnframedBody, is_unframed_json
-    from shared.upstream.transport import body_of
+    from shared.upstream.transport import FORM_TYPE, body_of
 
+    content: Any = call.body(backend, deployment) if call.upload is None else call.upload(backend, deployment)
     headers = {name: clean_value(value) for name, value in call.headers.items()}
+    if call.upload is not None:
+        headers |= {FORM_TYPE: content.content_type, "content-length": str(content.size)}
     options: Any = {"headers": {**headers, "accept-encoding": "identity"}}
+    address = call.path if call.address is None else call.address(backend, deployment)
     # Not by the client's own `params`: those are a mapping, and a name may come more than once (`include[]`).
-    path = f"{call.path}?{urlencode(call.query)}" if call.query else call.path
+    path = f"{address}?{urlencode(call.query)}" if call.query else address
     # With stream=True the response comes back as soon as its head is there, its body unread.
     unread: Any = {"cast_to": httpx2.Response, "options": options, "stream": True, "stream_cls": openai.AsyncStream}
     if call.method == "POST":

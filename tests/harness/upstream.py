@@ -170,7 +170,12 @@ class ScriptedClients:
     async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
         """Do what the backend's script says."""
         now = asyncio.get_running_loop().time()
-        self.asked.append(Asked(backend.name, deployment, call, now, call.body(backend, deployment)))
+        raw = call.body(backend, deployment)
+        if call.upload is not None:
+            upload = call.upload(backend, deployment)
+            raw = b"".join([piece async for piece in upload])
+            assert len(raw) == upload.size
+        self.asked.append(Asked(backend.name, deployment, call, now, raw))
         scripts = self._scripts[backend.name]
         script = scripts.pop(0) if len(scripts) > 1 else scripts[0]
         play = script if isinstance(script, Play) else script(call)

@@ -42,6 +42,14 @@ def test_an_unknown_path_is_a_404_in_the_openai_shape(path: str) -> None:
     assert (received.status, received.json["error"]["code"], asked) == (404, "not_found", [])
 
 
+@pytest.mark.parametrize("path", ["/v1/files", "/openai/v1/realtime", "/v1/images/variations"])
+def test_what_is_not_served_of_openais_api_is_a_404_that_says_so(path: str) -> None:
+    received, asked = call(path)
+    error = received.json["error"]
+    assert (received.status, error["code"], asked) == (404, "not_found", [])
+    assert error["message"] == f"POST {path} is a part of OpenAI's API that this service does not serve."
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

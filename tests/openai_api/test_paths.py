@@ -2,7 +2,17 @@
 
 import pytest
 
-from shared.openai_api.paths import Address, Inference, ModelList, OneModel, StoredResponse, find_address
+from shared.openai_api.media import MEDIA
+from shared.openai_api.paths import (
+    Address,
+    Inference,
+    Media,
+    ModelList,
+    OneModel,
+    StoredResponse,
+    find_address,
+    is_unserved,
+)
 
 INFERENCE = [
     "chat/completions",
@@ -76,17 +86,46 @@ def test_models_and_stored_responses_have_addresses(path: str, address: Address)
     assert find_address(path) == address
 
 
+@pytest.mark.parametrize("path", MEDIA)
+def test_images_and_audio_are_at_the_addresses_of_both(path: str) -> None:
+    for prefix in ("/v1/", "/openai/v1/"):
+        assert find_address(prefix + path) == Media(MEDIA[path])
+    assert find_address(f"/openai/{path}") == Media(MEDIA[path], is_azure=True)
+    found = find_address(f"/openai/deployments/azure/my-gpt/{path}")
+    assert found == Media(MEDIA[path], "azure/my-gpt", is_azure=True)
+    assert found.methods == POST
+
+
 def test_models_are_only_read() -> None:
     assert ModelList().methods == OneModel("m").methods == GET
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/", "/v1/audio/speech", "/v1/chat", "/v1/responses/../secret",
+    ["/v1", "/v1/", "/v1/audio", "/v1/images/variations", "/openai/deployments//audio/speech",
+     "/v1/chat", "/v1/responses/../secret",
      "/v1/responses/..", "/v1/responses/.", "/v1/responses/../cancel",
      "/v1/responses/../input_items", "/v1/responses/a/b", "/v1/models//b", "/v1/models/",
      "/v1/chat/completions/", "/v1/deployments/d", "/openai/deployments//completions", "/openai/deployments/d/models",
      "/v2/completions", "/", "/chat", "/docs", "/openapi.json", "", "v1/models"],
 )  # fmt: skip
 def test_everything_else_means_nothing(path: str) -> None:
+    assert find_address(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "unserved"),
+    [
+        ("/v1/files", True),
+        ("/openai/v1/vector_stores/vs_1/files", True),
+        ("/openai/batches", True),
+        ("/v1/realtime", True),
+        ("/v1/images/variations", True),
+        ("/v1/file", False),
+        ("/v1", False),
+        ("", False),
+    ],
+)
+def test_what_openai_has_and_this_app_does_not_is_known(path: str, *, unserved: bool) -> None:
+    assert is_unserved(path) is unserved
     assert find_address(path) is None

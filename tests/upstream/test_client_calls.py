@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -10,6 +10,7 @@ from shared.config.settings import Settings
 from shared.errors import AnswerError, UpstreamErrorResponse, UpstreamUnreachable
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.client import OpenAIClients
+from tests.upstream.loopback import serving
 from tests.worker.raw_upstream import HANG, RESET, RawUpstream, answer, chunked
 
 PATIENCE_SECONDS = 30.0
@@ -168,3 +169,62 @@ def test_closing_the_clients_closes_their_connections(raw: RawUpstream) -> None:
 
     raw.play(chunked(b"first", is_complete=False), HANG)
     run({"OPENAI_BASE_URL": f"{raw.url}/v1"}, case)
+
+
+class Form:
+    """A form in two pieces; `times`: how often it was asked for."""
+
+    content_type = "multipart/form-data; boundary=x-y"
+    size = 6
+    times = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.times += 1
+        yield b"--x"
+        yield b"-y."
+
+
+def test_a_form_goes_up_in_pieces_with_its_length_and_its_own_type_to_a_whole_address(raw: RawUpstream) -> None:
+    form = Form()
+    raw.play(answer(b"{}", headers=JSON))
+    call = UpstreamCall(
+        path="images/edits",
+        address=lambda _backend, deployment: f"{raw.url}/openai/deployments/{deployment}/images/edits?api-version=v",
+        upload=lambda _backend, _deployment: form,
+        streams=False,
+    )
+    assert ask(raw, call)[1] == b"{}"
+    (sent,) = raw.requests
+    head, _, body = sent.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /openai/deployments/gpt-east/images/edits?api-version=v HTTP/1.1\r\n")
+    lines = [line for line in head.lower().split(b"\r\n") if line.startswith((b"content-", b"transfer-", b"x-form"))]
+    assert sorted(lines) == [b"content-length: 6", b"content-type: multipart/form-data; boundary=x-y"]
+    assert (body, form.times) == (b"--x-y.", 1)
+
+
+def test_an_answer_that_comes_while_the_form_goes_up_is_read(raw: RawUpstream) -> None:
+    class Endless(Form):
+        size = 1 << 30
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 65536
+
+    early = answer(b'{"error":{"code":"too_large","message":"No."}}', status="413 Too Large", headers=JSON + CLOSE)
+
+    async def case(clients: OpenAIClients, settings: Settings) -> AnswerError:
+        async with serving(refusing) as url:
+            call = UpstreamCall(path=f"{url}/v1/images/edits", upload=lambda _backend, _deployment: Endless())
+            with pytest.raises(AnswerError) as caught:
+                await clients.open(settings.backends[0], call, "d")
+            return caught.value
+
+    async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(early)
+        await writer.drain()
+        while await reader.read(1 << 16):  # until the client gives up its form
+            pass
+
+    error = run({"OPENAI_BASE_URL": f"{raw.url}/v1"}, case)
+    assert (error.status, error.code) == (413, "too_large")
