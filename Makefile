@@ -20,6 +20,7 @@ HOST = dev
 TESTS ?= tests
 # Most of a test's time is waiting: more processes than cores.
 PROCESSES ?= 5
+PYTEST = $(PYTHON) -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --rerun-show-tracebacks --durations=10
 
 # A Python 3.13: on the PATH, in pyenv, or through uv.
 define find_python
@@ -55,9 +56,17 @@ simulator: $(RUN_READY) ## Serve the simulated Azure OpenAI alone, where local.s
 .PHONY: venv
 venv: $(RUN_READY) ## Make .venv, which the other verbs make too, for tools that need it activated
 
+# Every process of a test would compile all that it imports, were this set.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
+# Coverage takes a third longer, so CI asks for it.
 .PHONY: test
-test: $(READY) ## Install what the tests need and run them (TESTS=tests/test_sse.py for some)
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist worksteal --rerun-show-tracebacks $(if $(filter tests,$(TESTS)),--cov --cov-report=term) $(TESTS)
+test: $(READY) ## Install what the tests need and run all but the slow ones (TESTS=tests/test_sse.py for some, COVERAGE=1)
+	@$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not slow" $(if $(COVERAGE),--cov --cov-report=term)) $(TESTS)
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run the slow tests: memory, benchmarks, storms, a worker's third death
+	@$(PYTEST) -m "slow" tests
 
 .PHONY: storm
 storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)

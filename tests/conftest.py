@@ -1,19 +1,82 @@
-"""What the tests share: one simulated Azure OpenAI, and the app on the real worker before it."""
+"""What the tests share: one simulated Azure OpenAI, the app on the real worker before it, and how long a test may take."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
 
+import hypothesis
 import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.distribution import rank_of, scope_of
+
+# The same examples each time: random ones are `make fuzz`'s. No limits of time, which a busy machine would break.
+hypothesis.settings.register_profile(
+    "suite", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
+
+CPU_SECONDS = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("slow_cpu_seconds", "a test that needs more CPU time is to be marked `slow`", default="5")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Give `--dist loadscope` the scopes of this suite."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = scope_of
+    return scheduling  # type: ignore[no-any-return]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Raise `pytest.UsageError` for a test that is run again without saying why."""
-    for item in items:
-        mark = item.get_closest_marker("flaky")
-        if mark is not None and (mark.args or mark.kwargs.get("reruns") != 1 or not mark.kwargs.get("reason")):
-            raise pytest.UsageError(f'{item.nodeid}: write @pytest.mark.flaky(reruns=1, reason="…")')
+    """Put first what begins first. Raise `pytest.UsageError` for each test that is run again without saying why."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
+    marks = {item.nodeid: mark for item in items if (mark := item.get_closest_marker("flaky")) is not None}
+    silent = [
+        nodeid
+        for nodeid, mark in marks.items()
+        if mark.args or mark.kwargs.get("reruns") != 1 or not mark.kwargs.get("reason")
+    ]
+    if silent:
+        raise pytest.UsageError(f'{", ".join(silent)}: write @pytest.mark.flaky(reruns=1, reason="…")')
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure the CPU time of the test and of the processes that it has ended; a busy machine lengthens it the least."""
+    before = sum(os.times()[:4])
+    yield
+    item.stash[CPU_SECONDS] = sum(os.times()[:4]) - before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note the CPU time in the report, which goes to the process that prints the closing lines."""
+    report = yield
+    if report.when == "call":
+        report.__dict__["cpu_seconds"] = item.stash.get(CPU_SECONDS, 0.0)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the tests that are too long to be in everybody's way: a warning, since the machine has a part in it."""
+    limit = float(config.getini("slow_cpu_seconds"))
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    for report in reports:
+        seconds = getattr(report, "cpu_seconds", 0.0)
+        if seconds > limit and "slow" not in report.keywords:
+            terminalreporter.write_line(
+                f"LONG {report.nodeid} took {seconds:.1f} s of CPU time: make it cheaper, or mark it `slow`",
+                yellow=True,
+            )
 
 
 @pytest.fixture(scope="session")

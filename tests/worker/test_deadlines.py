@@ -6,6 +6,8 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+import pytest
+
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.worker.sim import ended, sim
@@ -80,6 +82,7 @@ def test_bodies_that_never_end_do_not_keep_a_stopping_process(simulator: Simulat
             connection.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_does_not_keep_a_stopping_process(simulator: Simulator) -> None:
     with App.start(simulator, DRAIN_SECONDS="1") as app:
         worker = app.worker_pid

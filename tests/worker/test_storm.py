@@ -1,4 +1,4 @@
-"""A small storm on every run; `make storm` blows a big one, `make soak` one after another."""
+"""A small storm, in CI and `make test-slow`; `make storm` blows a big one, `make soak` one after another."""
 
 import pytest
 
@@ -9,6 +9,7 @@ from tests.storm import growth, halves, start_app, storm
 SEED = 20261121
 
 
+@pytest.mark.slow
 def test_a_storm_leaves_nothing_behind_and_no_end_is_dishonest(simulator: Simulator) -> None:
     with start_app(simulator) as app:
         assert storm(app, simulator, rounds=halves(1200, SEED), parallel=40, seed=SEED) == []

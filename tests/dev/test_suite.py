@@ -1,0 +1,107 @@
+"""The suite's own rules: what is run again, what counts as slow, and that CI leaves nothing out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = """
+import time
+import pytest
+
+runs = []
+
+@pytest.mark.flaky(reruns=1, reason="it is so")
+def test_once():
+    runs.append(1)
+    assert len(runs) > 1, "the first time"
+
+def burn():
+    begun = time.process_time()
+    while time.process_time() < begun + 0.2:
+        pass
+
+def test_long():
+    burn()
+
+@pytest.mark.slow
+def test_marked():
+    burn()
+"""
+SILENT = ["", "reruns=1", 'reruns=2, reason="it is so"', '1, reason="it is so"', 'reruns=1, reason=""']
+
+
+def run(folder: Path, code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a file of tests under this project's settings and conftest."""
+    (folder / "test_file.py").write_text(code, encoding="utf-8")
+    plugins = [f"-p{name}" for name in ("tests.conftest", "pytest_rerunfailures", "no:cacheprovider")]
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), *plugins]
+    return subprocess.run(
+        [*command, *options, str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def verb(name: str) -> str:
+    """What `make` would run."""
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "--dry-run", *name.split()]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What is printed about `TESTS`."""
+    folder = tmp_path_factory.mktemp("suite")
+    found = run(folder, TESTS, "--rerun-show-tracebacks", "--override-ini=slow_cpu_seconds=0.1")
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout.splitlines()
+
+
+def test_a_rerun_is_printed_with_its_failure_and_counted_in_the_closing_line(lines: list[str]) -> None:
+    assert "3 passed, 1 rerun in" in lines[-1]
+    assert any(line.startswith("RERUN ") and "test_once" in line for line in lines)
+    assert any("AssertionError: the first time" in line for line in lines)
+
+
+def test_a_rerun_without_a_reason_is_an_error(tmp_path: Path) -> None:
+    tests = [f"@pytest.mark.flaky({mark})\ndef test_{n}(): pass\n" for n, mark in enumerate(SILENT)]
+    found = run(tmp_path, "\n".join(["import pytest", *tests]))
+    assert found.returncode == pytest.ExitCode.USAGE_ERROR
+    assert 'write @pytest.mark.flaky(reruns=1, reason="…")' in found.stderr
+    assert [n for n in range(len(SILENT)) if f"test_file.py::test_{n}" not in found.stderr] == []
+
+
+def test_a_long_test_that_is_not_marked_slow_is_named(lines: list[str]) -> None:
+    (line,) = [line for line in lines if line.startswith("LONG ")]
+    assert "test_file.py::test_long took " in line
+
+
+@pytest.mark.parametrize("name", ["test", "test-slow"])
+def test_a_verb_prints_the_failure_of_a_rerun_and_the_longest_tests(name: str) -> None:
+    assert "--rerun-show-tracebacks" in verb(name)
+    assert "--durations=" in verb(name)
+
+
+def test_ci_leaves_no_test_out_and_fails_below_the_coverage() -> None:
+    """What `make test` leaves out is what `make test-slow` runs; with a file named, everything in it."""
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert "make test COVERAGE=1" in script
+    assert "make test-slow" in script
+    assert "--cov" in verb("test COVERAGE=1")
+    assert ('-m "not slow" ' in verb("test"), '-m "slow" ' in verb("test-slow")) == (True, True)
+    assert "slow" not in verb("test TESTS=tests/dev")
+
+
+def test_ci_runs_nothing_again_by_itself() -> None:
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "--last-failed" not in script
+    assert "||" not in script.partition("make check")[2]
