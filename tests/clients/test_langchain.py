@@ -1,12 +1,10 @@
 """LangChain's models for OpenAI and Azure OpenAI: what comes is what the upstream itself gives them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import SecretStr
 
 from dev.simulator.control import Simulator
@@ -15,18 +13,30 @@ from tests.clients.samples import CITY, WEATHER, Forecast
 from tests.clients.sides import API_VERSION, MODEL, UPSTREAM_KEY, Sides, comparable
 from tests.worker.sim import ended, sim
 
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
 
-def chat_model(endpoint: str, key: str, prefix: str) -> BaseChatModel:
+type Model = BaseChatModel
+# NOTE: imported where a model is made, since each process of pytest-xdist imports this file: half a second for each.
+
+
+def chat_model(endpoint: str, key: str, prefix: str) -> Model:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(base_url=endpoint + prefix, api_key=SecretStr(key), model=MODEL, max_retries=0)
 
 
-def responses_model(endpoint: str, key: str, prefix: str) -> BaseChatModel:
+def responses_model(endpoint: str, key: str, prefix: str) -> Model:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(
         base_url=endpoint + prefix, api_key=SecretStr(key), model=MODEL, max_retries=0, use_responses_api=True
     )
 
 
-def azure_model(endpoint: str, key: str, _: str) -> BaseChatModel:
+def azure_model(endpoint: str, key: str, _: str) -> Model:
+    from langchain_openai import AzureChatOpenAI
+
     return AzureChatOpenAI(
         azure_endpoint=endpoint,
         api_key=SecretStr(key),
@@ -36,7 +46,7 @@ def azure_model(endpoint: str, key: str, _: str) -> BaseChatModel:
     )
 
 
-MODELS: dict[str, Callable[[str, str, str], BaseChatModel]] = {
+MODELS: dict[str, Callable[[str, str, str], Model]] = {
     "ChatOpenAI": chat_model,
     "ChatOpenAI with Responses": responses_model,
     "AzureChatOpenAI": azure_model,
@@ -46,11 +56,11 @@ MODELS: dict[str, Callable[[str, str, str], BaseChatModel]] = {
 class Pair:
     """One kind of model, at the app and at the upstream."""
 
-    def __init__(self, make: Callable[[str, str, str], BaseChatModel], app: App, key: str, upstream: Simulator) -> None:
+    def __init__(self, make: Callable[[str, str, str], Model], app: App, key: str, upstream: Simulator) -> None:
         self.app = make(app.url, key, "/v1")
         self._upstream = make(upstream.backends["main"], UPSTREAM_KEY, "/openai/v1")
 
-    def same(self, case: Callable[[BaseChatModel], Any]) -> Any:
+    def same(self, case: Callable[[Model], Any]) -> Any:
         """What the case finds: the same at both."""
         relayed, direct = (comparable(case(model)) for model in (self.app, self._upstream))
         assert relayed == direct
@@ -68,7 +78,7 @@ def test_an_answer(pair: Pair) -> None:
 
 
 def test_a_streamed_answer(pair: Pair) -> None:
-    def case(model: BaseChatModel) -> Any:
+    def case(model: Model) -> Any:
         pieces = list(model.stream(sim(text="Grüße, Welt 😀!")))
         return "".join(str(piece.text) for piece in pieces), pieces
 
@@ -78,7 +88,7 @@ def test_a_streamed_answer(pair: Pair) -> None:
 
 
 def test_an_answer_streamed_to_a_coroutine(pair: Pair, sides: Sides) -> None:
-    def case(model: BaseChatModel) -> Any:
+    def case(model: Model) -> Any:
         async def pieces() -> list[Any]:
             return [piece async for piece in model.astream("hello")]
 
@@ -88,7 +98,7 @@ def test_an_answer_streamed_to_a_coroutine(pair: Pair, sides: Sides) -> None:
 
 
 def test_a_tool_call(pair: Pair) -> None:
-    def case(model: BaseChatModel) -> Any:
+    def case(model: Model) -> Any:
         called = model.bind_tools([WEATHER]).invoke(sim(tool_call={"name": "weather", "arguments": CITY}))
         return called.tool_calls
 

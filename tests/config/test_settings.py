@@ -163,7 +163,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"AUTH_MODE": "keys"}, "CALLER_KEYS is empty; expected a comma-separated list of name=sha256:<64 hex digits>"),
     ({"AUTH_MODE": "entra"}, "WEBSITE_AUTH_ENABLED"),
     ({"CALLER_KEYS": f"{KEY},alice=secret"}, "CALLER_KEYS, entry 2, is not valid: found a value of 12 characters; expected"),
-    ({"AZURE_OPENAI_API_KEY": "k", "WEBSITE_SITE_NAME": "app"}, "AZURE_OPENAI_API_KEY is set, but"),
+    ({"AZURE_OPENAI_API_KEY": "k", "WEBSITE_SITE_NAME": "app"}, "AZURE_OPENAI_API_KEY is set, but .*is for development only"),
     ({"OPENAI_BASE_URL": "http://localhost/v1", "WEBSITE_SITE_NAME": "app"}, "OPENAI_BASE_URL is set, but"),
     ({"ALLOWED_ORIGINS": "*"}, "ALLOWED_ORIGINS, entry 1, is not valid: found a value of 1 character; expected"),
     ({"ALLOWED_ORIGINS": "https://a.example, https://a.example/path"}, "ALLOWED_ORIGINS, entry 2, .* 'https://a.example/…'"),

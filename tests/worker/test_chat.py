@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -132,11 +133,17 @@ def test_bad_input_gets_a_clear_4xx_and_nothing_else_happens(
     assert simulator.requests() == []
 
 
-def test_a_body_beyond_the_limit_is_a_413(simulator: Simulator) -> None:
-    with App.start(simulator, MAX_REQUEST_BYTES="2000") as app:
-        seen = app.chat("x" * 2000)
-        assert (seen.status, seen.json["error"]["code"]) == (413, "request_too_large")
-        assert simulator.requests() == []
+@pytest.fixture(scope="module")
+def reduced(simulator_process: Simulator) -> Iterator[App]:
+    """The app with small bodies and without streams."""
+    with App.start(simulator_process, MAX_REQUEST_BYTES="2000", STREAMING_ENABLED="false") as app:
+        yield app
+
+
+def test_a_body_beyond_the_limit_is_a_413(reduced: App, simulator: Simulator) -> None:
+    seen = reduced.chat("x" * 2000)
+    assert (seen.status, seen.json["error"]["code"]) == (413, "request_too_large")
+    assert simulator.requests() == []
 
 
 def test_a_lone_surrogate_goes_through_unharmed(app: App, simulator: Simulator) -> None:
@@ -212,12 +219,11 @@ def test_the_other_dialects_stream_too(simulator: Simulator, api: str) -> None:
         assert 9 in json.loads(request["body"]).values()
 
 
-def test_where_streaming_is_off_every_request_is_answered_whole(simulator: Simulator) -> None:
-    with App.start(simulator, STREAMING_ENABLED="false") as app:
-        simulator.behave({**THREE, "repeat": True})
-        for path in ("/chat", "/stream", "/chat/stream"):
-            seen = app.chat("hi", path, accept="text/event-stream")
-            assert (seen.headers["content-type"], seen.json["text"]) == ("application/json", "Grüße, Welt 😀")
+def test_where_streaming_is_off_every_request_is_answered_whole(reduced: App, simulator: Simulator) -> None:
+    simulator.behave({**THREE, "repeat": True})
+    for path in ("/chat", "/stream", "/chat/stream"):
+        seen = reduced.chat("hi", path, accept="text/event-stream")
+        assert (seen.headers["content-type"], seen.json["text"]) == ("application/json", "Grüße, Welt 😀")
 
 
 def test_health_is_open_and_says_nothing_about_the_inside(app: App) -> None:

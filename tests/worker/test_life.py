@@ -201,14 +201,14 @@ def test_a_cap_on_open_streams_is_a_503_with_retry_after(simulator: Simulator) -
         assert app.chat(sim(tokens=1, interval=0)).status == 200
 
 
-@pytest.mark.parametrize("way", ["chat sse", "openai chat"])
-def test_a_stopping_process_lets_streams_finish(simulator: Simulator, way: str) -> None:
+def test_a_stopping_process_lets_streams_finish(simulator: Simulator) -> None:
     with App.start(simulator, DRAIN_SECONDS="10") as app:
-        with WAYS[way].begin(app, "gpt", sim(tokens=["Hello", *[" you"] * 10], interval=0.1)) as probe:
+        ways = [WAYS[name] for name in ("chat sse", "openai chat")]
+        probes = [way.begin(app, "gpt", sim(tokens=["Hello", *[" you"] * 10], interval=0.1)) for way in ways]
+        for probe in probes:
             probe.read_until(b"Hello")
-            app.drain()
-            seen = probe.read_all()
-        assert WAYS[way].outcome(seen).kind == "finished"
+        app.drain()
+        assert [way.outcome(probe.read_all()).kind for way, probe in zip(ways, probes, strict=True)] == ["finished"] * 2
         app.wait(10)
 
 
@@ -243,19 +243,16 @@ def test_a_killed_worker_is_a_cut_and_the_next_request_is_served(simulator: Simu
         assert app.chat(sim(tokens=1, interval=0)).events[-1]["type"] == "finished"
 
 
-def test_a_token_is_fetched_once_for_all_and_renewed_in_time(simulator: Simulator) -> None:
-    with App.start(simulator) as app:
-        simulator.behave_identity(delay=0.5)
-        probes = [app.probe(sim(tokens=1, interval=0), accept="text/plain") for _ in range(20)]
-        assert {probe.read_all().ending for probe in probes} == {"complete"}
-        assert len(simulator.identity_requests()) == 1
-
-
-def test_an_identity_endpoint_that_fails_is_the_operators_business(simulator: Simulator) -> None:
+def test_an_identity_endpoint_that_fails_is_the_operators_business_and_then_one_token_is_fetched_for_all(
+    simulator: Simulator,
+) -> None:
     with App.start(simulator, FIRST_CONTENT_SECONDS="30") as app:
         simulator.behave_identity(status=400)
         seen = app.chat("hi")
         assert (seen.status, seen.json["error"]["code"]) == (502, "identity_unavailable")
         assert app.has_logged("No token for")
-        simulator.behave_identity()
-        assert app.chat(sim(tokens=1, interval=0)).status == 200
+        before = len(simulator.identity_requests())
+        simulator.behave_identity(delay=0.5)
+        probes = [app.probe(sim(tokens=1, interval=0), accept="text/plain") for _ in range(20)]
+        assert {(seen.status, seen.ending) for seen in [probe.read_all() for probe in probes]} == {(200, "complete")}
+        assert len(simulator.identity_requests()) == before + 1
