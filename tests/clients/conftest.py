@@ -50,7 +50,8 @@ def _warm(app: App) -> None:
 
 @pytest.fixture(scope="session")
 def open_app(upstream_process: Simulator) -> Iterator[App]:
-    with App.start(upstream_process, **KEYS) as app:
+    # Forty parallel streams begin late on a busy machine.
+    with App.start(upstream_process, FIRST_CONTENT_SECONDS="20", ATTEMPT_BUDGET_SECONDS="30", **KEYS) as app:
         _warm(app)
         yield app
 

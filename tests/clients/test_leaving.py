@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import openai
@@ -76,14 +77,22 @@ def test_letting_go_of_a_stream_stops_the_model(both: Both, upstream: Simulator,
     assert 0 < record["tokens_sent"] < 100
 
 
+def give_up(both: Both, upstream: Simulator, ask_with: Callable[[Client], Any]) -> None:
+    """Ask with a client that waits half a second; longer, where a busy machine has not even asked the upstream by then."""
+
+    async def case(client: Client, seconds: float) -> Any:
+        return await error_of(lambda: ask_with(client.with_options(timeout=seconds)))
+
+    for seconds in (0.5, 5.0):
+        assert type(both.at_app(partial(case, seconds=seconds))) is openai.APITimeoutError
+        if upstream.requests():
+            return
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_clients_own_timeout_stops_the_model_before_it_began(both: Both, upstream: Simulator, stream: bool) -> None:
-    async def case(client: Client) -> Any:
-        api = "responses" if both.is_azure else "chat"
-        hasty = client.with_options(timeout=0.5)
-        return await error_of(lambda: ask(hasty, api, sim(header_delay=20), stream=stream))
-
-    assert type(both.at_app(case)) is openai.APITimeoutError
+    api = "responses" if both.is_azure else "chat"
+    give_up(both, upstream, lambda client: ask(client, api, sim(header_delay=20), stream=stream))
     assert stopped(upstream)["phase"] == "before_headers"
 
 
@@ -119,11 +128,7 @@ def test_cancelling_the_task_stops_the_model(
 def test_a_whole_answer_that_nobody_waits_for_is_stopped_while_the_model_speaks(
     both: Both, upstream: Simulator
 ) -> None:
-    async def case(client: Client) -> Any:
-        hasty = client.with_options(timeout=0.5)
-        return await error_of(lambda: ask(hasty, "chat", sim(**ENDLESS), stream=False))
-
-    assert type(both.at_app(case)) is openai.APITimeoutError
+    give_up(both, upstream, lambda client: ask(client, "chat", sim(**ENDLESS), stream=False))
     stopped(upstream)
 
 

@@ -65,7 +65,7 @@ def test_the_http_half_goes_before_the_invocation(requests: int) -> None:
             if requests == 1:
                 listener = Listener()
                 host.worker.pool = ConnectionPool("127.0.0.1", listener.port)
-                host.worker.on_invoke = lambda: came_first.append(listener.seen.wait(5))
+                host.worker.on_invoke = lambda: came_first.append(listener.seen.wait(20))
                 _, writer = await host.connect()
                 writer.write(GET)
             else:

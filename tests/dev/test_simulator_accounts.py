@@ -100,10 +100,10 @@ def test_an_item_is_known_where_its_answer_is_stored(simulator: Simulator) -> No
 
 
 def test_an_item_can_be_unknown_for_a_while(simulator: Simulator) -> None:
-    simulator.set_accounts({"knows_items": True, "item_delay": 0.5})
+    simulator.set_accounts({"knows_items": True, "item_delay": 2})
     history = [{"type": "item_reference", "id": respond(simulator).json["output"][0]["id"]}, question()]
     assert respond(simulator, input=history).status == 400
-    time.sleep(0.6)
+    time.sleep(2)
     assert respond(simulator, input=history).status == 200
 
 

@@ -245,11 +245,11 @@ def test_leaving_a_foreground_stream_cancels_it_and_leaving_a_background_one_doe
 
 
 def test_a_just_finished_response_can_be_missing_and_a_resume_refused(simulator: Simulator, client: OpenAI) -> None:
-    simulator.behave({"tokens": 1, "missing_for": 0.3}, {"tokens": 1, "resume_refused": True})
+    simulator.behave({"tokens": 1, "missing_for": 2}, {"tokens": 1, "resume_refused": True})
     first = client.responses.create(model="m", input="Hello")
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)
-    time.sleep(0.4)
+    time.sleep(2)
     assert client.responses.retrieve(first.id).status == "completed"
     second = list(client.responses.create(model="m", input="Hello", background=True, stream=True))[-1].response  # type: ignore[union-attr]
     with pytest.raises(openai.BadRequestError):
