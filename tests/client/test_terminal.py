@@ -109,8 +109,8 @@ def test_a_question_on_standard_input_is_answered(app: App, simulator: Simulator
 
 
 def test_text_that_is_piped_in_follows_the_question(app: App, simulator: Simulator) -> None:
-    assert run(app.url, "explain", "this", said="line 1\nline 2\n").returncode == FINISHED
-    assert run(app.url, "no text", said=" \n").returncode == FINISHED
+    assert run_process(app.url, "explain", "this", said="line 1\nline 2\n").returncode == FINISHED
+    assert run_process(app.url, "no text", said=" \n").returncode == FINISHED
     questions = [json.loads(request["body"])["messages"][-1]["content"] for request in simulator.requests()]
     assert questions == ["explain this\n\nline 1\nline 2\n", "no text"]
 

@@ -1,5 +1,6 @@
 """Plants one error in a copy, and asks one check about it."""
 
+import re
 from pathlib import Path
 
 from dev.infra_check.__main__ import CHECKS
@@ -9,11 +10,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def plant(root: Path, name: str, old: str, new: str) -> None:
-    """Replaces a text that is there, everywhere in one file."""
+    """Replaces a text that is there, everywhere in one file; how many spaces align it does not matter."""
     path = root / name
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{name} has no {old!r}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    pattern = re.sub(r"(\\ ){2,}", lambda _: r"\ +", re.escape(old))
+    text, count = re.subn(pattern, lambda _: new, path.read_text(encoding="utf-8"))
+    assert count, f"{name} has no {old!r}"
+    path.write_text(text, encoding="utf-8")
 
 
 def said(root: Path, check: str) -> str:
