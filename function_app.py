@@ -38,6 +38,18 @@ async def stream(req: Request, context: func.Context) -> Response:
     return service.chat(req, context.invocation_id, must_stream=True)
 
 
+@app.route(route="chat/{*rest}", methods=["GET"], auth_level=ANYONE)
+async def chat_by_get(req: Request, context: func.Context) -> Response:
+    """Say how to ask, to whoever opens the address in a browser: without a key, the host's own answer would be an empty 401."""
+    return service.unmatched(req, context.invocation_id)
+
+
+@app.route(route="stream", methods=["GET"], auth_level=ANYONE)
+async def stream_by_get(req: Request, context: func.Context) -> Response:
+    """Say how to ask."""
+    return service.unmatched(req, context.invocation_id)
+
+
 @app.route(route="v1/{*path}", methods=["GET", "HEAD", "POST", "DELETE"], auth_level=CALLERS)
 async def openai(req: Request, context: func.Context) -> Response:
     """Serve OpenAI's API at OpenAI's paths."""

@@ -165,10 +165,11 @@ class MethodNotAllowed(BadRequest):
     code = "method_not_allowed"
 
     @classmethod
-    def at(cls, method: str, path: str, methods: Iterable[str]) -> "MethodNotAllowed":
-        """Return the error with the methods that the path has, in the header `allow` too."""
+    def at(cls, method: str, path: str, methods: Iterable[str], *, hint: str = "") -> "MethodNotAllowed":
+        """Return the error with the methods that the path has, in the header `allow` too. `hint`: a sentence on what to do."""
         allowed = ", ".join(sorted(methods))
-        return cls(f"Method {method} is not allowed for {path}. Allowed: {allowed}.", headers={"allow": allowed})
+        message = f"Method {method} is not allowed for {path}. Allowed: {allowed}. {hint}"
+        return cls(message.rstrip(), headers={"allow": allowed})
 
 
 class UpgradeRequired(BadRequest):

@@ -157,7 +157,7 @@ class ConfiguredService:
         try:
             if path in ROUTES:
                 route = ROUTES[path]
-                check_method(request, route.methods)
+                check_method(request, route.methods, hint=_HOW_TO_ASK if route.methods is ASK else "")
                 return route.answer(self, request, invocation_id)
             if path.startswith(_PAGE_FILES):
                 check_method(request, READ)
@@ -232,6 +232,9 @@ def _stream(service: ConfiguredService, request: Request, invocation_id: str) ->
 
 
 READ, ASK = frozenset({"GET", "HEAD"}), frozenset({"POST"})
+_HOW_TO_ASK = (
+    'Send a question as JSON, with content-type: application/json, for example {"input": "hi"}; the chat page is at /.'
+)
 ROUTES: Mapping[str, Route] = {
     "/": Route(READ, ConfiguredService.home),
     "/health": Route(READ, ConfiguredService.health),

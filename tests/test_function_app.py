@@ -72,6 +72,9 @@ def test_no_other_method_starts_an_invocation(table: FunctionTable, method: str,
         ("HEAD", "/page/app.js", "page"),
         ("HEAD", "/v1/models", "openai"),
         ("POST", "/chat/", "chat"),
+        ("GET", "/chat", "chat_by_get"),
+        ("GET", "/chat/stream", "chat_by_get"),
+        ("GET", "/stream", "stream_by_get"),
         ("POST", "/chat/stream", "chat_stream"),
         ("OPTIONS", "/v1//b", "preflight"),
         ("PUT", "/chat", "unmatched"),
@@ -82,3 +85,15 @@ def test_each_address_is_answered_by_its_function(table: FunctionTable, method: 
     found = table.find(method, path)
     assert found is not None
     assert found.function.name == name
+
+
+@pytest.mark.parametrize("path", ["/chat", "/chat/stream", "/stream"])
+def test_whoever_opens_a_chat_address_in_a_browser_needs_no_key_to_be_told_how_to_ask(
+    table: FunctionTable, path: str
+) -> None:
+    """The host's own answer would be a 401 with an empty body; a question still needs the key."""
+    opened, asked = table.find("GET", path), table.find("POST", path)
+    assert opened is not None
+    assert asked is not None
+    assert opened.function.level == "ANONYMOUS"
+    assert asked.function.level == "FUNCTION"

@@ -322,6 +322,15 @@ def test_a_method_that_an_address_does_not_have_is_a_405_that_names_those_that_i
     assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", allowed)
 
 
+@pytest.mark.parametrize("path", ["/chat", "/chat/stream", "/stream"])
+def test_a_chat_address_that_is_opened_in_a_browser_says_how_to_ask(path: str) -> None:
+    answer = ask(SETTINGS, lambda service: service.unmatched(request("GET", path, accept="text/html"), "1"))
+    assert json.loads(answer.body)["error"]["message"] == (
+        f"Method GET is not allowed for {path}. Allowed: POST. Send a question as JSON, with content-type: application/json, "
+        'for example {"input": "hi"}; the chat page is at /.'
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "beginning"),
     [

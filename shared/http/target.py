@@ -24,15 +24,17 @@ def requested_path(scope: Scope) -> str:
     return path.removesuffix("/") or "/"
 
 
-def check_method(request: Request, methods: Collection[str]) -> None:
+def check_method(request: Request, methods: Collection[str], *, hint: str = "") -> None:
     """Raise `MethodNotAllowed` for a method that is none of the path's, `UpgradeRequired` for the opening of a WebSocket.
+
+    `hint`: a sentence on what to do instead.
 
     Clients that prefer WebSockets, such as Codex, use HTTP at once after a 426, and only after retries otherwise.
     """
     if request.method == "GET" and _opens_websocket(request):
         raise UpgradeRequired("WebSockets are not supported; send the request over HTTP to the same address.")
     if request.method not in methods:
-        raise MethodNotAllowed.at(request.method, request.url.path, methods)
+        raise MethodNotAllowed.at(request.method, request.url.path, methods, hint=hint)
 
 
 def _opens_websocket(request: Request) -> bool:
