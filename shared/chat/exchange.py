@@ -62,6 +62,7 @@ class ChatExchange:
             target=target,
             body=lambda backend, deployment: dialect.request_body(request, deployment, backend=backend),
             headers=self.headers_up,
+            addition=dialect.addition,
             conversation=lambda: texts_key(receipt.caller, _beginning(request)),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)

@@ -22,7 +22,7 @@ from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.paths import Inference, StoredResponse
 from shared.openai_api.relay import BodyRelay, BufferedRelay, SignedBodyRelay, StreamRelay
-from shared.openai_api.request import PREVIOUS_ID, OpenAIRequest, parse_openai_request, upstream_body
+from shared.openai_api.request import PREVIOUS_ID, OpenAIRequest, parse_openai_request, upstream_body, usage_wish
 from shared.openai_api.response_ids import ResponseIds
 from shared.receipt import Receipt
 from shared.state.stored_ids import PREFIX
@@ -124,6 +124,7 @@ class InferenceExchange(RelayExchange):
             query=query_up(self.settings, self.context.request.query_params),
             headers=self.headers_up,
             streams=request.stream,
+            addition=usage_wish(request, address.path),
             conversation=self._conversation(request),
             resolve=self._opening(request, is_signed=is_signed),
             signing=self.ids if is_signed else None,

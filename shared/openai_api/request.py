@@ -11,6 +11,7 @@ import msgspec
 
 from shared.errors import BadRequest
 from shared.http.json_body import decode_value, parse_fields
+from shared.upstream.additions import Addition, field
 
 OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
     "chat/completions": ("max_completion_tokens", "max_tokens"),
@@ -90,13 +91,26 @@ def upstream_body(
     changes: dict[str, msgspec.Raw] = {}
     if request.model != deployment:
         changes["model"] = msgspec.Raw(msgspec.json.encode(deployment))
-    if request.stream and path in USAGE_ON_REQUEST and not request.wants_usage:
+    if asks_for_usage(request, path):
         options = {**request.stream_options, "include_usage": msgspec.Raw(_TRUE)}
         changes["stream_options"] = msgspec.Raw(msgspec.json.encode(options))
     if max_output_tokens is not None and path in OUTPUT_CAPS:
         changes |= _capped(request.fields, OUTPUT_CAPS[path], max_output_tokens)
     is_limited = is_checked or max_output_tokens is not None
     return msgspec.json.encode({**request.fields, **changes}) if changes or is_limited else request.raw
+
+
+def asks_for_usage(request: OpenAIRequest, path: str) -> bool:
+    """Return whether the usage of the stream is this app's own wish. With `data_sources` Azure takes no such wish."""
+    is_possible = request.stream and path in USAGE_ON_REQUEST and "data_sources" not in request.fields
+    return is_possible and not request.wants_usage
+
+
+def usage_wish(request: OpenAIRequest, path: str) -> Addition | None:
+    """Return what is added for it; None where nothing is."""
+    if not asks_for_usage(request, path):
+        return None
+    return field("stream_options", original=request.fields.get("stream_options"), decode=parse_fields)
 
 
 def invalid(name: str, allowed: str) -> BadRequest:

@@ -6,7 +6,7 @@ knows no backend but its own.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.config.backends import Backend
 from shared.config.settings import Settings
@@ -24,6 +24,7 @@ from shared.header_values import clean_value
 from shared.progress import Phase
 from shared.receipt import AttemptRecord, Receipt
 from shared.translation import Translation
+from shared.upstream.additions import RefusedAdditions
 from shared.upstream.asked import Asked
 from shared.upstream.attempt_log import is_explained, log_failure, log_rejection
 from shared.upstream.call import IdSigning, UpstreamCall, UpstreamClients, UpstreamResponse
@@ -45,6 +46,7 @@ class Upstream:
     clients: UpstreamClients
     pool: BackendPool
     settings: Settings
+    refused: RefusedAdditions = field(default_factory=RefusedAdditions)
 
 
 class Answer:
@@ -159,7 +161,7 @@ class Answer:
             call.signing.start()
         try:
             async with asyncio.timeout(patience) as deadline:
-                response = await self._upstream.clients.open(candidate.backend, call, candidate.deployment)
+                response = await self._open(candidate)
                 if call.signing is not None:
                     await _ready(call.signing, candidate.backend, deadline)
                 reader = Reader(response.body, self.translation)
@@ -178,6 +180,22 @@ class Answer:
             raise
         self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
         return Stream(reader, held, status=response.status, headers=response.headers)
+
+    async def _open(self, candidate: Candidate) -> UpstreamResponse:
+        """Send the call; without this app's own addition to it where the deployment refuses that, or has refused it."""
+        clients, refused, call = self._upstream.clients, self._upstream.refused, self._call
+        name, deployment, addition = candidate.backend.name, candidate.deployment, call.addition
+        if addition is None:
+            return await clients.open(candidate.backend, call, deployment)
+        if not refused.knows(name, deployment, addition):
+            try:
+                return await clients.open(candidate.backend, call, deployment)
+            except UpstreamErrorResponse as failure:
+                if not addition.is_refused_by(failure):
+                    raise
+        response = await clients.open(candidate.backend, call.without_addition(addition), deployment)
+        refused.note(name, deployment, addition)
+        return response
 
     async def _hold(self, reader: Reader, deadline: asyncio.Timeout) -> bytes:
         """Read up to the first content and return everything that can leave by then. Raise `AnswerError`.

@@ -1,11 +1,12 @@
 """One call to an upstream and its response, whichever backend answers; and the seam between the attempts and the clients."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from shared.config.backends import Backend
 from shared.config.catalog import Target
+from shared.upstream.additions import Addition
 
 
 class IdSigning(Protocol):
@@ -42,6 +43,7 @@ class UpstreamCall:
 
     `target`: the model that is to answer; None for a call about a stored response.
     `streams`: the answer is a stream of events.
+    `addition`: what of the body is this app's own, and taken back where it is refused.
     `owner`: the name of the backend that has the stored response which the call is about or goes on from, and so the only one
     that can answer; '' where any can. `owner_param` names the response in the request.
     `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
@@ -58,11 +60,22 @@ class UpstreamCall:
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     streams: bool = True
+    addition: Addition | None = None
     owner: str = ""
     owner_param: str = ""
     conversation: Callable[[], bytes] | None = None
     resolve: "Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None" = None
     signing: IdSigning | None = None
+
+    def without_addition(self, addition: Addition) -> "UpstreamCall":
+        """Return the call without what this app added to its body."""
+        make = self.body
+
+        def body(backend: Backend, deployment: str) -> bytes | None:
+            made = make(backend, deployment)
+            return None if made is None else addition.take_back(made)
+
+        return replace(self, body=body, addition=None)
 
 
 class Body(Protocol):

@@ -8,6 +8,7 @@ from shared.chat.dialects import chat, completions, responses
 from shared.chat.request import ChatRequest
 from shared.config.backends import Backend
 from shared.events import AnswerEvent
+from shared.upstream.additions import Addition, field, nested_field
 
 
 class Decoder(Protocol):
@@ -46,10 +47,14 @@ class Dialect:
     path: str
     request_body: RequestBody
     new_decoder: Callable[[], Decoder]
+    addition: Addition
+    """What the request's body has that the caller did not ask for."""
 
 
 DIALECTS: dict[str, Dialect] = {
-    "chat": Dialect(chat.PATH, chat.request_body, chat.Decoder),
-    "responses": Dialect(responses.PATH, responses.request_body, responses.Decoder),
-    "completions": Dialect(completions.PATH, completions.request_body, completions.Decoder),
+    "chat": Dialect(chat.PATH, chat.request_body, chat.Decoder, field("stream_options")),
+    "responses": Dialect(
+        responses.PATH, responses.request_body, responses.Decoder, nested_field("reasoning", "summary")
+    ),
+    "completions": Dialect(completions.PATH, completions.request_body, completions.Decoder, field("stream_options")),
 }
