@@ -4,6 +4,7 @@ One translation serves one attempt, so that what an abandoned attempt said never
 raise: a failure inside the stream is in `progress.failure`, and `fail` gives its ending.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,9 @@ from shared.sse import FrameSplitter, frame_data
 
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """How much an upstream may send for an answer that leaves in one piece, and so is held until its end."""
+
+
+_BEFORE_JSON = BOM_UTF8 + b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,15 @@ class SseTranslation[Piece]:
         self.progress = Progress()
         self._splitter = FrameSplitter(max_event_bytes)
         self._left = MAX_BUFFERED_BYTES if is_buffered else None
+        self._max_document_bytes = max_event_bytes
+        self._is_undecided = True
+        """Whether it may still be one JSON document in place of a stream, whatever its label says."""
+        self._document: bytearray | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Return the block that these bytes give, up to the end of the answer or its failure."""
+        if self._is_undecided and self._is_document(data):
+            return b""
         pieces: list[Piece] = []
         try:
             if self._left is not None:
@@ -84,6 +94,8 @@ class SseTranslation[Piece]:
         """Return the last block: a last frame without its blank line still counts, and clients need the blank line."""
         pieces: list[Piece] = []
         try:
+            if self._document is not None and not self.progress.is_over:
+                self._read_document(bytes(self._document), pieces)
             if left := self._splitter.flush():
                 self._on_frame(left + b"\n\n", pieces)
             if not self.progress.is_over:
@@ -92,6 +104,32 @@ class SseTranslation[Piece]:
             self._on_error(error)
         self.progress.end_of_body()
         return self._block(pieces)
+
+    def _is_document(self, data: bytes) -> bool:
+        """Return whether these bytes are of a JSON document, which begins with a brace, as no line of a stream does."""
+        if self._document is None:
+            start = data.lstrip(_BEFORE_JSON)
+            self._is_undecided = not start or start.startswith(b"{")
+            if not start.startswith(b"{"):
+                return False
+            self._document = bytearray()
+        self._document += data
+        self.progress.events += 1
+        if len(self._document) > self._max_document_bytes:
+            self._on_error(
+                UpstreamFrameTooLarge("The upstream sent an answer that is larger than this service accepts.")
+            )
+        return True
+
+    def _read_document(self, document: bytes, pieces: list[Piece]) -> None:
+        for frame in self._frames_of(document):
+            self._on_frame(frame, pieces)
+            if self.progress.is_over:
+                break
+
+    def _frames_of(self, document: bytes) -> list[bytes]:
+        """Return the frames of a stream that says the same. Raise `AnswerError`."""
+        raise NotImplementedError
 
     def _on_frame(self, frame: bytes, pieces: list[Piece]) -> None:
         if data := frame_data(frame):

@@ -5,6 +5,7 @@ from shared.chat.encoders import Encoder
 from shared.errors import AnswerError, UpstreamFailure
 from shared.events import AnswerEvent, Delta, Reasoning, Started, Usage
 from shared.translation import ErrorEnding, SseTranslation
+from shared.upstream.wire.documents import frames_of_document
 from shared.upstream.wire.frames import NO_EXPLANATION
 
 _UNEXPLAINED = UpstreamFailure(NO_EXPLANATION)
@@ -28,6 +29,9 @@ class ChatTranslation(SseTranslation[AnswerEvent]):
     def fail(self, error: AnswerError) -> ErrorEnding:
         """Return the format's own error ending."""
         return ErrorEnding(self._encoder.fail(error.error_object()) or b"", self._encoder.cuts_after_error)
+
+    def _frames_of(self, document: bytes) -> list[bytes]:
+        return frames_of_document(document)
 
     def _on_event(self, frame: bytes, data: bytes, pieces: list[AnswerEvent]) -> None:  # noqa: ARG002 - only its data matters
         decoder = self._decoder

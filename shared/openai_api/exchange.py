@@ -82,6 +82,8 @@ class RelayExchange:
         down: dict[str, str] = {}
         if stream is not None:
             down = _down(stream.headers)
+            if isinstance(stream.translation, StreamRelay) and media_type(stream.headers) != "text/event-stream":
+                down.pop("content-type", None)  # what goes down is a stream, whatever came up is called
             if isinstance(stream.translation, BodyRelay):
                 down |= {name: stream.headers[name] for name in _BODY_HEADERS_DOWN if name in stream.headers}
             if isinstance(stream.translation, SignedBodyRelay):

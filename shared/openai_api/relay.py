@@ -13,6 +13,7 @@ from shared.sse import HEARTBEAT, HEARTBEAT_AFTER_ID, has_id, write_frame
 from shared.translation import MAX_BUFFERED_BYTES, ErrorEnding, SseTranslation
 from shared.upstream.errors import error_from_event
 from shared.upstream.wire.body import read_body
+from shared.upstream.wire.documents import frames_of_document
 
 MAX_INSPECTED_BYTES = 1024 * 1024
 """A non-streaming answer up to this size is inspected for its usage; a larger one only passes."""
@@ -60,6 +61,9 @@ class StreamRelay(SseTranslation[bytes]):
             return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_own_ending)
         name, value = self._inspector.error_frame(error.error_object())
         return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
+
+    def _frames_of(self, document: bytes) -> list[bytes]:
+        return frames_of_document(document)
 
     def _on_event(self, frame: bytes, data: bytes, pieces: list[bytes]) -> None:
         if not self._has_id and not frame.startswith(b"data: {") and has_id(frame):
