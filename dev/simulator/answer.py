@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from dev.simulator import schema, words
 from dev.simulator.behaviour import ToolCall, Usage, without_mark
 from dev.simulator.call import Call, Json, all_text, newest_text
@@ -43,6 +45,7 @@ class Answer:
 
 def compose(call: Call, *, number: int = 0) -> Answer:
     """Compute the answer; `number` is the index of the choice."""
+    call = _after_tools(call)
     behaviour = call.behaviour
     calls = tuple(behaviour.calls) or _asked_calls(call)
     refusal = tuple(words.pieces(behaviour.refusal or ""))
@@ -100,12 +103,27 @@ def _reasoning(call: Call) -> str:
     return words.REASONING if isinstance(asked, dict) and asked.get("summary") else ""
 
 
+def _after_tools(call: Call) -> Call:
+    """Return the call with the text that its behaviour has for a request that brings the tools' results."""
+    text = call.behaviour.after_tools
+    if text is None or not _answers_tools(call.body):
+        return call
+    return replace(call, behaviour=structs.replace(call.behaviour, tool_call=None, text=text))
+
+
+def _answers_tools(body: Json) -> bool:
+    """Return whether the newest message is a tool's result."""
+    newest = (body.get("messages") or body.get("input") or [None])[-1]
+    return isinstance(newest, dict) and (
+        newest.get("role") == "tool" or str(newest.get("type")).endswith("_call_output")
+    )
+
+
 def _asked_calls(call: Call) -> tuple[ToolCall, ...]:
     """Return a tool call if the request forces one, or if the prompt names the tool or contains "tool" or "function"."""
     if call.behaviour.text is not None or call.behaviour.tokens is not None:
         return ()
-    newest = (call.body.get("messages") or call.body.get("input") or [None])[-1]
-    if isinstance(newest, dict) and (newest.get("role") == "tool" or newest.get("type") == "function_call_output"):
+    if _answers_tools(call.body):
         return ()
     choice = call.body.get("tool_choice", "auto")
     prompt = call.prompt.lower()

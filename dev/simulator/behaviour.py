@@ -63,6 +63,8 @@ class Behaviour(Part, frozen=True, omit_defaults=True):
     reasoning: str | None = None
     refusal: str | None = None
     tool_call: ToolCall | list[ToolCall] | None = None
+    after_tools: str | None = None
+    """The text once the newest message is a tool's result; without it the same calls are made again."""
     logprobs: bool | None = None
     finish_reason: Literal["stop", "length", "content_filter", "tool_calls"] | None = None
     usage: bool | Usage | None = None

@@ -132,6 +132,27 @@ def test_tool_calls_stream_in_pieces(simulator: Simulator, client: OpenAI) -> No
     assert json.loads(calls[0].function.arguments) == call["arguments"]
 
 
+def test_a_prompt_can_say_what_follows_the_results_of_its_calls(client: OpenAI) -> None:
+    calls = [{"name": "weather"}, {"name": "clock"}]
+    prompt = f"Look both up [[sim {json.dumps({'tool_call': calls, 'after_tools': 'It is noon.'})}]]"
+    messages: Any = [{"role": "user", "content": prompt}]
+    message = client.chat.completions.create(model="m", messages=messages).choices[0].message
+    assert [call.function.name for call in message.tool_calls or []] == ["weather", "clock"]  # type: ignore[union-attr]
+    for call in message.tool_calls or []:
+        messages += [message] * (len(messages) == 1) + [{"role": "tool", "tool_call_id": call.id, "content": "?"}]
+    answer = client.chat.completions.create(model="m", messages=messages)
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("It is noon.", "stop")
+
+    results: Any = [{"role": "user", "content": prompt}]
+    made = client.responses.create(model="m", input=results)
+    assert [item.type for item in made.output] == ["function_call", "function_call"]
+    results += [item.model_dump(exclude_none=True) for item in made.output]
+    results += [
+        {"type": "function_call_output", "call_id": getattr(one, "call_id", ""), "output": "?"} for one in made.output
+    ]
+    assert client.responses.create(model="m", input=results).output_text == "It is noon."
+
+
 def test_a_prompt_that_names_a_tool_gets_it_called_and_its_result_is_answered_in_words(client: OpenAI) -> None:
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     tools: Any = [{"type": "function", "function": {"name": "get_weather", "parameters": parameters}}]
