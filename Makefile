@@ -118,4 +118,4 @@ $(RUN_READY) $(CHECK_READY): $(VENV)/.ready-%: dev/requirements-%.txt
 $(READY): dev/requirements-test.txt
 	$(call install,$(VENV),a minute or two)
 
--include infra.mk bench.mk upkeep.mk
+-include infra.mk bench.mk upkeep.mk clients.mk

@@ -14,12 +14,15 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import ROOT, App
 from tests.clients.sides import MODEL
+from tests.matrix.clients import CLIENTS
 from tests.node.toolchain import HERE as NODE_TESTS
 from tests.node.toolchain import MISSING, find_node
 
 TEXT = (ROOT / "docs/clients.md").read_text("utf-8")
 FENCE = re.compile(r"^```\w+ (?P<name>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-FILES = {match["name"]: match["code"] for match in FENCE.finditer(TEXT)}
+SETUPS = {name for client in CLIENTS for name in client.setup}
+"""What `make test-clients` runs."""
+FILES = {match["name"]: match["code"] for match in FENCE.finditer(TEXT) if match["name"] not in SETUPS}
 PYTHON = [name for name in FILES if name.endswith(".py")]
 NODE = [pytest.param(name, marks=pytest.mark.node) for name in FILES if name.endswith(".mjs")]
 WORDS = "Grüße, Welt 😀"

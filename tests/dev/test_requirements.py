@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 APP = "requirements"
 GROUPS = ("dev/requirements-run", "dev/requirements-check", "dev/requirements-test")
-LOCKS = (APP, *GROUPS)
+CLIENTS = tuple(f"tests/matrix/requirements-{group}" for group in ("libraries", "frameworks", "aider"))
+LOCKS = (APP, *GROUPS, *CLIENTS)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
 
 
