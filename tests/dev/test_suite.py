@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distribution import FIRST, rank_of, scope_of
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = """
 import time
@@ -99,6 +101,17 @@ def test_ci_leaves_no_test_out_and_fails_below_the_coverage() -> None:
     assert "--cov" in verb("test COVERAGE=1")
     assert ('-m "not slow" ' in verb("test"), '-m "slow" ' in verb("test-slow")) == (True, True)
     assert "slow" not in verb("test TESTS=tests/dev")
+
+
+def test_the_tests_of_a_file_and_of_a_folder_with_one_app_share_a_process() -> None:
+    assert [place for place in FIRST if not (ROOT / place).exists()] == []
+    assert scope_of("tests/clients/test_chat.py::test_a[b]") == scope_of("tests/clients/test_bytes.py::test_c")
+    assert scope_of("tests/worker/test_chat.py::test_a[b::c]") == "tests/worker/test_chat.py"
+    assert (
+        rank_of("tests/page/test_home.py::test_a")
+        < rank_of("tests/worker/test_chat.py::test_a")
+        < rank_of("tests/x.py")
+    )
 
 
 def test_ci_runs_nothing_again_by_itself() -> None:
