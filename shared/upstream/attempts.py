@@ -35,6 +35,8 @@ from shared.upstream.reading import Reader
 from shared.upstream.sign_in import REJECTIONS, SignIn
 from shared.upstream.stream import Stream
 
+THINKING_SECONDS = 10.0
+"""How long after its first event an upstream's next ones are passed on without content: most that fail do so sooner."""
 MAX_ID_CHARACTERS = 256
 """Of an upstream's ids that are kept or logged; a longer one cannot be asked for either."""
 
@@ -201,8 +203,8 @@ class Answer:
         """Read up to the first content and return everything that can leave by then. Raise `AnswerError`.
 
         Each event, like the head before it, is a sign of life, and the deadline counts from it. Once the response has been
-        committed and the upstream been thinking for as long as a commit waits, such a sign leaves too, with what came
-        before it: from then on the client has something of this answer, and no other backend can take over.
+        committed and the upstream been thinking for a while, such a sign leaves too, with what came before it: from then on
+        the client has something of this answer, and no other backend can take over.
         """
         settings, now = self._upstream.settings, asyncio.get_running_loop().time
         progress, held = reader.translation.progress, bytearray()
@@ -220,7 +222,7 @@ class Answer:
             heard = now()
             deadline.reschedule(heard + settings.first_content_seconds)
             first_event = heard if first_event is None else first_event
-            if self._leaves(reader.translation) and heard - first_event >= settings.commit_seconds:
+            if self._leaves(reader.translation) and heard - first_event >= THINKING_SECONDS:
                 progress.settle()
         return bytes(held)
 
