@@ -1,6 +1,7 @@
 """What the tests share: one simulated Azure OpenAI, the app on the real worker before it, and how long a test may take."""
 
 import os
+from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -67,7 +68,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name the tests that are too long to be in everybody's way: a warning, since the machine has a part in it."""
+    """Print each reason for skipping once, with the number of tests, and name those that are too long for everybody.
+
+    Without a browser the reason is the same for a hundred tests. Being too long is a warning: the machine has a part in it.
+    """
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, number in reasons.most_common():
+        terminalreporter.write_line(f"SKIPPED [{number}] {reason.removeprefix('Skipped: ')}")
     limit = float(config.getini("slow_cpu_seconds"))
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
     for report in reports:

@@ -1,4 +1,4 @@
-"""The suite's own rules: what is run again, what counts as slow, and that CI leaves nothing out."""
+"""The suite's own rules: what is run again or skipped, what counts as slow, and that CI leaves nothing out."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.distribution import FIRST, rank_of, scope_of
+from tests.node.toolchain import is_offline
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = """
@@ -118,3 +119,35 @@ def test_ci_runs_nothing_again_by_itself() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "--last-failed" not in script
     assert "||" not in script.partition("make check")[2]
+
+
+SKIPPED = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_skipped(number):
+    pytest.skip("needs a browser: apt-get install chromium")
+
+@pytest.mark.skipif(True, reason="needs Linux")
+def test_elsewhere():
+    pass
+"""
+
+
+def test_each_reason_for_skipping_is_printed_once_with_the_number_of_tests(tmp_path: Path) -> None:
+    found = run(tmp_path, SKIPPED)
+    lines = [line for line in found.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert lines == ["SKIPPED [3] needs a browser: apt-get install chromium", "SKIPPED [1] needs Linux"]
+
+
+@pytest.mark.parametrize(
+    ("log", "offline"),
+    [
+        ("npm error code ENOTFOUND\nnpm error network request to https://registry.npmjs.org/x failed", True),
+        ("npm error code EAI_AGAIN", True),
+        ("npm error code E404\nnpm error 404 Not Found", False),
+        ("npm error code EUSAGE", False),
+    ],
+)
+def test_only_a_missing_network_excuses_what_npm_cannot_install(log: str, offline: bool) -> None:
+    assert is_offline(log) is offline
