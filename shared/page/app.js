@@ -139,7 +139,11 @@ async function receive(turn, view, signal) {
           view.addReasoning(event.text);
           break;
         case "step":
-          view.addStep(event.name, event.status);
+          view.addStep(event.step);
+          break;
+        case "source":
+          turn.sources.push(event.source);
+          view.addSource(event.source);
           break;
         case "usage":
           measure.usage = event.usage;

@@ -10,13 +10,16 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
 
 /** @typedef {{type: "text", text: string} | {type: "image_url", image_url: {url: string}}} Part */
 /** @typedef {{role: "system" | "user" | "assistant", content: string | Part[]}} Message */
+/** @typedef {{name: string, status: string, detail: Record<string, unknown>}} Step */
+/** @typedef {{id: string, title: string, url: string, excerpt: string}} Source All of it is text of strangers. */
 /** @typedef {{id: string, owner: string}} Model `owner` says who runs it */
 /** @typedef {{input: number, output: number, cached: number, reasoning: number}} Usage */
 /**
  * @typedef {{type: "started", model: string}
  *   | {type: "delta", text: string}
  *   | {type: "reasoning", text: string}
- *   | {type: "step", name: string, status: string}
+ *   | {type: "step", step: Step}
+ *   | {type: "source", source: Source}
  *   | {type: "usage", usage: Usage}
  *   | {type: "complete"}
  *   | {type: "finished", reason: string}} AnswerEvent
@@ -141,6 +144,8 @@ async function* readComplete(response, signal) {
   if (typeof answer["text"] !== "string" || typeof answer["finish_reason"] !== "string") throw new AnswerFailed(MALFORMED);
   yield { type: "complete" };
   yield { type: "started", model: text(answer["model"]) };
+  for (const one of list(answer["steps"])) yield { type: "step", step: step(one) };
+  for (const one of list(answer["sources"])) yield { type: "source", source: source(one) };
   if (answer["reasoning"]) yield { type: "reasoning", text: text(answer["reasoning"]) };
   yield { type: "delta", text: answer["text"] };
   if (answer["usage"]) yield { type: "usage", usage: usage(fields(answer["usage"])) };
@@ -161,7 +166,9 @@ function toEvent(payload, response) {
     case "reasoning":
       return { type: event["type"], text: text(event["text"]) };
     case "step":
-      return { type: "step", name: text(event["name"]), status: text(event["status"]) };
+      return { type: "step", step: step(event) };
+    case "source":
+      return { type: "source", source: source(event) };
     case "usage":
       return { type: "usage", usage: usage(event) };
     case "finished":
@@ -225,6 +232,30 @@ function usage(payload) {
     cached: count("cached_tokens"),
     reasoning: count("reasoning_tokens"),
   };
+}
+
+/**
+ * @param {Record<string, unknown>} payload
+ * @returns {Step}
+ */
+function step(payload) {
+  return { name: text(payload["name"]), status: text(payload["status"]), detail: fields(payload["detail"]) };
+}
+
+/**
+ * @param {Record<string, unknown>} payload
+ * @returns {Source}
+ */
+function source(payload) {
+  return { id: text(payload["id"]), title: text(payload["title"]), url: text(payload["url"]), excerpt: text(payload["excerpt"]) };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Record<string, unknown>[]}
+ */
+function list(value) {
+  return Array.isArray(value) ? value.map(fields) : [];
 }
 
 /**

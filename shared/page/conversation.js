@@ -13,6 +13,7 @@
  * @property {Picture[]} pictures
  * @property {number} lostPictures how many the question had that are gone
  * @property {string} answer the text received so far
+ * @property {import("./ask.js").Source[]} sources what the answer can refer to
  * @property {boolean} isUsable whether this turn may be sent to the model again
  * @property {Ending | null} ending null while the answer is being written
  */
@@ -33,7 +34,7 @@ export class Conversation {
    */
   begin(question, pictures = []) {
     /** @type {Turn} */
-    const turn = { question, pictures, lostPictures: 0, answer: "", isUsable: false, ending: null };
+    const turn = { question, pictures, lostPictures: 0, answer: "", sources: [], isUsable: false, ending: null };
     this.turns = [...this.turns, turn];
     return turn;
   }

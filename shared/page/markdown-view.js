@@ -20,10 +20,15 @@ export class MarkdownView {
   #hasReferences = false;
   /** Whether rendering has failed: the rest of the text is then shown as plain text. */
   #isPlain = false;
+  #decorate;
 
-  /** @param {Element} container an empty element */
-  constructor(container) {
+  /**
+   * @param {Element} container an empty element
+   * @param {(rendered: DocumentFragment) => void} [decorate] called with each part before it is shown
+   */
+  constructor(container, decorate = () => {}) {
     this.#container = container;
+    this.#decorate = decorate;
   }
 
   /**
@@ -60,11 +65,15 @@ export class MarkdownView {
     const source = settled.map((token) => token.raw).join("");
     this.#forgetLast();
     if (source !== "" && rest.startsWith(source)) {
-      this.#container.append(render(settled));
+      const rendered = render(settled);
+      this.#decorate(rendered);
+      this.#container.append(rendered);
       this.#settled += source.length;
       tokens.splice(0, settled.length);
     }
-    this.#append(render(tokens, { isGrowing: !isComplete }));
+    const last = render(tokens, { isGrowing: !isComplete });
+    this.#decorate(last);
+    this.#append(last);
   }
 
   /** @param {Node} block the part that will be rendered again */

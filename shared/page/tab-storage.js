@@ -124,7 +124,7 @@ export class TabStorage {
    * @param {Record<string, unknown>} saved
    * @returns {Turn | null}
    */
-  #turn({ question, pictures, lostPictures, answer, isUsable, ending }) {
+  #turn({ question, pictures, lostPictures, answer, sources, isUsable, ending }) {
     if (typeof question !== "string" || typeof answer !== "string") return null;
     const found = this.#pictures(pictures);
     const named = Array.isArray(pictures) ? pictures.length : 0;
@@ -134,6 +134,7 @@ export class TabStorage {
       pictures: found,
       lostPictures: (Number(lostPictures) || 0) + named - found.length,
       answer,
+      sources: Array.isArray(sources) ? sources.filter(isSource) : [],
       isUsable: ending === null ? answer !== "" : isUsable === true,
       ending: {
         measure: isMeasure(measure) ? measure : null,
@@ -219,7 +220,7 @@ function stored({ pictures, lostPictures, ...turn }, kept) {
 function cut(turn, room) {
   // JSON writes a character with up to six; nearly all need one.
   for (let length = room - 4000; ; length = Math.floor(length / 2)) {
-    const shorter = { ...turn, question: turn.question.slice(0, length / 2), answer: turn.answer.slice(0, length / 2), ending: { measure: null, failure: null, note: CUT } };
+    const shorter = { ...turn, sources: [], question: turn.question.slice(0, length / 2), answer: turn.answer.slice(0, length / 2), ending: { measure: null, failure: null, note: CUT } };
     if (length < 2 || JSON.stringify(shorter).length <= room) return shorter;
   }
 }
@@ -233,6 +234,15 @@ function isMeasure(value) {
   const counts = fields(usage);
   const isUsage = usage === null || ["input", "output", "cached", "reasoning"].every((name) => typeof counts[name] === "number");
   return typeof totalMs === "number" && typeof model === "string" && isUsage;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is import("./ask.js").Source}
+ */
+function isSource(value) {
+  const source = fields(value);
+  return ["id", "title", "url", "excerpt"].every((name) => typeof source[name] === "string");
 }
 
 /**

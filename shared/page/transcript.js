@@ -16,6 +16,7 @@ export function transcript(turns, instructions = "") {
     if (turn.question !== "") parts.push(turn.question);
     parts.push(`## ${turn.ending?.measure?.model || "Answer"}`);
     if (turn.answer.trim() !== "") parts.push(closed(turn.answer.trim()));
+    if (turn.sources.length > 0) parts.push(turn.sources.map(({ id, title, url }) => `- ${escaped(`[${id}] ${title}`)}${url === "" ? "" : ` <${url}>`}`).join("\n"));
     for (const note of notes(turn)) parts.push(`*${note}*`);
   }
   return `${parts.join("\n\n")}\n`;

@@ -6,6 +6,8 @@ import { icon, make, quietButton } from "./elements.js";
 import { MarkdownView } from "./markdown-view.js";
 import { QuestionView } from "./question-view.js";
 import { Reveal } from "./reveal.js";
+import { SourcesView } from "./sources-view.js";
+import { stepWords } from "./step-words.js";
 
 /** @typedef {import("./failures.js").Failure} Failure */
 /** @typedef {import("./conversation.js").Ending} Ending */
@@ -22,7 +24,8 @@ export class TurnView {
   #answer = make("section", { class: "answer", "aria-busy": "true" });
   #text = make("div", { class: "text prose" });
   #progress = make("p", { class: "progress" });
-  #steps = make("p", { class: "steps", hidden: "" });
+  #steps = make("p", { class: "steps", role: "status", hidden: "" });
+  #sources = new SourcesView();
   #foot = make("div", { class: "foot" });
   #turn;
   #onAsk;
@@ -31,7 +34,7 @@ export class TurnView {
   #undo = make("div", { class: "note", hidden: "" });
   /** @type {Reasoning | null} */
   #reasoning = null;
-  /** @type {Map<string, string>} */
+  /** The last state of each step, by its name. @type {Map<string, import("./ask.js").Step>} */
   #stepStates = new Map();
   #began = performance.now();
   #clock = 0;
@@ -44,7 +47,7 @@ export class TurnView {
     this.#turn = turn;
     this.#onAsk = onAsk;
     const title = make("h2", { class: "visually-hidden" }, "Answer");
-    this.#answer.append(title, this.#steps, this.#text, this.#progress, this.#foot);
+    this.#answer.append(title, this.#steps, this.#text, this.#sources.element, this.#progress, this.#foot);
     this.element = make(
       "article",
       { class: "turn" },
@@ -52,7 +55,7 @@ export class TurnView {
       this.#undo,
       this.#answer,
     );
-    this.#markdown = new MarkdownView(this.#text);
+    this.#markdown = new MarkdownView(this.#text, (rendered) => this.#sources.link(rendered));
     this.#reveal = new Reveal((text, options) => {
       this.#markdown.show(text, options);
       onGrown();
@@ -90,15 +93,16 @@ export class TurnView {
     this.#reasoning.add(piece);
   }
 
-  /**
-   * @param {string} name
-   * @param {string} status
-   */
-  addStep(name, status) {
-    this.#stepStates.set(name, status);
-    const states = [...this.#stepStates].map(([step, state]) => `${words(step)}: ${words(state)}`);
+  /** @param {import("./ask.js").Step} step */
+  addStep(step) {
+    this.#stepStates.set(step.name, step);
     this.#steps.hidden = false;
-    this.#steps.replaceChildren(icon("step"), make("span", {}, states.join(" · ")));
+    this.#steps.replaceChildren(icon("step"), make("span", { dir: "auto" }, [...this.#stepStates.values()].map(stepWords).join(" · ")));
+  }
+
+  /** @param {import("./ask.js").Source} source */
+  addSource(source) {
+    this.#sources.add(source);
   }
 
   /**
@@ -117,6 +121,7 @@ export class TurnView {
    * @param {Ending} ending
    */
   restore(ending) {
+    for (const source of this.#turn.sources) this.#sources.add(source);
     if (this.#turn.answer !== "") this.#markdown.show(this.#turn.answer, { isComplete: true });
     this.#showEnding(ending);
   }
@@ -242,9 +247,4 @@ function seconds(ms) {
 /** @param {number} count */
 function number(count) {
   return count.toLocaleString("en");
-}
-
-/** @param {string} name such as web_search */
-function words(name) {
-  return name.replaceAll("_", " ");
 }

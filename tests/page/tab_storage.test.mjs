@@ -36,7 +36,7 @@ class Store {
 }
 
 const picture = (id, length = 100) => ({ id, name: `${id}.png`, url: `data:image/png;base64,${"A".repeat(length)}` });
-const turn = (question, answer = "yes", more = {}) => ({ question, pictures: [], lostPictures: 0, answer, isUsable: true, ending: DONE, ...more });
+const turn = (question, answer = "yes", more = {}) => ({ question, pictures: [], lostPictures: 0, answer, sources: [], isUsable: true, ending: DONE, ...more });
 
 function reloaded(turns, draft = NOTHING, store = new Store()) {
   new TabStorage(() => store).save(turns, draft);
@@ -130,6 +130,15 @@ test("asking again removes the turn and what follows it", () => {
   assert.deepEqual(removed.map(({ question }) => question), ["two", "three"]);
   assert.deepEqual(conversation.turns, [first, again]);
   assert.deepEqual([again.question, again.pictures.length, again.ending], ["2", 1, null]);
+});
+
+test("sources come back, and are named in the transcript without a link that they hide", () => {
+  const sources = [{ id: "1", title: "A [b](c)", url: "https://x/", excerpt: "e" }, { id: "2", title: "P", url: "", excerpt: "" }];
+  const { turns, store } = reloaded([turn("q", "a [1]", { sources })]);
+  assert.deepEqual(turns[0].sources, sources);
+  assert.match(transcript(turns), /\n\n- \\\[1\\\] A \\\[b\\\]\(c\) <https:\/\/x\/>\n- \\\[2\\\] P\n/);
+  store.setItem("streaming-endpoint-chat", JSON.stringify({ turns: [{ ...turn("q", "a"), sources: [null, 5, { id: "1" }, sources[0]] }] }));
+  assert.deepEqual(new TabStorage(() => store).loadChat().turns[0].sources, [sources[0]]);
 });
 
 test("the transcript is Markdown in which nothing swallows the rest", () => {
