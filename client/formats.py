@@ -39,6 +39,9 @@ async def read_json(response: httpx.Response) -> AsyncGenerator[Event]:
     """Read a complete JSON answer, and yield the events a stream of it would have had."""
     answer = json.loads(await response.aread())
     yield {"type": "started", "id": answer["id"], "model": answer["model"]}
+    for kind in ("step", "source"):
+        for fields in answer.get(f"{kind}s", ()):
+            yield {"type": kind, **fields}
     if "reasoning" in answer:
         yield {"type": "reasoning", "text": answer["reasoning"]}
     yield {"type": "delta", "text": answer["text"]}

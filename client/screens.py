@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from client.formats import Event
+from client.grounding import Grounding
 
 _FENCES = ("```", "~~~")
 _C0_AND_C1 = [code for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"]
@@ -101,20 +102,22 @@ class LiveText:
         self._console = console
         self._live = Live(Spinner("dots", style="dim"), console=console, refresh_per_second=FRAMES_PER_SECOND)
         self._reasoning = self._text = self._step = ""
+        self._grounding = Grounding()
 
     def show(self, event: Event) -> None:
         """Add the event to the drawing."""
         match event["type"]:
             case "delta":
+                self._settle_step()
                 self._settle_reasoning()
-                self._step = ""
                 settled, self._text = settle(self._text + strip_control_characters(event["text"]))
                 if settled:
                     self._console.print(markdown(settled), "")
             case "reasoning":
                 self._reasoning += strip_control_characters(event["text"])
-            case "step":
-                self._step = strip_control_characters(f"{event['name']}: {event['status']}")
+            case "step" | "source":
+                self._grounding.note(event)
+                self._step = strip_control_characters(self._grounding.steps())
         self._live.update(Tail(self._drawing()))
 
     def __enter__(self) -> Self:
@@ -124,9 +127,11 @@ class LiveText:
 
     def __exit__(self, *_: object) -> None:
         """Draw the answer in full, and leave it on the screen."""
-        self._step = ""
+        self._settle_step()
         self._live.update(self._drawing(), refresh=True)
         self._live.stop()
+        for line in self._grounding.sources():
+            self._console.print(Text(strip_control_characters(line), style="dim", overflow="fold"))
 
     def _drawing(self) -> RenderableType:
         shown: list[RenderableType] = []
@@ -137,6 +142,11 @@ class LiveText:
         if self._step:
             shown.append(Spinner("dots", text=Text(self._step, style="dim")))
         return Group(*shown)
+
+    def _settle_step(self) -> None:
+        if self._step:
+            self._console.print(Text(self._step, style="dim", overflow="fold"), "")
+            self._step = ""
 
     def _settle_reasoning(self) -> None:
         if self._reasoning:

@@ -109,7 +109,7 @@ class Simulator:
         self._ask("PUT", "/search/closed")
 
     @property
-    def search_environment(self) -> dict[str, str]:
+    def search_environment(self) -> dict[str, Any]:
         """Return the settings of an app that searches this project's documentation here."""
         return {"RETRIEVAL": "on", "SEARCH_ENDPOINT": self.search, "SEARCH_INDEX": "docs"}
 

@@ -34,10 +34,12 @@ def addresses(node: Node) -> Iterator[dict[str, str]]:
         Simulator.start(key=UPSTREAM_KEY) as upstream,
         App.start(upstream) as app,
         App.start(upstream, AUTH_MODE="keys", CALLER_KEYS=entry, AZURE_OPENAI_MODELS=models) as keyed_app,
+        App.start(upstream, **upstream.search_environment) as searching_app,
     ):
         yield {
             "APP_URL": app.url,
             "KEYS_URL": keyed_app.url,
+            "SEARCH_URL": searching_app.url,
             "CALLER_KEY": key,
             "UPSTREAM_URL": upstream.backends["main"],
             "UPSTREAM_KEY": UPSTREAM_KEY,
