@@ -12,7 +12,7 @@ from tests.node.toolchain import Node
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = ROOT / ".venv-clients"
-LIBRARIES, FRAMEWORKS = "libraries", "frameworks"
+LIBRARIES, FRAMEWORKS, AIDER = "libraries", "frameworks", "aider"
 NODE, AGENTS = HERE / "node", HERE / "agents"
 
 type Json = dict[str, Any]
@@ -93,7 +93,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "opencode",
-        "opencode-ai",
+        "opencode-linux-x64",
         "chat completions",
         "opencode.py",
         AGENTS,
@@ -102,7 +102,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         "Cline",
-        "cline",
+        "@cline/cli-linux-x64",
         "chat completions",
         "cline.py",
         AGENTS,
@@ -118,6 +118,7 @@ CLIENTS: tuple[Client, ...] = (
         ("config.yaml",),
         tool_calls=shell_calls("Bash", "command"),
     ),
+    Client("aider", "aider-chat", "chat completions", "aider_command.py", AIDER, (".aider.conf.yml",)),
     Client("openai-agents", "openai-agents", "responses", "openai_agents.py", LIBRARIES, ("setup_openai_agents.py",)),
     Client(
         "pydantic-ai",

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import cells
 
-CALL_SECONDS = 120
+CALL_SECONDS = 300
+"""Some ask a limited account again for two minutes before they say so."""
 KEY = os.environ["API_KEY"]
 
 

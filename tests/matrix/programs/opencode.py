@@ -1,6 +1,4 @@
 import os
-import platform
-import sys
 from pathlib import Path
 
 import commands
@@ -8,9 +6,7 @@ import commands
 commands.settings("opencode.json", "opencode.json")
 for what in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS"):
     os.environ[f"OPENCODE_DISABLE_{what}"] = "true"  # it would wait for addresses that are not its model's
-# The package's own script needs a step after its installation, which `npm ci --ignore-scripts` leaves out.
-MACHINE = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-BINARY = str(Path(os.environ["MATRIX_MODULES"], f"opencode-{sys.platform}-{MACHINE}/bin/opencode"))
+BINARY = str(Path(os.environ["MATRIX_MODULES"], "opencode-linux-x64/bin/opencode"))
 COMMAND = [BINARY, "run", "--format", "json", "--auto", "--title", "matrix"]
 
 
