@@ -104,6 +104,10 @@ fix: $(CHECK_READY) ## Format, and fix what the linter can fix
 caller-key: $(RUN_READY) ## Make a key for AUTH_MODE=keys (NAME=who)
 	@$(PYTHON) -m dev.caller_key "$(NAME)"
 
+.PHONY: index
+index: $(READY) ## Fill a search index from a folder of Markdown and PDF files (DOCS=~/handbook, SEARCH_ENDPOINT=https://..., SEARCH_INDEX=docs, BASE_URL=..., EMBEDDING=...)
+	@SEARCH_ENDPOINT="$(SEARCH_ENDPOINT)" SEARCH_INDEX="$(SEARCH_INDEX)" BASE_URL="$(BASE_URL)" EMBEDDING="$(EMBEDDING)" $(PYTHON) -m dev.index "$(DOCS)"
+
 .PHONY: reference
 reference: $(READY) ## Write docs/reference.md from the settings and error codes in the code
 	@$(PYTHON) -m dev.reference

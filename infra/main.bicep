@@ -128,6 +128,14 @@ param zoneRedundant bool = false
 @description('Optional. Whether storage, models and vault are reachable only by the app, through private endpoints in its own virtual network.')
 param vnetEnabled bool = false
 
+@description('Optional. Pricing tier of an Azure AI Search service for answers with sources; empty: none. It is billed by the hour, idle or not.')
+@allowed([
+  ''
+  'basic'
+  'standard'
+])
+param searchSku string = ''
+
 @description('Optional. Whether the app is reachable only through Front Door Premium with a web application firewall.')
 param frontDoorEnabled bool = false
 
@@ -259,6 +267,19 @@ module vault 'core/vault.bicep' = if (authMode == 'keys') {
   }
 }
 
+module search 'core/search.bicep' = if (!empty(searchSku)) {
+  name: 'search'
+  scope: group
+  params: {
+    name: '${abbreviations.searchSearchServices}${resourceToken}'
+    location: location
+    tags: tags
+    skuName: searchSku == 'standard' ? 'standard' : 'basic'
+    workspaceId: monitoring.outputs.workspaceId
+    privateOnly: vnetEnabled
+  }
+}
+
 module network 'core/network.bicep' = if (vnetEnabled) {
   name: 'network'
   scope: group
@@ -299,6 +320,12 @@ module privateEndpoints 'core/private-endpoints.bicep' = if (vnetEnabled) {
         resourceId: vault!.outputs.id
         groupId: 'vault'
       }
+    ] : [], !empty(searchSku) ? [
+      {
+        name: 'search'
+        resourceId: search!.outputs.id
+        groupId: 'searchService'
+      }
     ] : [])
   }
 }
@@ -313,6 +340,7 @@ module rbac 'app/rbac.bicep' = {
     storageAccountName: storage.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     vaultName: authMode == 'keys' ? vault!.outputs.name : ''
+    searchName: !empty(searchSku) ? search!.outputs.name : ''
   }
 }
 
@@ -379,6 +407,7 @@ module api 'app/function.bicep' = {
     openAiEndpoint: openAiBackends[0].endpoint
     openAiDefaultDeployment: defaultDeployment
     openAiBackends: openAiBackends
+    searchEndpoint: !empty(searchSku) ? search!.outputs.endpoint : ''
     appSettings: appSettings
   }
   dependsOn: [
@@ -445,3 +474,6 @@ output AZURE_OPENAI_DEPLOYMENT string = defaultDeployment
 
 @description('Name of the key vault of caller keys; empty if there is none.')
 output AZURE_KEY_VAULT_NAME string = authMode == 'keys' ? vault!.outputs.name : ''
+
+@description('URL of the search service; empty if there is none.')
+output AZURE_SEARCH_ENDPOINT string = !empty(searchSku) ? search!.outputs.endpoint : ''

@@ -48,6 +48,8 @@ REQUIRED = (
     ("Microsoft.OperationalInsights/workspaces", "properties.features.disableLocalAuth", "true"),
     ("Microsoft.KeyVault/vaults", "properties.enableRbacAuthorization", "true"),
     ("Microsoft.KeyVault/vaults", "properties.enablePurgeProtection", "true"),
+    ("Microsoft.Search/searchServices", "properties.disableLocalAuth", "true"),
+    ("Microsoft.Search/searchServices", "properties.networkRuleSet.bypass", "None"),
     ("Microsoft.Cdn/profiles", "sku.name", "Premium_AzureFrontDoor"),
     ("Microsoft.Cdn/profiles", "properties.originResponseTimeoutSeconds", "240"),
     ("Microsoft.Cdn/profiles/afdEndpoints/routes", "properties.forwardingProtocol", "HttpsOnly"),

@@ -30,6 +30,7 @@ TYPES = {
     "Microsoft.Network/privateEndpoints": "azurerm_private_endpoint",
     "Microsoft.Network/virtualNetworks": "azurerm_virtual_network",
     "Microsoft.OperationalInsights/workspaces": "azurerm_log_analytics_workspace",
+    "Microsoft.Search/searchServices": "azurerm_search_service",
     "Microsoft.Resources/resourceGroups": "azurerm_resource_group",
     "Microsoft.Storage/storageAccounts": "azurerm_storage_account",
     "Microsoft.Storage/storageAccounts/blobServices/containers": "azurerm_storage_container",
@@ -100,6 +101,14 @@ azurerm_key_vault.vault properties.enablePurgeProtection purge_protection_enable
 azurerm_key_vault.vault properties.softDeleteRetentionInDays soft_delete_retention_days
 azurerm_key_vault.vault properties.publicNetworkAccess public_network_access_enabled
 azurerm_key_vault.vault properties.networkAcls.bypass network_acls.bypass
+azurerm_search_service.search sku.name sku
+azurerm_search_service.search identity.type identity.type
+azurerm_search_service.search properties.disableLocalAuth !local_authentication_enabled
+azurerm_search_service.search properties.replicaCount replica_count
+azurerm_search_service.search properties.partitionCount partition_count
+azurerm_search_service.search properties.semanticSearch semantic_search_sku
+azurerm_search_service.search properties.publicNetworkAccess public_network_access_enabled
+azurerm_search_service.search properties.networkRuleSet.bypass network_rule_bypass_option
 azurerm_cdn_frontdoor_profile.profile sku.name sku_name
 azurerm_cdn_frontdoor_profile.profile properties.originResponseTimeoutSeconds response_timeout_seconds
 azurerm_cdn_frontdoor_firewall_policy.firewall properties.policySettings.mode mode

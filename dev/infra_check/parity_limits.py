@@ -20,7 +20,7 @@ def parity_limits(project: Project) -> Iterator[str]:
         for decorator in found.decorators:
             if not decorator.startswith(("allowed(", "minValue(", "maxValue(")):
                 continue
-            limits = {next(filter(None, match)) for match in _LIMIT.findall(decorator)}
+            limits = {limit for match in _LIMIT.findall(decorator) for limit in match if limit}
             missing = sorted(limits - set(re.findall(r"-?\w[\w.]*", condition)))
             if missing:
                 yield f"{block.place}: the validation of {block.address} lacks {', '.join(missing)}, which Bicep has"

@@ -8,7 +8,8 @@ from dev.infra_check.setting_lists import bicep_settings, terraform_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 
-# Storage Blob Data Owner, Monitoring Metrics Publisher, Key Vault Secrets User and Officer, Cognitive Services OpenAI User.
+# Storage Blob Data Owner, Monitoring Metrics Publisher, Key Vault Secrets User and Officer, Cognitive Services OpenAI User,
+# Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys where local authentication is off).
 ALLOWED_ROLES = frozenset(
     {
         "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
@@ -16,6 +17,9 @@ ALLOWED_ROLES = frozenset(
         "4633458b-17de-408a-b874-0445c86b69e6",
         "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
         "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
+        "1407120a-92aa-4202-b7e9-c0e197c71c8f",
+        "8ebe5a00-799e-43f5-93ac-243d3dce84a7",
+        "7ca78c08-252a-4471-8644-bb5ff32d4ba0",
     }
 )
 # siteConfig properties that Flex Consumption rejects, and healthCheckPath, which has no effect there.

@@ -97,6 +97,9 @@ param openAiDefaultDeployment string
 @description('Required. Entries of AZURE_OPENAI_BACKENDS.')
 param openAiBackends array
 
+@description('Optional. URL of the search service; empty if there is none.')
+param searchEndpoint string = ''
+
 @description('Optional. App settings that override the defaults below. No secrets.')
 param appSettings object = {}
 
@@ -119,7 +122,7 @@ var defaultSettings = {
   SYSTEM_PROMPT: ''
   CHAT_TOOLS: ''
   RETRIEVAL: 'off'
-  SEARCH_ENDPOINT: ''
+  SEARCH_ENDPOINT: searchEndpoint
   SEARCH_INDEX: ''
   SEARCH_KNOWLEDGE_BASE: ''
   SEARCH_FIELDS: 'content,title,url'

@@ -25,6 +25,7 @@ var zoneNames = [
   'privatelink.blob.${environment().suffixes.storage}'
   'privatelink.openai.azure.com'
   'privatelink.vaultcore.azure.net'
+  'privatelink.search.windows.net'
 ]
 
 resource appSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
@@ -161,4 +162,5 @@ output zoneIds object = {
   blob: zones[0].id
   account: zones[1].id
   vault: zones[2].id
+  searchService: zones[3].id
 }

@@ -18,7 +18,7 @@ locals {
     SYSTEM_PROMPT                 = ""
     CHAT_TOOLS                    = ""
     RETRIEVAL                     = "off"
-    SEARCH_ENDPOINT               = ""
+    SEARCH_ENDPOINT               = local.search_endpoint
     SEARCH_INDEX                  = ""
     SEARCH_KNOWLEDGE_BASE         = ""
     SEARCH_FIELDS                 = "content,title,url"
@@ -179,6 +179,7 @@ resource "azapi_resource" "site" {
     azurerm_role_assignment.app_storage_blob_data_owner,
     azurerm_role_assignment.app_monitoring_metrics_publisher,
     azurerm_role_assignment.app_key_vault_secrets_user,
+    azurerm_role_assignment.app_search_index_data_reader,
     azurerm_role_assignment.app_open_ai_user,
     azurerm_private_endpoint.endpoint,
     azurerm_private_dns_zone_virtual_network_link.zone_links,

@@ -6,15 +6,17 @@ locals {
 
   # The private DNS zone of each type of endpoint, by group ID.
   zone_names = var.vnet_enabled ? {
-    blob    = "privatelink.blob.core.windows.net"
-    account = "privatelink.openai.azure.com"
-    vault   = "privatelink.vaultcore.azure.net"
+    blob          = "privatelink.blob.core.windows.net"
+    account       = "privatelink.openai.azure.com"
+    vault         = "privatelink.vaultcore.azure.net"
+    searchService = "privatelink.search.windows.net"
   } : {}
 
   endpoints = var.vnet_enabled ? merge(
     { storage = { resource_id = azurerm_storage_account.account.id, group_id = "blob" } },
     { for name, id in local.open_ai_account_ids : "openai-${name}" => { resource_id = id, group_id = "account" } },
     var.auth_mode == "keys" ? { vault = { resource_id = azurerm_key_vault.vault[0].id, group_id = "vault" } } : {},
+    var.search_sku != "" ? { search = { resource_id = azurerm_search_service.search[0].id, group_id = "searchService" } } : {},
   ) : {}
 }
 

@@ -54,3 +54,8 @@ output "AZURE_KEY_VAULT_NAME" {
   description = "Name of the key vault of caller keys; empty if there is none."
   value       = var.auth_mode == "keys" ? azurerm_key_vault.vault[0].name : ""
 }
+
+output "AZURE_SEARCH_ENDPOINT" {
+  description = "URL of the search service; empty if there is none."
+  value       = local.search_endpoint
+}

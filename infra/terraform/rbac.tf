@@ -6,6 +6,9 @@ locals {
     monitoring_metrics_publisher    = "3913510d-42f4-4e42-8a64-420c390055eb" # Monitoring Metrics Publisher
     key_vault_secrets_user          = "4633458b-17de-408a-b874-0445c86b69e6" # Key Vault Secrets User
     key_vault_secrets_officer       = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" # Key Vault Secrets Officer
+    search_index_data_reader        = "1407120a-92aa-4202-b7e9-c0e197c71c8f" # Search Index Data Reader
+    search_index_data_contributor   = "8ebe5a00-799e-43f5-93ac-243d3dce84a7" # Search Index Data Contributor
+    search_service_contributor      = "7ca78c08-252a-4471-8644-bb5ff32d4ba0" # Search Service Contributor
     cognitive_services_open_ai_user = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd" # Cognitive Services OpenAI User
   }
   role_definitions = "${local.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
@@ -64,6 +67,34 @@ resource "azurerm_role_assignment" "developer_open_ai_user" {
 
   scope              = each.value
   role_definition_id = "${split("/resourceGroups/", each.value)[0]}/providers/Microsoft.Authorization/roleDefinitions/${local.role_ids.cognitive_services_open_ai_user}"
+  principal_id       = var.principal_id
+  principal_type     = var.principal_type
+}
+
+resource "azurerm_role_assignment" "app_search_index_data_reader" {
+  count = local.search_count
+
+  scope              = azurerm_search_service.search[0].id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.search_index_data_reader}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+# The deploying principal defines the index and fills it.
+resource "azurerm_role_assignment" "developer_search_service_contributor" {
+  count = local.has_developer ? local.search_count : 0
+
+  scope              = azurerm_search_service.search[0].id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.search_service_contributor}"
+  principal_id       = var.principal_id
+  principal_type     = var.principal_type
+}
+
+resource "azurerm_role_assignment" "developer_search_index_data_contributor" {
+  count = local.has_developer ? local.search_count : 0
+
+  scope              = azurerm_search_service.search[0].id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.search_index_data_contributor}"
   principal_id       = var.principal_id
   principal_type     = var.principal_type
 }

@@ -231,6 +231,17 @@ variable "vnet_enabled" {
   default     = false
 }
 
+variable "search_sku" {
+  description = "Optional. Pricing tier of an Azure AI Search service for answers with sources; empty: none. It is billed by the hour, idle or not."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = contains(["", "basic", "standard"], var.search_sku)
+    error_message = "search_sku is empty, basic or standard."
+  }
+}
+
 variable "front_door_enabled" {
   description = "Optional. Whether the app is reachable only through Front Door Premium with a web application firewall."
   type        = bool

@@ -15,6 +15,7 @@ EVERYTHING: dict[str, Any] = {
     "openAiAccounts": SEVERAL,
     "authMode": "keys",
     "vnetEnabled": True,
+    "searchSku": "basic",
     "frontDoorEnabled": True,
     "httpAlwaysReadyInstances": 2,
     "zoneRedundant": True,
@@ -102,7 +103,7 @@ def test_every_private_endpoint_has_a_zone() -> None:
     deployed = main(EVERYTHING)
     endpoints = deployed.value("privateEndpoints").body("endpoint")
     groups = [endpoint["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"] for endpoint in endpoints]
-    assert groups == [["blob"], ["account"], ["account"], ["vault"]]
+    assert groups == [["blob"], ["account"], ["account"], ["vault"], ["searchService"]]
     zones = deployed.value("network")["outputs"]["zoneIds"]
     assert {group for (group,) in groups} == zones.keys()
 
@@ -168,6 +169,9 @@ def test_terraform_gives_the_app_the_same(evaluated: Any, parameters: dict[str, 
     theirs = evaluated(**{snake(name): value for name, value in parameters.items()})["site"]
     left, right = app_settings(ours), app_settings(theirs)
     assert json.loads(left.pop("AZURE_OPENAI_BACKENDS")) == json.loads(right.pop("AZURE_OPENAI_BACKENDS"))
+    # The name has a token in it, which each tree makes of other things.
+    suffixes = [endpoint.pop("SEARCH_ENDPOINT").partition(".")[2] for endpoint in (left, right)]
+    assert suffixes == ["search.windows.net" if parameters.get("searchSku") else ""] * 2
     assert left == right
     for part, apart in (("siteConfig", "appSettings"), ("functionAppConfig", "deployment")):
         assert without(ours["properties"][part], apart) == without(theirs["properties"][part], apart)
@@ -184,3 +188,14 @@ def test_azd_offers_the_regions_that_have_quota_for_the_default_model() -> None:
     location = text.partition("param location string")[0].rpartition("@metadata(")[2]
     assert f"'OpenAI.{sku}.{model},{capacity}'" in location
     assert "type: 'location'" in location
+
+
+def test_a_search_service_is_made_where_a_tier_is_named_and_is_keyless() -> None:
+    plain = main({})
+    assert plain.value("api").body("site")["properties"]
+    deployed = main({"searchSku": "standard", "vnetEnabled": True})
+    search = deployed.value("search").body("search")
+    assert search["sku"] == {"name": "standard"}
+    assert search["properties"]["disableLocalAuth"] is True
+    assert search["properties"]["publicNetworkAccess"] == "Disabled"
+    assert "authOptions" not in search["properties"]

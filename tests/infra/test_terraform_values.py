@@ -64,6 +64,7 @@ def test_everything_at_once_is_consistent(evaluated: Any) -> None:
     values = evaluated(
         open_ai_accounts=SEVERAL,
         auth_mode="keys",
+        search_sku="basic",
         vnet_enabled=True,
         front_door_enabled=True,
         http_always_ready_instances=2,
@@ -75,7 +76,7 @@ def test_everything_at_once_is_consistent(evaluated: Any) -> None:
     assert config["ipSecurityRestrictions"][0]["headers"] == {"x-azure-fdid": ["value"]}
     assert values["named_settings"]["ALLOWED_ORIGINS"] == "https://app.example.com"
     assert values["named_settings"]["CALLER_KEYS"].startswith("@Microsoft.KeyVault(SecretUri=")
-    assert sorted(values["endpoints"]) == ["openai-sweden", "openai-us", "storage", "vault"]
+    assert sorted(values["endpoints"]) == ["openai-sweden", "openai-us", "search", "storage", "vault"]
     assert {endpoint["group_id"] for endpoint in values["endpoints"].values()} == set(values["zone_names"])
 
 

@@ -121,7 +121,10 @@ class SearchService:
         elif method == "PUT" and not rest:
             definition = _json(exchange)
             existed = name in self._indexes
-            self._indexes[name] = Index(definition, _key_of(definition))
+            if existed:
+                self._indexes[name].definition = definition
+            else:
+                self._indexes[name] = Index(definition, _key_of(definition))
             await _send(exchange, 200 if existed else 201, {"@odata.etag": '"1"', **definition})
         elif method == "GET" and not rest:
             await _send(exchange, 200, self._index(name).definition)
