@@ -22,6 +22,10 @@ bench-pauses: $(RUN_READY) ## How long the worst request bodies hold up another 
 bench-conversations: $(RUN_READY) ## Conversations over three accounts of which one fails now and then: none may break, the cache must stay warm
 	@$(PYTHON) -m bench.conversations $(BENCH)
 
+.PHONY: bench-retrieval
+bench-retrieval: $(RUN_READY) ## When the first step of a search shows, and what the app adds to search and model
+	@$(PYTHON) -m bench.retrieval $(BENCH)
+
 .PHONY: bench-peers
 bench-peers: $(RUN_READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv)
 	@$(PYTHON) -m bench --peers $(BENCH)
