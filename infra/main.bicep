@@ -165,6 +165,9 @@ var tags = {
 var groupName = empty(resourceGroupName) ? '${abbreviations.resourcesResourceGroups}${environmentName}' : resourceGroupName
 var deploymentContainerName = 'app-package-${take(resourceToken, 7)}'
 
+// Tables hold what callers may use.
+var usesTables = !empty(appSettings.?CALLER_LIMITS ?? '')
+
 var describedDeployment = empty(openAiDeploymentName) ? openAiModelName : openAiDeploymentName
 var describedAccounts = [
   {
@@ -308,7 +311,13 @@ module privateEndpoints 'core/private-endpoints.bicep' = if (vnetEnabled) {
         resourceId: storage.outputs.id
         groupId: 'blob'
       }
-    ], openAi.outputs.endpoints, usesExisting ? [
+    ], usesTables ? [
+      {
+        name: 'storage-table'
+        resourceId: storage.outputs.id
+        groupId: 'table'
+      }
+    ] : [], openAi.outputs.endpoints, usesExisting ? [
       {
         name: 'openai-existing'
         resourceId: existingOpenAiResourceId
@@ -338,6 +347,7 @@ module rbac 'app/rbac.bicep' = {
     developerPrincipalId: principalId
     developerPrincipalType: principalType
     storageAccountName: storage.outputs.name
+    usesTables: usesTables
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     vaultName: authMode == 'keys' ? vault!.outputs.name : ''
     searchName: !empty(searchSku) ? search!.outputs.name : ''
@@ -388,6 +398,7 @@ module api 'app/function.bicep' = {
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     storageBlobEndpoint: storage.outputs.blobEndpoint
+    storageTableEndpoint: usesTables ? storage.outputs.tableEndpoint : ''
     deploymentContainerName: deploymentContainerName
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     workspaceId: monitoring.outputs.workspaceId

@@ -223,6 +223,28 @@ class TooManyStreams(AnswerError):
     code = "too_many_streams"
 
 
+class CallerLimitExceeded(AnswerError):
+    """The caller has used up what `CALLER_LIMITS` allows it now; `retry-after` says when to try again."""
+
+    status = 429
+    code: str | None = "caller_limit_exceeded"
+    type = RATE_LIMIT
+
+
+class CallerQuotaExceeded(CallerLimitExceeded):
+    """The caller has used up what `CALLER_LIMITS` allows it in a day or a month; trying again soon does not help."""
+
+    code = "insufficient_quota"
+    type = "insufficient_quota"
+
+
+class LimitsUnavailable(AnswerError):
+    """The table that holds the callers' limits cannot be asked, and `LIMITS_WHEN_STORE_FAILS` is `closed`."""
+
+    status = 503
+    code = "limits_unavailable"
+
+
 class OutOfResources(AnswerError):
     """This process has no file descriptor or memory left for a connection; no backend is to blame."""
 

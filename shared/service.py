@@ -36,6 +36,7 @@ from shared.version import VERSION
 
 if TYPE_CHECKING:
     from shared.chat.grounding import Grounding
+    from shared.limits.limiter import Limiter
 
 _log = logging.getLogger(__name__)
 
@@ -111,8 +112,11 @@ class ConfiguredService:
         self._clients = OpenAIClients(settings)
         upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
         self._grounding = _grounding(settings, upstream)
-        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding)
-        self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings))
+        self._limiter = _limiter(settings)
+        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding, admission=self._limiter)
+        self._openai = OpenAIEndpoint(
+            settings, upstream, self._open_streams, _key_ring(settings), admission=self._limiter
+        )
         self._refused_origins = RefusedOrigins()
         self._patches = ""
 
@@ -193,6 +197,8 @@ class ConfiguredService:
     async def load(self) -> None:
         """Import the client of the model, and that of the search."""
         await self._clients.load()
+        if self._limiter is not None:
+            await self._limiter.load()
         if self._grounding is not None:
             await self._grounding.load()
 
@@ -202,6 +208,8 @@ class ConfiguredService:
 
     async def aclose(self) -> None:
         """Close the connections and the credential."""
+        if self._limiter is not None:
+            await self._limiter.close()
         await self._clients.aclose()
         if self._grounding is not None:
             await self._grounding.aclose()
@@ -251,6 +259,16 @@ def _key_ring(settings: Settings) -> KeyRing:
     """Return the keys that stored responses' ids are signed with. Nothing is read before the first of them."""
     managed = settings.has_managed_identity
     return KeyRing(lambda: find_key_store(os.environ, lambda one: make_credential(managed=managed, client_id=one)))
+
+
+def _limiter(settings: Settings) -> "Limiter | None":
+    """Return the limits of callers; None where there are none, and nothing of them is imported."""
+    if not settings.caller_limits:
+        return None
+    from shared.limits.opening import open_limiter
+
+    managed = settings.has_managed_identity
+    return open_limiter(settings, os.environ, lambda one: make_credential(managed=managed, client_id=one))
 
 
 class MisconfiguredService:

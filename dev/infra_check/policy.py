@@ -8,11 +8,13 @@ from dev.infra_check.setting_lists import bicep_settings, terraform_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 
-# Storage Blob Data Owner, Monitoring Metrics Publisher, Key Vault Secrets User and Officer, Cognitive Services OpenAI User,
-# Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys where local authentication is off).
+# Storage Blob Data Owner and Table Data Contributor, Monitoring Metrics Publisher, Key Vault Secrets User and Officer,
+# Cognitive Services OpenAI User, Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys where
+# local authentication is off).
 ALLOWED_ROLES = frozenset(
     {
         "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
         "3913510d-42f4-4e42-8a64-420c390055eb",
         "4633458b-17de-408a-b874-0445c86b69e6",
         "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",

@@ -23,6 +23,7 @@ PLATFORM = frozenset(
         "AzureWebJobsStorage__blobServiceUri",
         "AzureWebJobsStorage__clientId",
         "AzureWebJobsStorage__credential",
+        "AzureWebJobsStorage__tableServiceUri",
         "FUNCTIONS_WORKER_RUNTIME",
         "PYTHON_ENABLE_INIT_INDEXING",
     }
@@ -37,9 +38,13 @@ NOT_DEPLOYED = {
 # Settings whose value in the example file is that of the simulated Azure OpenAI.
 EXAMPLES = frozenset({"AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_DEPLOYMENT"})
 # Platform settings of every deployment.
-DEPLOYED_PLATFORM = PLATFORM - {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+DEPLOYED_PLATFORM = PLATFORM - {
+    "AzureWebJobsStorage",
+    "AzureWebJobsStorage__tableServiceUri",  # only where the app keeps tables
+    "FUNCTIONS_WORKER_RUNTIME",
+}
 # Entries that are not literal settings: they come from a variable, which is read separately.
-_NAMED = re.compile(r"namedSettingList|for \w+, \w+ in local\.named_settings\s*:")
+_NAMED = re.compile(r"namedSettingList|tableSettings|local\.table_settings|for \w+, \w+ in local\.named_settings\s*:")
 _TABLE_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+|AzureWebJobs\w+)` \|", re.MULTILINE)
 
 

@@ -21,6 +21,9 @@ param identityClientId string
 @description('Required. URL of the blob service, with a trailing slash.')
 param storageBlobEndpoint string
 
+@description('Optional. URL of the table service, with a trailing slash; empty where the app keeps no tables.')
+param storageTableEndpoint string = ''
+
 @description('Required. Name of the container for deployment packages.')
 param deploymentContainerName string
 
@@ -132,6 +135,9 @@ var defaultSettings = {
   SEARCH_FILTER: ''
   SEARCH_SECONDS: '10'
   SEARCH_REQUIRED: 'false'
+  CALLER_LIMITS: ''
+  LIMITS_MODE: 'enforce'
+  LIMITS_WHEN_STORE_FAILS: 'open'
   MAX_REQUEST_BYTES: '16777216'
   MAX_UPLOAD_BYTES: '52428800'
   MAX_OUTPUT_TOKENS: ''
@@ -154,6 +160,13 @@ var deployedSettings = {
 }
 
 var namedSettings = union(defaultSettings, appSettings, deployedSettings)
+
+var tableSettings = empty(storageTableEndpoint) ? [] : [
+  {
+    name: 'AzureWebJobsStorage__tableServiceUri'
+    value: storageTableEndpoint
+  }
+]
 
 var namedSettingList = [for setting in items(namedSettings): {
   name: setting.key
@@ -286,7 +299,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           name: 'PYTHON_ENABLE_INIT_INDEXING'
           value: '1'
         }
-      ], namedSettingList)
+      ], tableSettings, namedSettingList)
     }
   }
 }

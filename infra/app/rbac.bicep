@@ -17,6 +17,9 @@ param developerPrincipalType string = 'User'
 @description('Required. Name of the storage account.')
 param storageAccountName string
 
+@description('Optional. Whether the app keeps what callers may use in tables of the storage account.')
+param usesTables bool = false
+
 @description('Required. Name of the Application Insights component.')
 param applicationInsightsName string
 
@@ -28,6 +31,7 @@ param searchName string = ''
 
 var roleIds = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb' // Monitoring Metrics Publisher
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6' // Key Vault Secrets User
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7' // Key Vault Secrets Officer
@@ -59,6 +63,17 @@ resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-0
   scope: storageAccount
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.storageBlobDataOwner)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// What callers may use and have used, only where CALLER_LIMITS is set.
+resource appStorageTableDataContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (usesTables) {
+  name: guid(storageAccount.id, appPrincipalId, roleIds.storageTableDataContributor)
+  scope: storageAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.storageTableDataContributor)
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

@@ -23,6 +23,7 @@ param endpointsSubnetPrefix string = '10.0.2.0/24'
 
 var zoneNames = [
   'privatelink.blob.${environment().suffixes.storage}'
+  'privatelink.table.${environment().suffixes.storage}'
   'privatelink.openai.azure.com'
   'privatelink.vaultcore.azure.net'
   'privatelink.search.windows.net'
@@ -160,7 +161,8 @@ output endpointsSubnetId string = '${network.id}/subnets/endpoints'
 @description('Resource IDs of the private DNS zones, by the group ID of the service.')
 output zoneIds object = {
   blob: zones[0].id
-  account: zones[1].id
-  vault: zones[2].id
-  searchService: zones[3].id
+  table: zones[1].id
+  account: zones[2].id
+  vault: zones[3].id
+  searchService: zones[4].id
 }

@@ -105,3 +105,6 @@ output name string = account.name
 
 @description('URL of the blob service, with a trailing slash.')
 output blobEndpoint string = account.properties.primaryEndpoints.blob
+
+@description('URL of the table service, with a trailing slash.')
+output tableEndpoint string = account.properties.primaryEndpoints.table

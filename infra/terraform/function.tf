@@ -28,6 +28,9 @@ locals {
     SEARCH_FILTER                 = ""
     SEARCH_SECONDS                = "10"
     SEARCH_REQUIRED               = "false"
+    CALLER_LIMITS                 = ""
+    LIMITS_MODE                   = "enforce"
+    LIMITS_WHEN_STORE_FAILS       = "open"
     MAX_REQUEST_BYTES             = "16777216"
     MAX_UPLOAD_BYTES              = "52428800"
     MAX_OUTPUT_TOKENS             = ""
@@ -48,6 +51,11 @@ locals {
     CALLER_KEYS     = var.auth_mode == "keys" ? "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault.vault[0].vault_uri}secrets/caller-keys)" : ""
     ALLOWED_ORIGINS = local.platform_cors ? "" : join(",", var.cors_allowed_origins)
   }
+
+  table_settings = local.uses_tables ? [{
+    name  = "AzureWebJobsStorage__tableServiceUri"
+    value = azurerm_storage_account.account.primary_table_endpoint
+  }] : []
 
   named_settings = merge(local.default_settings, var.app_settings, local.deployed_settings)
 }
@@ -166,7 +174,7 @@ resource "azapi_resource" "site" {
             name  = "PYTHON_ENABLE_INIT_INDEXING"
             value = "1"
           },
-        ], [for name, value in local.named_settings : { name = name, value = value }])
+        ], local.table_settings, [for name, value in local.named_settings : { name = name, value = value }])
       }
     }
   }
@@ -177,6 +185,7 @@ resource "azapi_resource" "site" {
   # The app starts only after its roles and private endpoints exist and its subnets have stopped changing.
   depends_on = [
     azurerm_role_assignment.app_storage_blob_data_owner,
+    azurerm_role_assignment.app_storage_table_data_contributor,
     azurerm_role_assignment.app_monitoring_metrics_publisher,
     azurerm_role_assignment.app_key_vault_secrets_user,
     azurerm_role_assignment.app_search_index_data_reader,

@@ -7,6 +7,7 @@ locals {
   # The private DNS zone of each type of endpoint, by group ID.
   zone_names = var.vnet_enabled ? {
     blob          = "privatelink.blob.core.windows.net"
+    table         = "privatelink.table.core.windows.net"
     account       = "privatelink.openai.azure.com"
     vault         = "privatelink.vaultcore.azure.net"
     searchService = "privatelink.search.windows.net"
@@ -14,6 +15,7 @@ locals {
 
   endpoints = var.vnet_enabled ? merge(
     { storage = { resource_id = azurerm_storage_account.account.id, group_id = "blob" } },
+    local.uses_tables ? { storage-table = { resource_id = azurerm_storage_account.account.id, group_id = "table" } } : {},
     { for name, id in local.open_ai_account_ids : "openai-${name}" => { resource_id = id, group_id = "account" } },
     var.auth_mode == "keys" ? { vault = { resource_id = azurerm_key_vault.vault[0].id, group_id = "vault" } } : {},
     var.search_sku != "" ? { search = { resource_id = azurerm_search_service.search[0].id, group_id = "searchService" } } : {},

@@ -3,6 +3,7 @@
 locals {
   role_ids = {
     storage_blob_data_owner         = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b" # Storage Blob Data Owner
+    storage_table_data_contributor  = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3" # Storage Table Data Contributor
     monitoring_metrics_publisher    = "3913510d-42f4-4e42-8a64-420c390055eb" # Monitoring Metrics Publisher
     key_vault_secrets_user          = "4633458b-17de-408a-b874-0445c86b69e6" # Key Vault Secrets User
     key_vault_secrets_officer       = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" # Key Vault Secrets Officer
@@ -23,6 +24,16 @@ locals {
 resource "azurerm_role_assignment" "app_storage_blob_data_owner" {
   scope              = azurerm_storage_account.account.id
   role_definition_id = "${local.role_definitions}/${local.role_ids.storage_blob_data_owner}"
+  principal_id       = azurerm_user_assigned_identity.identity.principal_id
+  principal_type     = "ServicePrincipal"
+}
+
+# What callers may use and have used, only where CALLER_LIMITS is set.
+resource "azurerm_role_assignment" "app_storage_table_data_contributor" {
+  count = local.uses_tables ? 1 : 0
+
+  scope              = azurerm_storage_account.account.id
+  role_definition_id = "${local.role_definitions}/${local.role_ids.storage_table_data_contributor}"
   principal_id       = azurerm_user_assigned_identity.identity.principal_id
   principal_type     = "ServicePrincipal"
 }

@@ -44,6 +44,11 @@ resource "azurerm_storage_account" "account" {
   }
 }
 
+locals {
+  # Tables hold what callers may use.
+  uses_tables = lookup(var.app_settings, "CALLER_LIMITS", "") != ""
+}
+
 resource "azurerm_storage_container" "packages" {
   name                  = local.deployment_container_name
   storage_account_id    = azurerm_storage_account.account.id

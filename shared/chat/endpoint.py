@@ -10,6 +10,7 @@ from shared.chat.negotiation import Preferences, check_acceptable, parse_accept
 from shared.chat.shapes import schema_of_call
 from shared.config.settings import Settings
 from shared.errors import AnswerError
+from shared.http.admission import Admission
 from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.forwarded import headers_up
@@ -27,10 +28,20 @@ class ChatEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
     def __init__(
-        self, settings: Settings, upstream: Upstream, open_streams: OpenStreams, grounding: "Grounding | None" = None
+        self,
+        settings: Settings,
+        upstream: Upstream,
+        open_streams: OpenStreams,
+        grounding: "Grounding | None" = None,
+        *,
+        admission: Admission | None = None,
     ) -> None:
-        """Keep what every request of this process shares. `grounding`: None where RETRIEVAL is off."""
+        """Keep what every request of this process shares.
+
+        `grounding`: None where RETRIEVAL is off. `admission`: None where callers have no limits.
+        """
         self._grounding = grounding
+        self._admission = admission
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams
@@ -63,4 +74,4 @@ class ChatEndpoint:
             headers_up=up,
             grounding=self._grounding,
         )
-        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
+        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams, admission=self._admission)

@@ -11,6 +11,7 @@ from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.chat.translation import ChatTranslation
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import AnswerError, BadRequest
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.outbound import ErrorPage
@@ -64,6 +65,7 @@ class ChatExchange:
             headers=self.headers_up,
             addition=dialect.addition,
             conversation=lambda: texts_key(receipt.caller, _beginning(request)),
+            demand=lambda: _demand(request),
         )
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)
         if self._wants_retrieval(request):
@@ -115,6 +117,16 @@ class ChatExchange:
             asked = request.max_output_tokens or settings.max_output_tokens
             request = replace(request, max_output_tokens=min(asked, settings.max_output_tokens))
         return replace(request, tools=settings.chat_tools) if settings.chat_tools else request
+
+
+def _demand(request: ChatRequest) -> Demand:
+    parts = [part for message in request.messages for part in message.parts]
+    texts = [part for part in parts if isinstance(part, TextPart)]
+    return Demand(
+        body_bytes=sum(len(part.text.literal) for part in texts),
+        images=len(parts) - len(texts),
+        max_output=request.max_output_tokens,
+    )
 
 
 def _beginning(request: ChatRequest) -> Iterator[memoryview]:

@@ -18,6 +18,7 @@ from shared.chat.encoders.source_names import SourceNames
 from shared.chat.request import ChatRequest, Message, TextPart
 from shared.chat.translation import ChatTranslation
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import UpstreamTimeout
 from shared.events import AnswerEvent, Usage
 from shared.receipt import Receipt
@@ -87,6 +88,11 @@ class Prelude:
         self._retrieval: Retrieval | None = None
         self._encoder = asked.new_encoder()
         self.translation = self._translation(self._encoder)
+
+    @property
+    def demand(self) -> Callable[[], Demand] | None:
+        """What the request asks for: the passages are not known yet."""
+        return self._asked.call.demand
 
     async def blocks(self) -> AsyncGenerator[bytes]:
         """Yield what can be sent of the steps and sources, when they happen. Raise `SearchUnavailable`."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.config.backends import Backend, parse_backends, single_backend
 from shared.config.caller_keys import CALLER_KEYS_FORM, CallerKey, caller_keys
+from shared.config.caller_limits import MODES, WHEN_STORE_FAILS, CallerLimits, caller_limits
 from shared.config.catalog import ModelCatalog
 from shared.config.chat_tools import chat_tools
 from shared.config.declarations import Declaration, Problems, declarations_of, setting
@@ -188,6 +189,23 @@ class Settings:
         "SEARCH_REQUIRED",
         flag(default=False),
         meaning="Whether an answer fails where the search does (`search_unavailable`); otherwise it comes without sources.",
+    )
+    caller_limits: Mapping[str, CallerLimits] = setting(
+        "CALLER_LIMITS",
+        caller_limits(),
+        meaning="What each caller may use, by its name, `*` for all others: `tokens_per_minute`, `tokens_per_day`, "
+        "`tokens_per_month`, `requests_per_minute`, `streams`; they hold over all instances.",
+    )
+    limits_mode: str = setting(
+        "LIMITS_MODE",
+        choice(MODES, default="enforce"),
+        meaning="Whether an answer beyond a limit is refused, or only logged as one that would have been (`shadow`).",
+    )
+    limits_when_store_fails: str = setting(
+        "LIMITS_WHEN_STORE_FAILS",
+        choice(WHEN_STORE_FAILS, default="open"),
+        meaning="What holds while the table cannot be asked: a quarter of each limit in each process (`open`), or a 503 "
+        "(`closed`).",
     )
     max_request_bytes: int = setting(
         "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."

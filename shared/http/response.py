@@ -6,21 +6,24 @@ that leaves before the first token is noticed, and the status can still be chose
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, closing
+from dataclasses import replace
 from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import AnswerError, InternalError
 from shared.hosting.detach import detach
+from shared.http.admission import Admission, Ticket, with_limits
 from shared.http.body import ClientLeft, read_body
 from shared.http.open_streams import OpenStreams
 from shared.http.outbound import ClientTooSlow, ErrorPage, Outbound, OutboundState
 from shared.http.stream_clock import StreamClock
-from shared.progress import Phase
+from shared.progress import Phase, Progress
 from shared.receipt import Receipt
 from shared.translation import Translation
 from shared.upstream.attempts import Answer
@@ -41,6 +44,10 @@ class Prelude(Protocol):
     @property
     def translation(self) -> Translation:
         """That of the answer to come: its head, its heartbeat and its error ending."""
+
+    @property
+    def demand(self) -> Callable[[], Demand] | None:
+        """What the answer asks for, as far as the request tells."""
 
     def blocks(self) -> AsyncGenerator[bytes]:
         """Yield what can be sent, when it happens. Raise `AnswerError` where the answer fails."""
@@ -75,14 +82,18 @@ class Exchange(Protocol):
 class AnswerResponse(Response):
     """Reads the request, asks for the answer and sends it as it comes."""
 
-    def __init__(self, exchange: Exchange, *, settings: Settings, open_streams: OpenStreams) -> None:
-        """Keep the exchange, which is released with the head."""
+    def __init__(
+        self, exchange: Exchange, *, settings: Settings, open_streams: OpenStreams, admission: Admission | None = None
+    ) -> None:
+        """Keep the exchange, which is released with the head. `admission`: None where callers have no limits."""
         super().__init__()
         self._exchange: Exchange | None = exchange
         """None once the head has been sent: nothing of the request is needed any more, and a stream may be open for long."""
         self._receipt = exchange.receipt
         self._settings = settings
         self._open_streams = open_streams
+        self._admission = admission
+        self._ticket: Ticket | None = None
         self._source: Prelude | Answer | Stream | None = None
         """What is being answered: what precedes the answer, an answer that has not begun, then its stream."""
         self._task: asyncio.Task[object] | None = None
@@ -165,6 +176,8 @@ class AnswerResponse(Response):
             end=self._cancel,
         )
         try:
+            if self._admission is not None:
+                self._ticket = await self._admitted(self._admission)
             with closing(await self._begin()) as stream:
                 await self._pump(stream)
         finally:
@@ -174,6 +187,28 @@ class AnswerResponse(Response):
                 self._heartbeat.cancel()
             progress = self._current().translation.progress
             self._receipt.usage, self._receipt.chunks = progress.usage, progress.chunks
+            if self._ticket is not None:
+                self._settle(self._ticket, progress)
+
+    async def _admitted(self, admission: Admission) -> Ticket | None:
+        """Return the caller's right to the answer. Raise `CallerLimitExceeded` or `LimitsUnavailable`."""
+        asked = self._source
+        assert asked is not None
+        assert not isinstance(asked, Stream)
+        demand = asked.demand
+        if demand is None:
+            return None
+        return await admission.admit(self._receipt.caller, self._receipt.model, demand())
+
+    def _settle(self, ticket: Ticket, progress: Progress) -> None:
+        """Say what the answer used. A client that left while the model was asked may have cost the prompt."""
+        was_left = isinstance(self._stop, ClientLeft) and bool(self._receipt.attempts)
+        ticket.settle(
+            progress.usage,
+            output_tokens=progress.chunks,
+            is_finished=progress.phase is Phase.ENDED,
+            was_asked=progress.usage is not None or progress.has_content or was_left,
+        )
 
     async def _requested(self, receive: Receive) -> Answer | Prelude:
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
@@ -240,7 +275,7 @@ class AnswerResponse(Response):
         assert exchange is not None
         translation, stream = source.translation, source if isinstance(source, Stream) else None
         own = {"content-type": translation.media_type, **STREAM_HEADERS, **translation.headers}
-        headers = {**own, **exchange.head(stream)}
+        headers = with_limits({**own, **exchange.head(stream)}, self._ticket)
         self._exchange = None
         if isinstance(source, Answer):
             source.is_committed = True
@@ -271,7 +306,9 @@ class AnswerResponse(Response):
                 await self._commit()
             await out.finish()
         elif out.is_open and self._exchange is not None:
-            await out.send_error_page(self._exchange.error_page(error), closes=not self._is_body_read)
+            page = self._exchange.error_page(error)
+            page = replace(page, headers=with_limits(page.headers, self._ticket))
+            await out.send_error_page(page, closes=not self._is_body_read)
         elif self._source is not None and out.state is not OutboundState.CLOSED:
             try:
                 await out.send_error_ending(self._source.translation.fail(error), receive)

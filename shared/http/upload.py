@@ -6,6 +6,7 @@ from typing import Protocol
 from starlette.types import Receive, Send
 
 from shared.config.settings import Settings
+from shared.http.admission import Admission
 from shared.http.body import take_body
 from shared.http.open_streams import OpenStreams
 from shared.http.response import AnswerResponse, Exchange
@@ -27,9 +28,16 @@ class UploadExchange(Exchange, Protocol):
 class UploadResponse(AnswerResponse):
     """Spools the form, then asks for the answer and sends it as any other."""
 
-    def __init__(self, exchange: UploadExchange, *, settings: Settings, open_streams: OpenStreams) -> None:
+    def __init__(
+        self,
+        exchange: UploadExchange,
+        *,
+        settings: Settings,
+        open_streams: OpenStreams,
+        admission: Admission | None = None,
+    ) -> None:
         """Keep the exchange."""
-        super().__init__(exchange, settings=settings, open_streams=open_streams)
+        super().__init__(exchange, settings=settings, open_streams=open_streams, admission=admission)
         self._upload = exchange
         self._spool = Spool()
 

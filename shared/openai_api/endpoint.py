@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from shared.config.settings import Settings
 from shared.errors import AnswerError, NotFound, UnsupportedMediaType
+from shared.http.admission import Admission
 from shared.http.auth import authorise, caller_identity
 from shared.http.context import RequestContext
 from shared.http.forwarded import headers_up
@@ -28,8 +29,17 @@ from shared.upstream.attempts import Upstream
 class OpenAIEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
-    def __init__(self, settings: Settings, upstream: Upstream, open_streams: OpenStreams, key_ring: KeyRing) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        upstream: Upstream,
+        open_streams: OpenStreams,
+        key_ring: KeyRing,
+        *,
+        admission: Admission | None = None,
+    ) -> None:
         """Keep what every request of this process shares."""
+        self._admission = admission
         self._settings = settings
         self._upstream = upstream
         self._open_streams = open_streams
@@ -87,7 +97,7 @@ class OpenAIEndpoint:
                 headers_up=up,
                 address=address,
             )
-        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
+        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams, admission=self._admission)
 
     def _media(self, context: RequestContext, caller: str, address: Media) -> Response:
         settings, headers, bodies = self._settings, context.request.headers, address.api.bodies
@@ -104,7 +114,9 @@ class OpenAIEndpoint:
             exchange = MediaExchange(
                 settings=settings, upstream=upstream, context=context, receipt=receipt, headers_up=up, address=address
             )
-            return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams)
+            return AnswerResponse(
+                exchange, settings=settings, open_streams=self._open_streams, admission=self._admission
+            )
         reader = FormReader(boundary, form_fields(address.api))
         form = FormExchange(
             settings=settings,
@@ -115,7 +127,7 @@ class OpenAIEndpoint:
             address=address,
             reader=reader,
         )
-        return UploadResponse(form, settings=settings, open_streams=self._open_streams)
+        return UploadResponse(form, settings=settings, open_streams=self._open_streams, admission=self._admission)
 
     def _model_list(self, context: RequestContext) -> Response:
         entries = [self._model_object(name) for name in self._settings.catalog.names]

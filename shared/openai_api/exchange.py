@@ -8,6 +8,7 @@ from functools import partial
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import (
     AnswerError,
     BadRequest,
@@ -22,7 +23,15 @@ from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.paths import Inference, StoredResponse
 from shared.openai_api.relay import BodyRelay, BufferedRelay, SignedBodyRelay, StreamRelay
-from shared.openai_api.request import PREVIOUS_ID, OpenAIRequest, parse_openai_request, upstream_body, usage_wish
+from shared.openai_api.request import (
+    PREVIOUS_ID,
+    UNCOUNTED,
+    OpenAIRequest,
+    demand_of,
+    parse_openai_request,
+    upstream_body,
+    usage_wish,
+)
 from shared.openai_api.response_ids import ResponseIds
 from shared.receipt import Receipt
 from shared.state.stored_ids import PREFIX
@@ -130,6 +139,7 @@ class InferenceExchange(RelayExchange):
             conversation=self._conversation(request),
             resolve=self._opening(request, is_signed=is_signed),
             signing=self.ids if is_signed else None,
+            demand=None if address.path in UNCOUNTED else self._demand(request),
         )
         return Answer(call, self._translations(request, self.ids if is_signed else None), self.upstream, receipt)
 
@@ -138,6 +148,10 @@ class InferenceExchange(RelayExchange):
         return lambda _backend, deployment: upstream_body(
             request, path, deployment, max_output_tokens=limit, is_checked=is_checked
         )
+
+    def _demand(self, request: OpenAIRequest) -> Callable[[], Demand]:
+        path, limit = self.address.path, self.settings.max_output_tokens
+        return lambda: demand_of(request, path, max_output_tokens=limit)
 
     def _conversation(self, request: OpenAIRequest) -> Callable[[], bytes] | None:
         if self.address.path == "embeddings":

@@ -9,6 +9,7 @@ from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
 from shared.config.values import V1_VERSIONS, is_dated_version
+from shared.demand import Demand
 from shared.http.spool import Spool
 from shared.openai_api.exchange import RelayExchange
 from shared.openai_api.form import Field, FormReader, text_part
@@ -49,6 +50,7 @@ class MediaExchange(RelayExchange):
             ),
             headers=self.headers_up,
             streams=streams,
+            demand=_media_demand,
         )
         return self._answer(call, images, is_text=False)
 
@@ -115,8 +117,14 @@ class FormExchange(MediaExchange):
             upload=upload,
             headers=self.headers_up,
             streams=self.address.api.streams(values),
+            demand=_media_demand,
         )
         return self._answer(call, values.get(_IMAGES, ""), is_text=values.get(_FORMAT, "").strip() in _TEXT_FORMATS)
+
+
+def _media_demand() -> Demand:
+    """Return what is known before: a request and a stream. Its tokens count once the model has told them."""
+    return Demand(body_bytes=0, has_output=False)
 
 
 def form_fields(api: MediaApi) -> set[str]:

@@ -4,11 +4,13 @@ Values are kept as the bytes that the caller sent: parameters that are not known
 pass unchanged, and what goes up is always JSON.
 """
 
+import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from shared.demand import Demand
 from shared.errors import BadRequest
 from shared.http.json_body import decode_value, parse_fields
 from shared.upstream.additions import Addition, field
@@ -23,8 +25,13 @@ OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
 USAGE_ON_REQUEST = frozenset({"chat/completions", "completions"})
 """The paths whose streams report their usage only when asked to."""
 
+UNCOUNTED = frozenset({"responses/input_tokens"})
+"""The paths at which no model answers."""
+
 PREVIOUS_ID = "previous_response_id"
 
+_IMAGE_DATA = re.compile(rb'"data:image/[^"]*+"')
+_IMAGE_PART = re.compile(rb'"type"\s*+:\s*+"(?:image_url|input_image)"')
 _TRUE, _FALSE, _NULL = b"true", b"false", msgspec.Raw(b"null")
 _FLAGS = frozenset({_TRUE, _FALSE, b"null"})
 _NAME = msgspec.json.Decoder(str | None)
@@ -111,6 +118,22 @@ def usage_wish(request: OpenAIRequest, path: str) -> Addition | None:
     if not asks_for_usage(request, path):
         return None
     return field("stream_options", original=request.fields.get("stream_options"), decode=parse_fields)
+
+
+def demand_of(request: OpenAIRequest, path: str, *, max_output_tokens: int | None) -> Demand:
+    """Return what the request asks for. Images in it are counted, and not their bytes."""
+    in_body = [match.end() - match.start() for match in _IMAGE_DATA.finditer(request.raw)]
+    images = len(_IMAGE_PART.findall(request.raw))
+    asked = [decode_value(request.fields.get(name, _NULL)) for name in OUTPUT_CAPS.get(path, ())]
+    limits = [int(value) for value in (*asked, max_output_tokens) if isinstance(value, int | float) and value >= 0]
+    choices = decode_value(request.fields.get("n", _NULL))
+    return Demand(
+        body_bytes=len(request.raw) - sum(in_body),
+        images=max(images, len(in_body)),
+        max_output=min(limits, default=None),
+        choices=choices if isinstance(choices, int) and choices > 0 else 1,
+        has_output=path in OUTPUT_CAPS,
+    )
 
 
 def invalid(name: str, allowed: str) -> BadRequest:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from shared.config.backends import Backend
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import (
     AnswerError,
     ModelNotFound,
@@ -67,6 +68,11 @@ class Answer:
         self.is_committed = False
         """Whether the status has been sent, so that the client hears what else is."""
         self.translation = new_translation()
+
+    @property
+    def demand(self) -> Callable[[], Demand] | None:
+        """What the answer asks for; None for one that no model gives."""
+        return self._call.demand
 
     async def begin(self) -> Stream:
         """Return the answer of the first backend that begins one.

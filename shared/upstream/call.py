@@ -6,6 +6,7 @@ from typing import Protocol
 
 from shared.config.backends import Backend
 from shared.config.catalog import Target
+from shared.demand import Demand
 from shared.upstream.additions import Addition
 
 
@@ -49,6 +50,7 @@ class UpstreamCall:
     `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
     `resolve`: takes this call and returns it as it goes up, where a key has to be read first. Raises `AnswerError`.
     `signing`: signs the ids in the answer; None where nothing is signed.
+    `demand`: what the call asks for; called only where callers have limits. None for one that no model answers.
     """
 
     method: str = "POST"
@@ -66,6 +68,7 @@ class UpstreamCall:
     conversation: Callable[[], bytes] | None = None
     resolve: "Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None" = None
     signing: IdSigning | None = None
+    demand: Callable[[], Demand] | None = None
 
     def without_addition(self, addition: Addition) -> "UpstreamCall":
         """Return the call without what this app added to its body."""

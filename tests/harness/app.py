@@ -15,10 +15,14 @@ from starlette.types import Scope
 from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
 from shared.chat.grounding import Grounding
+from shared.config.caller_limits import LimitsPolicy
 from shared.config.settings import Settings
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers
 from shared.http.open_streams import OpenStreams
+from shared.limits.clock import StoreClock
+from shared.limits.limiter import Limiter
+from shared.limits.memory_store import MemoryStore
 from shared.openai_api.endpoint import OpenAIEndpoint
 from shared.receipt import LOGGER_NAME
 from shared.state.signing_key import KeyRing
@@ -33,6 +37,8 @@ from tests.worker.ways import WAYS, Outcome, Way
 
 NAMES = ("main", "second", "third")
 GOOD = Says()
+NOON = 1_795_780_800.0
+"""2026-11-27 12:00:00 UTC, when the virtual time of a scene begins for the limits of callers."""
 _PATIENT_CALLER = Caller()
 
 
@@ -74,8 +80,15 @@ class InProcessApp:
         grounding = None
         if self.settings.search is not None:
             grounding = Grounding(self.settings, upstream, DIALECTS[self.settings.api], self.search)
-        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding)
-        self._openai = OpenAIEndpoint(self.settings, upstream, self.open_streams, KeyRing(MemoryKeys))
+        policy = LimitsPolicy(callers=self.settings.caller_limits, is_shadow=self.settings.limits_mode == "shadow")
+        self.limits = MemoryStore(lambda: NOON + clock())
+        self.limiter = None
+        if self.settings.caller_limits:
+            self.limiter = Limiter(policy, self.limits, clock=StoreClock(lambda: NOON + clock()))
+        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding, admission=self.limiter)
+        self._openai = OpenAIEndpoint(
+            self.settings, upstream, self.open_streams, KeyRing(MemoryKeys), admission=self.limiter
+        )
         self._connections: list[Connection] = []
 
     @property
@@ -121,6 +134,8 @@ class InProcessApp:
 
     async def check_nothing_is_left(self) -> None:
         """Raise `AssertionError` if an upstream, a task, a timer or a place is left, or a rule of ASGI was broken."""
+        if self.limiter is not None:
+            await self.limiter.close()
         for _ in range(5):  # what was cancelled ends in the loop's next rounds
             await asyncio.sleep(0)
         still_open = [body.backend for body in self.clients.bodies if body.closed_at is None]

@@ -20,6 +20,7 @@ EVERYTHING: dict[str, Any] = {
     "httpAlwaysReadyInstances": 2,
     "zoneRedundant": True,
     "corsAllowedOrigins": ["https://app.example.com", "https://other.example.com"],
+    "appSettings": {"CALLER_LIMITS": '{"*": {"streams": 20}}'},
 }
 EXISTING: dict[str, Any] = {
     "existingOpenAiResourceId": f"{ACCOUNT}/mine",
@@ -103,7 +104,7 @@ def test_every_private_endpoint_has_a_zone() -> None:
     deployed = main(EVERYTHING)
     endpoints = deployed.value("privateEndpoints").body("endpoint")
     groups = [endpoint["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"] for endpoint in endpoints]
-    assert groups == [["blob"], ["account"], ["account"], ["vault"], ["searchService"]]
+    assert groups == [["blob"], ["table"], ["account"], ["account"], ["vault"], ["searchService"]]
     zones = deployed.value("network")["outputs"]["zoneIds"]
     assert {group for (group,) in groups} == zones.keys()
 

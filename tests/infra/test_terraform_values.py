@@ -70,14 +70,21 @@ def test_everything_at_once_is_consistent(evaluated: Any) -> None:
         http_always_ready_instances=2,
         zone_redundant=True,
         cors_allowed_origins=["https://app.example.com"],
+        app_settings={"CALLER_LIMITS": '{"*": {"streams": 20}}'},
     )
     config = values["site"]["properties"]["siteConfig"]
     assert config["ipSecurityRestrictionsDefaultAction"] == "Deny"
     assert config["ipSecurityRestrictions"][0]["headers"] == {"x-azure-fdid": ["value"]}
     assert values["named_settings"]["ALLOWED_ORIGINS"] == "https://app.example.com"
     assert values["named_settings"]["CALLER_KEYS"].startswith("@Microsoft.KeyVault(SecretUri=")
-    assert sorted(values["endpoints"]) == ["openai-sweden", "openai-us", "search", "storage", "vault"]
+    assert sorted(values["endpoints"]) == ["openai-sweden", "openai-us", "search", "storage", "storage-table", "vault"]
     assert {endpoint["group_id"] for endpoint in values["endpoints"].values()} == set(values["zone_names"])
+
+
+@pytest.mark.parametrize(("limits", "uses"), [("", False), ('{"*": {"streams": 20}}', True)])
+def test_tables_are_only_there_where_callers_have_limits(evaluated: Any, limits: str, uses: bool) -> None:  # noqa: FBT001
+    values = evaluated(app_settings={"CALLER_LIMITS": limits} if limits else {})
+    assert bool(values["table_settings"]) is uses
 
 
 def test_with_entra_the_platform_answers_preflights_and_the_app_does_not(evaluated: Any) -> None:

@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's own emulator of Azure Storage, as a process: the blob service alone, in memory.
+"""Azurite, Microsoft's own emulator of Azure Storage, as a process: one of its services, in memory.
 
 `package-lock.json` pins it. With a certificate it listens with TLS and takes Entra tokens, whose claims it reads
 (`--oauth basic`); nothing is ever sent to the real service.
@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 import secrets
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -27,43 +28,46 @@ from tests.node.toolchain import Node
 HERE = Path(__file__).resolve().parent
 ACCOUNTS = 40
 START_SECONDS = 60.0
-_LISTENS = re.compile(r"successfully listens on (https?://\S+)")
+_LISTENS = re.compile(r"successfully (?:listens|started) on ")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of its own, empty: its blob service's address, and its key."""
+    """An account of its own, empty: the address of its blob or table service, and its key."""
 
-    blob_service_uri: str
+    service_uri: str
     key: str
+    service: str = "blob"
 
     @property
     def connection_string(self) -> str:
-        name = self.blob_service_uri.rpartition("/")[2]
-        return f"AccountName={name};AccountKey={self.key};BlobEndpoint={self.blob_service_uri};"
+        name = self.service_uri.rpartition("/")[2]
+        return f"AccountName={name};AccountKey={self.key};{self.service.capitalize()}Endpoint={self.service_uri};"
 
 
 class Azurite:
     """A running emulator."""
 
-    def __init__(self, address: str, names: list[str], key: str) -> None:
+    def __init__(self, address: str, names: list[str], key: str, service: str) -> None:
+        self._service = service
         self._address = address
         self._names = names
         self._key = key
 
     def account(self) -> Account:
         """Return an account that nobody had before."""
-        return Account(f"{self._address}/{self._names.pop()}", self._key)
+        return Account(f"{self._address}/{self._names.pop()}", self._key, self._service)
 
 
 @contextmanager
-def azurite(node: Node, folder: Path, *, tls: "Certificate | None" = None) -> Iterator[Azurite]:
+def azurite(node: Node, folder: Path, *, tls: "Certificate | None" = None, service: str = "blob") -> Iterator[Azurite]:
     """Run an emulator on a free port. What it leaves on disk is in `folder`."""
     node.install(HERE)
+    port = free_port()  # the table service does not tell the port that it was given
     names = [f"account{number}" for number in range(ACCOUNTS)]
     key = base64.b64encode(secrets.token_bytes(64)).decode()
-    script = HERE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    command = [node.node, str(script), "--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry"]
+    script = HERE / "node_modules" / "azurite" / "dist" / "src" / service / "main.js"
+    command = [node.node, str(script), f"--{service}Port", str(port), "--inMemoryPersistence", "--disableTelemetry"]
     if tls is not None:
         command += ["--cert", str(tls.certificate), "--key", str(tls.key), "--oauth", "basic"]
     environment = node.environment(AZURITE_ACCOUNTS=";".join(f"{name}:{key}" for name in names))
@@ -72,16 +76,23 @@ def azurite(node: Node, folder: Path, *, tls: "Certificate | None" = None) -> It
     timer = threading.Timer(START_SECONDS, process.kill)
     timer.start()
     try:
-        found = next((match for line in process.stdout if (match := _LISTENS.search(line))), None)
+        listens = any(_LISTENS.search(line) for line in process.stdout)
         timer.cancel()
-        if found is None:
+        if not listens:
             raise RuntimeError(f"Azurite ended with status {process.wait()} before it listened")
         threading.Thread(target=process.stdout.read, daemon=True).start()  # a pipe that nobody reads would stop it
-        yield Azurite(found[1], names, key)
+        yield Azurite(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}", names, key, service)
     finally:
         timer.cancel()
         process.terminate()
         process.wait()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,8 +178,8 @@ def test_storage_that_is_not_there_is_a_key_store_error_without_its_text() -> No
 @pytest.mark.node
 def test_storage_that_refuses_the_identity_names_the_role(emulator: Azurite) -> None:
     account = emulator.account()
-    wrong = f"AccountName={account.blob_service_uri.rpartition('/')[2]};AccountKey=d3Jvbmc=;"
-    store = blob_store(f"{wrong}BlobEndpoint={account.blob_service_uri};")
+    wrong = f"AccountName={account.service_uri.rpartition('/')[2]};AccountKey=d3Jvbmc=;"
+    store = blob_store(f"{wrong}BlobEndpoint={account.service_uri};")
     with pytest.raises(KeyStoreError, match=r"403 .*Storage Blob Data Owner") as raised:
         asyncio.run(store.read())
     assert "Signature" not in str(raised.value)
@@ -239,7 +239,9 @@ def test_the_account_is_the_one_that_the_host_uses() -> None:
     assert account_of(uri | IN_AZURE) == expected
     assert account_of(uri | {f"{PREFIX}__accountName": "other", PREFIX: "AccountKey=x"}) == expected
     assert account_of({f"{PREFIX}__accountName": "store", f"{PREFIX}__clientId": "id"} | IN_AZURE) == StorageAccount(
-        blob_service_uri="https://store.blob.core.windows.net", client_id="id"
+        blob_service_uri="https://store.blob.core.windows.net",
+        table_service_uri="https://store.table.core.windows.net",
+        client_id="id",
     )
     assert account_of({PREFIX: "UseDevelopmentStorage=true"}) == StorageAccount(
         connection_string="UseDevelopmentStorage=true"

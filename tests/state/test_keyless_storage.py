@@ -37,7 +37,7 @@ def test_processes_that_start_at_once_share_one_key_with_tokens_of_the_apps_iden
     settings = {
         "AzureWebJobsStorage__credential": "managedidentity",
         "AzureWebJobsStorage__clientId": CLIENT_ID,
-        "AzureWebJobsStorage__blobServiceUri": f"{keyless_emulator.account().blob_service_uri}/",
+        "AzureWebJobsStorage__blobServiceUri": f"{keyless_emulator.account().service_uri}/",
         "SSL_CERT_FILE": str(certificate.certificate),
     }
     read = read_at_once(3, settings | simulator.identity_environment)

@@ -1,0 +1,314 @@
+"""Admits answers within their caller's limits: reserve before the model is asked, settle once it has answered.
+
+While a lease lasts, no request waits for the store. One that must wait does so for at most `STORE_SECONDS`.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from shared.config.caller_limits import CallerLimits, LimitsPolicy
+from shared.demand import Demand
+from shared.errors import CallerLimitExceeded, CallerQuotaExceeded, LimitsUnavailable
+from shared.events import Usage
+from shared.limits.account import Account
+from shared.limits.clock import StoreClock
+from shared.limits.estimate import Outputs, estimate
+from shared.limits.meters import Meter, Span, Unit
+from shared.limits.store import LeaseStore, StoreError
+
+_log = logging.getLogger(__name__)
+
+STORE_SECONDS = 1.0
+"""How long a request waits for the store at most."""
+FAILURE_SECONDS = 2.0
+"""How long after a failure no request waits for the store."""
+TEND_SECONDS = 1.0
+"""How often leases are looked after."""
+CLOSE_SECONDS = 3.0
+STREAMS_AGAIN_SECONDS = 1.0
+"""When to try again where too many streams are open: nobody knows when one ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What was reserved of one account."""
+
+    account: Account
+    amount: int
+
+
+@dataclass(slots=True)
+class Ticket:
+    """The right to one answer, to be settled exactly once."""
+
+    caller: str
+    model: str
+    headers: Mapping[str, str]
+    """What the caller is told of its limit, `x-ratelimit-…`."""
+    _limiter: "Limiter"
+    _promises: Sequence[Promise] = ()
+    _prompt_tokens: int = 0
+    """As they were estimated."""
+    _is_settled: bool = field(default=False)
+
+    def settle(self, usage: Usage | None, *, output_tokens: int, is_finished: bool, was_asked: bool) -> None:
+        """Say what the answer used. `usage`: the model's own count; without one, `output_tokens` are what was seen of it.
+
+        `is_finished`: the model ended it. `was_asked`: a backend was asked at all; otherwise nothing was used.
+        """
+        if self._is_settled:
+            return
+        self._is_settled = True
+        tokens = self._prompt_tokens + output_tokens if usage is None else usage.input_tokens + usage.output_tokens
+        self._limiter.settle(self._promises, tokens if was_asked else 0)
+        if usage is not None and is_finished:
+            self._limiter.outputs.note(self.caller, self.model, usage.output_tokens)
+
+
+class Limiter:
+    """The limits of every caller, as far as this process knows. Call `close` at its end."""
+
+    def __init__(
+        self, policy: LimitsPolicy, store: LeaseStore, *, clock: StoreClock | None = None, owner: str = ""
+    ) -> None:
+        """Hold nothing, and ask the store nothing."""
+        self.outputs = Outputs()
+        self._policy = policy
+        self._store = store
+        self._clock = clock or StoreClock()
+        self._owner = owner or secrets.token_hex(8)
+        self._accounts: dict[tuple[str, Meter], Account] = {}
+        self._past: set[Account] = set()
+        """Accounts of windows that are over, with answers under way."""
+        self._failing_until = float("-inf")
+        self._tending: asyncio.Task[None] | None = None
+        self._refills: set[asyncio.Task[None]] = set()
+
+    async def admit(self, caller: str, model: str, demand: Demand) -> Ticket:
+        """Return the right to ask the model. Raise `CallerLimitExceeded` or `LimitsUnavailable`."""
+        limits = self._policy.of(caller)
+        meters = meters_of(limits)
+        if not meters:
+            return Ticket(caller, model, {}, self)
+        tokens = estimate(demand, self.outputs.usual(caller, model))
+        promises: list[Promise] = []
+        try:
+            for meter in meters:
+                amount = tokens if meter.unit is Unit.TOKENS else 1
+                promises.append(await self._reserve(caller, meter, amount))
+        except BaseException:
+            for promise in promises:
+                promise.account.settle(promise.amount, 0)
+            raise
+        self._tend()
+        prompt = estimate(replace(demand, has_output=False), 0)
+        return Ticket(caller, model, self._headers(caller, meters), self, promises, prompt)
+
+    def settle(self, promises: Iterable[Promise], tokens: int) -> None:
+        """Settle every promise of a ticket; see `Ticket.settle`."""
+        used = {Unit.TOKENS: tokens, Unit.REQUESTS: 1, Unit.STREAMS: 0}
+        for promise in promises:
+            promise.account.settle(promise.amount, used[promise.account.window.meter.unit])
+        self._tend()
+
+    @property
+    def unreported(self) -> int:
+        """How much was spent that the store does not know of yet."""
+        return sum(account.unreported for account in (*self._accounts.values(), *self._past))
+
+    def ask_again(self) -> None:
+        """Ask the store at the next request, although it has just failed."""
+        self._failing_until = float("-inf")
+
+    async def load(self) -> None:
+        """Import what is slow to import, so that no request waits for it. Raise nothing."""
+        with suppress(StoreError):  # the first request tells
+            await self._store.load()
+
+    async def close(self) -> None:
+        """Give back what is held, and report what was spent, as far as the store takes it in time."""
+        for task in (self._tending, *self._refills):
+            if task is not None:
+                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                accounts = [*self._accounts.values()]
+                found = await asyncio.gather(*map(self._give_back, accounts), return_exceptions=True)
+                if failures := sum(isinstance(one, BaseException) for one in found):
+                    _log.warning(
+                        "%d limits could not be given back; they are free again when their lease ends", failures
+                    )
+        await self._store.close()
+
+    async def _reserve(self, caller: str, meter: Meter, amount: int) -> Promise:
+        account = self._account(caller, meter)
+        if account.free < amount:
+            try:
+                await self._lease(account, amount)
+            except (StoreError, TimeoutError) as error:
+                return self._reserve_alone(account, amount, error)
+        if account.free < amount:
+            return self._refuse(account, amount)
+        account.reserve(amount)
+        if account.wants_refill and not account.lock.locked():
+            self._refill(account)
+        return Promise(account, amount)
+
+    async def _lease(self, account: Account, amount: int) -> None:
+        """Raise `StoreError` or `TimeoutError`."""
+        if time.monotonic() < self._failing_until:
+            raise StoreError("it failed a moment ago")
+        try:
+            async with asyncio.timeout(STORE_SECONDS), account.lock:
+                if account.free < amount:
+                    await account.lease(amount)
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+            raise
+
+    def _failed(self, error: Exception) -> None:
+        if time.monotonic() >= self._failing_until:
+            what = str(error) or f"no answer within {STORE_SECONDS:g} s"
+            _log.error("Callers' limits cannot be looked up (%s): %s", self._policy.when_store_fails, what)
+        self._failing_until = time.monotonic() + FAILURE_SECONDS
+
+    def _reserve_alone(self, account: Account, amount: int, error: Exception) -> Promise:
+        """Do what LIMITS_WHEN_STORE_FAILS says."""
+        if self._policy.is_shadow:
+            account.reserve(amount)
+            return Promise(account, amount)
+        if self._policy.when_store_fails == "closed":
+            raise LimitsUnavailable(
+                "Your limits cannot be looked up right now. Try again later.", headers={"retry-after": "2"}
+            ) from error
+        if not account.reserve_alone(amount, self._policy.instances):
+            return self._refuse(account, amount)
+        return Promise(account, amount)
+
+    def _refuse(self, account: Account, amount: int) -> Promise:
+        meter = account.window.meter
+        if self._policy.is_shadow:
+            _log.info(
+                "Would have been refused: caller %s, %s per %s", account.caller, meter.unit.value, meter.span.value
+            )
+            account.reserve(amount)
+            return Promise(account, amount)
+        raise _exceeded(account, amount, self._clock())
+
+    def _account(self, caller: str, meter: Meter) -> Account:
+        """Return the account of the current window."""
+        account = self._accounts.get((caller, meter))
+        if account is not None and account.is_over:
+            self._past.add(account)
+            account = None
+        if account is None:
+            account = Account(caller, meter.window(self._clock()), self._owner, self._store, self._clock)
+            self._accounts[caller, meter] = account
+        return account
+
+    def _headers(self, caller: str, meters: Sequence[Meter]) -> Mapping[str, str]:
+        """Return the caller's own limits: of tokens and of requests, the shortest window of each that it has."""
+        told: dict[str, str] = {}
+        for meter in meters:
+            unit = meter.unit.value
+            if meter.span is Span.NOW or f"x-ratelimit-limit-{unit}" in told:
+                continue
+            account = self._accounts[caller, meter]
+            told |= {
+                f"x-ratelimit-limit-{unit}": str(meter.maximum),
+                f"x-ratelimit-remaining-{unit}": str(account.left),
+                f"x-ratelimit-reset-{unit}": f"{_seconds_left(account, self._clock()):.0f}s",
+            }
+        return told
+
+    def _refill(self, account: Account) -> None:
+        async def refill() -> None:
+            with suppress(StoreError, TimeoutError):
+                await self._lease(account, max(1, account.free + 1))
+
+        task = asyncio.create_task(refill())
+        self._refills.add(task)
+        task.add_done_callback(self._refills.discard)
+
+    def _tend(self) -> None:
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tend_until_idle())
+
+    async def _tend_until_idle(self) -> None:
+        """Look after the leases until nothing is left to do: an idle process has no timer."""
+        while self._accounts or self._past:
+            await asyncio.sleep(TEND_SECONDS)
+            await self.tend()
+
+    async def tend(self) -> None:
+        """Renew, give back or forget each lease, as its time has come."""
+        for account in [*self._past, *self._accounts.values()]:
+            try:
+                async with asyncio.timeout(STORE_SECONDS):
+                    await self._look_after(account)
+            except (StoreError, TimeoutError) as error:
+                self._failed(error)
+            except Exception:  # noqa: BLE001 - logged, and the other leases are looked after
+                _log.exception("A limit could not be looked after")
+
+    async def _look_after(self, account: Account) -> None:
+        async with account.lock:
+            if account.is_over:
+                if account.reserved == 0:
+                    self._drop(account)
+                    await account.forget()
+            elif account.is_idle:
+                await account.give_back()
+                if account.reserved == 0 and account.is_settled:
+                    self._drop(account)
+            elif account.wants_renewal:
+                await account.renew()
+
+    def _drop(self, account: Account) -> None:
+        self._past.discard(account)
+        key = (account.caller, account.window.meter)
+        if self._accounts.get(key) is account:
+            del self._accounts[key]
+
+    async def _give_back(self, account: Account) -> None:
+        async with account.lock:
+            if not account.is_over:
+                await account.give_back()
+
+
+def meters_of(limits: CallerLimits) -> Sequence[Meter]:
+    """Return the meters of a caller, what frees itself first before the others."""
+    given = (
+        (Unit.STREAMS, Span.NOW, limits.streams),
+        (Unit.REQUESTS, Span.MINUTE, limits.requests_per_minute),
+        (Unit.TOKENS, Span.MINUTE, limits.tokens_per_minute),
+        (Unit.TOKENS, Span.DAY, limits.tokens_per_day),
+        (Unit.TOKENS, Span.MONTH, limits.tokens_per_month),
+    )
+    return [Meter(unit, span, maximum) for unit, span, maximum in given if maximum is not None]
+
+
+def _seconds_left(account: Account, now: float) -> float:
+    ends_at = account.window.ends_at
+    return STREAMS_AGAIN_SECONDS if ends_at is None else max(1.0, ends_at - now)
+
+
+def _exceeded(account: Account, amount: int, now: float) -> CallerLimitExceeded:
+    meter, seconds = account.window.meter, _seconds_left(account, now)
+    headers = {"retry-after": f"{seconds:.0f}", "retry-after-ms": f"{seconds * 1000:.0f}"}
+    if meter.unit is Unit.STREAMS:
+        return CallerLimitExceeded(f"You have {meter.maximum} streams open, which is your limit.", headers=headers)
+    said = f"Your limit is {meter.maximum} {meter.unit.value} a {meter.span.value}"
+    if amount > meter.maximum:
+        said += f"; this request alone may need {amount}"
+    elif meter.unit is Unit.TOKENS:
+        said += f", of which {account.left} are left; this request may need {amount}"
+    if meter.span is not Span.MINUTE:
+        headers["x-should-retry"] = "false"
+        return CallerQuotaExceeded(said + ".", headers=headers)
+    return CallerLimitExceeded(said + ".", headers=headers)
