@@ -15,6 +15,12 @@ SETTINGS = {one.name: one.kind.default for one in DECLARATIONS.values()}
 NO_WAIT = {
     "shared.hosting.exporter.COMPLAINT_SECONDS",
     "shared.hosting.telemetry.START_SECONDS",
+    "shared.limits.account.IDLE_SECONDS",
+    "shared.limits.account.LEASE_SECONDS",
+    "shared.limits.account.RENEWAL_SECONDS",
+    "shared.limits.limiter.FAILURE_SECONDS",
+    "shared.limits.limiter.STREAMS_AGAIN_SECONDS",
+    "shared.limits.limiter.TEND_SECONDS",
     "shared.state.signing_key.FAILURE_SECONDS",
     "shared.upstream.circuit.FIRST_PAUSE_SECONDS",
     "shared.upstream.circuit.LONGEST_PAUSE_SECONDS",
@@ -23,7 +29,7 @@ NO_WAIT = {
     "shared.upstream.identity.RETRY_REFRESH_SECONDS",
     "shared.upstream.identity.USABLE_SECONDS",
 }
-"""Durations that nobody waits for: of a cooldown, of a token, of what runs in the background."""
+"""Durations that nobody waits for: of a cooldown, of a token, of a lease, of what runs in the background."""
 
 
 def constants() -> set[str]:

@@ -94,7 +94,11 @@ def _upgrade(request: Request) -> Headers:
     options = [one.strip() for one in (request.header(b"connection") or b"").split(b",")]
     option = next((one for one in options if one.lower() == b"upgrade"), None)
     protocol = request.header(b"upgrade")
-    return [] if option is None or protocol is None else [(b"connection", option), (b"upgrade", protocol)]
+    return (
+        []
+        if option is None or protocol is None or protocol.lower() != b"websocket"
+        else [(b"connection", option), (b"upgrade", protocol)]
+    )
 
 
 def _joined(headers: Headers) -> Headers:

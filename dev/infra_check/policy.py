@@ -9,8 +9,8 @@ from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 
 # Storage Blob Data Owner and Table Data Contributor, Monitoring Metrics Publisher, Key Vault Secrets User and Officer,
-# Cognitive Services OpenAI User, Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys where
-# local authentication is off).
+# Cognitive Services OpenAI User, Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys
+# where local authentication is off).
 ALLOWED_ROLES = frozenset(
     {
         "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",

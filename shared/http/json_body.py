@@ -16,7 +16,9 @@ MAX_FIELDS = 1024
 MAX_VALUES = 1_000_000
 """How many values a body may hold where most of them only pass through. An embeddings request has up to 300,000 tokens."""
 MAX_NAME_BYTES = 4096
-"""Of a field's name in a large body: Python may hold four bytes for each of its bytes."""
+"""Of any name in a large body: Python may hold four bytes for each of its bytes."""
+MAX_NAME_CHARACTERS = 256
+"""Of a top-level field's name in a large body: those are all held at once."""
 SMALL_BODY_BYTES = 64 * 1024
 """Up to this size no body can hold up other streams, and none is looked at before it is decoded."""
 
@@ -75,7 +77,7 @@ def _check_bounds(body: bytes, max_values: int) -> None:
         case Bound.VALUES:
             raise BadRequest(f"The body holds too many values; expected at most {max_values}.")
         case Bound.NAME:
-            raise BadRequest(f"The name of a field is too long; expected at most {MAX_NAME_BYTES} bytes.")
+            raise _name_too_long(f"{MAX_NAME_BYTES} bytes")
         case None:
             pass
 
@@ -88,6 +90,10 @@ def _check_utf8(body: bytes) -> None:
     for start in range(0, len(body), SLICE_BYTES):
         decoder.decode(body[start : start + SLICE_BYTES])
     decoder.decode(b"", final=True)
+
+
+def _name_too_long(allowed: str) -> BadRequest:
+    return BadRequest(f"The name of a field is too long; expected at most {allowed}.")
 
 
 def _too_many_fields() -> BadRequest:
@@ -121,6 +127,8 @@ class _NameCounter:
         self._left -= 1
         if self._left < 0:
             raise _too_many_fields()
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise _name_too_long(f"{MAX_NAME_CHARACTERS} characters")
         return _Name(name)
 
 

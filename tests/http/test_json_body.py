@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from shared.errors import BadRequest, InvalidJson
 from shared.http.json_body import (
     MAX_FIELDS,
+    MAX_NAME_BYTES,
+    MAX_NAME_CHARACTERS,
     SMALL_BODY_BYTES,
     check_content_headers,
     decode_value,
@@ -209,3 +211,20 @@ def test_what_json_itself_rejects_is_rejected(pieces: list[str]) -> None:
             parse_fields(body.encode())
     else:
         assert {name: json.loads(bytes(value)) for name, value in parse_fields(body.encode()).items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("x" * (MAX_NAME_CHARACTERS + 1), "256 characters"), ("x" * (MAX_NAME_BYTES + 1), "4096 bytes")],
+)
+def test_a_long_name_in_a_large_body_is_an_error(name: str, allowed: str) -> None:
+    assert parse_fields(b'{"' + name.encode() + b'":1}')
+    with pytest.raises(BadRequest, match=f"The name of a field is too long; expected at most {allowed}"):
+        parse_fields(b"{" + LARGE + b'"' + name.encode() + b'":1}')
+
+
+def test_a_name_inside_a_value_may_be_longer() -> None:
+    name = b"x" * MAX_NAME_BYTES
+    assert parse_fields(b"{" + LARGE + b'"a":{"' + name + b'":1}}')
+    with pytest.raises(BadRequest, match="too long"):
+        parse_fields(b"{" + LARGE + b'"a":{"' + name + b'x":1}}')

@@ -47,7 +47,7 @@ BEFORE_CONTENT_IN_STREAM: dict[str, tuple[dict[str, Any], int, str]] = {
     "error event about us": (
         {"in_stream_error": {"order": "error_only", "code": "401", "type": None}},
         502,
-        "upstream_identity_refused",
+        "401",
     ),
 }
 AFTER_CONTENT: dict[str, tuple[dict[str, Any], str]] = {

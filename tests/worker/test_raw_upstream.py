@@ -39,7 +39,9 @@ DONE = b"data: [DONE]\n\n"
 BEGUN = ROLE + says("Hello") + says(" you")
 STREAM = BEGUN + stops() + DONE
 CRLF = STREAM.replace(b"\n", b"\r\n")
-WHOLE = json.dumps({"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello you"}}]}).encode()
+WHOLE = json.dumps(
+    {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello you"}, "finish_reason": "stop"}]}
+).encode()
 
 FINISHED = Outcome("finished", words="Hello you")
 CUT = Outcome("failed", "upstream_cut", words="Hello you")
@@ -83,8 +85,8 @@ STREAMS: dict[str, tuple[list[Step], Outcome]] = {
     "a length that is too long": ([answer(BEGUN).replace(b"length: ", b"length: 9")], CUT),
     "a 204": ([b"HTTP/1.1 204 No Content\r\n\r\n"], NOT_BEGUN),
     "nothing": ([answer(b"")], NOT_BEGUN),
-    "an error in JSON": ([answer(b'{"error":{"message":"no","code":"no"}}', headers=JSON)], NOT_BEGUN),
-    "a whole answer": ([answer(WHOLE, headers=JSON)], NOT_BEGUN),
+    "an error in JSON": ([answer(b'{"error":{"message":"no","code":"no"}}', headers=JSON)], Outcome("refused", "no", 502)),
+    "a whole answer": ([answer(WHOLE, headers=JSON)], FINISHED),
     "gzip that nobody asked for": ([answer(gzip.compress(STREAM), headers=EVENTS + GZIP)], NOT_BEGUN),
     "a long header": ([answer(STREAM, headers=f"x-long: {'a' * 20_000}\r\n")], FINISHED),
     "a header that is too long": ([answer(STREAM, headers=f"x-long: {'a' * 200_000}\r\n")], UNREACHABLE),
@@ -93,7 +95,7 @@ STREAMS: dict[str, tuple[list[Step], Outcome]] = {
     "something that is not HTTP": ([b"\x00\x01\x02\r\n\r\n"], UNREACHABLE),
     "a redirect": ([answer(b"moved", status="302 Found", headers="location: http://127.0.0.1:1/\r\n")], FAILED),
     "another protocol": ([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"], FAILED),
-    "a 401 in the stream": ([chunked(ROLE + b'data: {"error":{"code":"401"}}\n\n')], IDENTITY_REFUSED),
+    "a 401 in the stream": ([chunked(ROLE + b'data: {"error":{"code":"401"}}\n\n')], Outcome("refused", "401", 502)),
 }  # fmt: skip
 
 
@@ -220,7 +222,7 @@ def test_an_error_ending_of_the_upstreams_own_is_the_only_one(raw: RawUpstream, 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_no_id_climbs_to_another_path_of_the_upstream(raw: RawUpstream, raw_app: App, path: str, method: str) -> None:
     raw.play(answer(b"{}", headers=JSON))
-    assert ask(f"{raw_app.url}/v1/responses/{path}", method=method).status in (404, 405)
+    assert ask(f"{raw_app.url}/v1/responses/{path}", method=method).status // 100 == 4  # the host resolves the dots
     assert raw.requests == []
 
 
