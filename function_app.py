@@ -62,6 +62,12 @@ async def openai_azure_paths(req: Request, context: func.Context) -> Response:
     return service.openai(req, context.invocation_id)
 
 
+@app.route(route="usage", methods=["GET", "HEAD"], auth_level=CALLERS)
+async def caller_usage(req: Request, context: func.Context) -> Response:
+    """Tell what the caller has used, and what is left of its limits."""
+    return service.usage(req, context.invocation_id)
+
+
 @app.route(route="health", methods=["GET", "HEAD"], auth_level=ANYONE)
 async def health(req: Request, context: func.Context) -> Response:
     """Report whether this instance can serve requests."""

@@ -165,8 +165,8 @@ var tags = {
 var groupName = empty(resourceGroupName) ? '${abbreviations.resourcesResourceGroups}${environmentName}' : resourceGroupName
 var deploymentContainerName = 'app-package-${take(resourceToken, 7)}'
 
-// Tables hold what callers may use.
-var usesTables = !empty(appSettings.?CALLER_LIMITS ?? '')
+// Tables hold what callers may use and have used.
+var usesTables = !empty(appSettings.?CALLER_LIMITS ?? '') || !empty(appSettings.?OPERATORS ?? '')
 
 var describedDeployment = empty(openAiDeploymentName) ? openAiModelName : openAiDeploymentName
 var describedAccounts = [

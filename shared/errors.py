@@ -245,6 +245,19 @@ class LimitsUnavailable(AnswerError):
     code = "limits_unavailable"
 
 
+class UsageNotRecorded(NotFound):
+    """What callers use is recorded only where `CALLER_LIMITS` or `OPERATORS` is set."""
+
+    code = "usage_not_recorded"
+
+
+class UsageUnavailable(AnswerError):
+    """The table that holds what callers have used cannot be read."""
+
+    status = 503
+    code = "usage_unavailable"
+
+
 class OutOfResources(AnswerError):
     """This process has no file descriptor or memory left for a connection; no backend is to blame."""
 

@@ -16,6 +16,9 @@ from shared.version import VERSION
 _log = logging.getLogger(__name__)
 LOGGER_NAME = __name__
 
+_NO_FAILURES = frozenset({"content", "alive", "abandoned"})
+"""See `attempts`; every other outcome is an error's code."""
+
 
 @dataclass(slots=True)
 class AttemptRecord:
@@ -24,6 +27,11 @@ class AttemptRecord:
     backend: str
     outcome: str
     seconds: float
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the backend failed; otherwise it was answering, for as long as it was asked."""
+        return self.outcome not in _NO_FAILURES
 
 
 @dataclass(slots=True)

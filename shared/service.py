@@ -16,7 +16,8 @@ from starlette.responses import Response
 from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys, unknown_names
-from shared.errors import AnswerError, Misconfigured, NotFound
+from shared.errors import AnswerError, Misconfigured, NotFound, UsageNotRecorded
+from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.cors import RefusedOrigins, cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
@@ -37,6 +38,7 @@ from shared.version import VERSION
 if TYPE_CHECKING:
     from shared.chat.grounding import Grounding
     from shared.limits.limiter import Limiter
+    from shared.usage.endpoint import UsageEndpoint
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ class Service(Protocol):
 
     def page(self, request: Request, invocation_id: str) -> Response:
         """GET or HEAD /page/…: what the chat page is made of."""
+
+    def usage(self, request: Request, invocation_id: str) -> Response:
+        """GET or HEAD /usage: what the caller has used, and what is left of its limits."""
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """OPTIONS on anything that a browser may call from another origin."""
@@ -113,10 +118,10 @@ class ConfiguredService:
         upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
         self._grounding = _grounding(settings, upstream)
         self._limiter = _limiter(settings)
-        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding, admission=self._limiter)
-        self._openai = OpenAIEndpoint(
-            settings, upstream, self._open_streams, _key_ring(settings), admission=self._limiter
-        )
+        self._usage = _usage(settings, self._limiter)
+        admission = self._limiter if self._usage is None else self._usage.admission
+        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding, admission=admission)
+        self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings), admission=admission)
         self._refused_origins = RefusedOrigins()
         self._patches = ""
 
@@ -148,6 +153,17 @@ class ConfiguredService:
     def page(self, request: Request, invocation_id: str) -> Response:
         """Return one of the chat page's files, or 404."""
         return _page_file(self._context(request, invocation_id))
+
+    def usage(self, request: Request, invocation_id: str) -> Response:
+        """Return what the caller has used; 404 where that is not recorded."""
+        context = self._context(request, invocation_id)
+        try:
+            caller = authorise(self._settings, request.headers)
+            if self._usage is None:
+                raise UsageNotRecorded("Usage is not recorded here: neither CALLER_LIMITS nor OPERATORS is set.")
+            return self._usage.respond(context, caller)
+        except AnswerError as error:
+            return context.refuse(error)
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """Return 204, with the headers that let an allowed origin go on."""
@@ -210,6 +226,8 @@ class ConfiguredService:
         """Close the connections and the credential."""
         if self._limiter is not None:
             await self._limiter.close()
+        if self._usage is not None:
+            await self._usage.ledger.close()
         await self._clients.aclose()
         if self._grounding is not None:
             await self._grounding.aclose()
@@ -249,6 +267,7 @@ ROUTES: Mapping[str, Route] = {
     "/chat": Route(ASK, ConfiguredService.chat),
     "/chat/stream": Route(ASK, _stream),
     "/stream": Route(ASK, _stream),
+    "/usage": Route(READ, ConfiguredService.usage),
 }
 """By the path that `requested_path` returns: function_app.py has them as the host matches them, which knows one spelling."""
 _PAGE_FILES = "/page/"
@@ -269,6 +288,18 @@ def _limiter(settings: Settings) -> "Limiter | None":
 
     managed = settings.has_managed_identity
     return open_limiter(settings, os.environ, lambda one: make_credential(managed=managed, client_id=one))
+
+
+def _usage(settings: Settings, limiter: "Limiter | None") -> "UsageEndpoint | None":
+    """Return what records and tells what callers use; None, and nothing imported, where nobody is to know."""
+    if limiter is None and not settings.operators:
+        return None
+    from shared.limits.opening import open_ledger
+    from shared.usage.endpoint import UsageEndpoint
+
+    managed = settings.has_managed_identity
+    ledger = open_ledger(os.environ, lambda one: make_credential(managed=managed, client_id=one))
+    return UsageEndpoint(settings, ledger, limiter)
 
 
 class MisconfiguredService:
@@ -302,6 +333,10 @@ class MisconfiguredService:
     def page(self, request: Request, invocation_id: str) -> Response:
         """Return one of the chat page's files, or 404."""
         return _page_file(_context(request, invocation_id))
+
+    def usage(self, request: Request, invocation_id: str) -> Response:
+        """Return 503 and the sentence."""
+        return _context(request, invocation_id).refuse(self._problem)
 
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """Return 204 without a header of CORS: which origins are allowed is not known."""

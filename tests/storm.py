@@ -2,33 +2,44 @@
 
 Everything random comes from one printed seed, so that a failing storm replays: `make storm SEED=…`. `make soak` is the same for
 minutes, in rounds. After each round there must be: no dishonest end, no error that the client saw where a healthy backend was
-reachable before content, no open upstream, no task and no memory left behind.
+reachable before content, no open upstream, no task and no memory left behind, and in the ledger (`GET /usage`) what the
+simulated models have counted for the finished answers. What it has of those that were left or broke is estimated, and printed.
 """
 
 import argparse
 import asyncio
+import hashlib
 import json
 import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
+from dev.simulator.answer import CHARACTERS_PER_TOKEN
+from dev.simulator.call import all_text
 from dev.simulator.control import Simulator
+from dev.simulator.probe import ask
+from dev.simulator.records import MOST_RECORDS
 from shared.hosting.invocations import OTHER_HALF_SECONDS
 from tests.app_process import App
 from tests.remains import Sample, settled_tasks, wait_until_nothing_is_open
 
 STREAMS_OF_A_ROUND = 2000
+MOST_STREAMS_OF_A_ROUND = 4000
 LEAST_ROUNDS = 2
 MOST_GROWTH = {False: (4096, 2.0), True: (400, 0.5)}
 """Bytes and blocks a stream, by whether there were more rounds than two: with few, the allocators' steps count for much."""
 SETTLE_SECONDS = OTHER_HALF_SECONDS + 5
 """A client that leaves before the host has passed its request on leaves an invocation, which waits for so long."""
+OPERATOR = "operator"
+KEYS = {name: f"the-key-of-{name}-0123456789" for name in ("finished", "left", "broken", OPERATOR)}
+"""The callers: one for each `Plan.kind`."""
+BOOKED_SECONDS = 10.0
 BLOCKS_OF_IDLE_CONNECTIONS = 20_000
 """They come and go: as many blocks may be there at one look and not at another."""
 MOST_TASKS_LEFT = 3
@@ -68,14 +79,22 @@ class Plan:
     number: int
     api: str
     behaviour: dict[str, Any]
+    text: str
     leaves_after: float | None
     last_is_healthy: bool
     breaks_after_content: bool
 
+    @property
+    def kind(self) -> str:
+        """What becomes of it, which is also its caller's name, so that the ledger has it."""
+        return "left" if self.leaves_after is not None else "finished" if self.last_is_healthy else "broken"
 
-def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float) -> Plan:
+
+def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float, words: int) -> Plan:
     """Two backends may fail before content, the third is always healthy; a break after content is nobody's to mend."""
-    speed = {"tokens": WORDS, "interval": dice.choice([0, 0, 0.005, 0.02])}
+    intervals = [0, 0, 0.005, 0.02] if words <= len(WORDS) else [0.005, 0.02]
+    said = [WORDS[index % len(WORDS)] for index in range(words)]
+    speed = {"tokens": said, "interval": dice.choice(intervals)}
     by_backend: dict[str, Any] = {}
     for name in ("main", "second"):
         by_backend[name] = {**speed, **(dice.choice(BEFORE_CONTENT) if dice.random() < faulty else {})}
@@ -84,9 +103,9 @@ def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float
     if breaks:
         fault = dice.choice(AFTER_CONTENT)
         by_backend = {name: {**speed, **fault} for name in by_backend}
-    leaves = dice.random() * 0.08 if dice.random() < leaving else None
+    leaves = dice.random() * max(0.08, words * 0.01) if dice.random() < leaving else None
     api = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses"])
-    return Plan(number, api, {"backends": by_backend}, leaves, not breaks, breaks)
+    return Plan(number, api, {"backends": by_backend}, "".join(said), leaves, not breaks, breaks)
 
 
 def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
@@ -118,7 +137,7 @@ def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
     marks: dict[str, Callable[[], tuple[bool, bool]]] = {
         "sse": lambda: (b"event: finished" in body, b"event: failed" in body),
         "ndjson": lambda: (b'"type":"finished"' in body, b'"type":"failed"' in body and is_cut),
-        "text": lambda: (body.decode() == "".join(WORDS), is_cut),
+        "text": lambda: (body.decode() == plan.text, is_cut),
         "json": lambda: (b'"finish_reason"' in body, False),
         "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body and is_cut),
         "responses": lambda: (b"response.completed" in body, b"event: error" in body),
@@ -134,6 +153,7 @@ def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
 async def run_one(session: aiohttp.ClientSession, url: str, plan: Plan, tally: Tally) -> None:
     """Asks, reads or leaves, and judges."""
     path, body, headers = request_of(plan)
+    headers |= {"api-key": KEYS[plan.kind]}
     try:
         async with asyncio.timeout(plan.leaves_after), session.post(url + path, json=body, headers=headers) as response:
             received, is_cut = bytearray(), False
@@ -173,17 +193,86 @@ async def blow(url: str, plans: list[Plan], parallel: int) -> Tally:
     return tally
 
 
-def make_plans(streams: int, seed: int) -> list[Plan]:
+@dataclass(slots=True)
+class Count:
+    """What the answers of one kind used together."""
+
+    answers: int = 0
+    input: int = 0
+    output: int = 0
+
+    def add(self, answers: int, input: int, output: int) -> None:  # noqa: A002 - a count of tokens
+        self.answers += answers
+        self.input += input
+        self.output += output
+
+
+def in_the_ledger(app: App) -> dict[str, Count]:
+    """What `GET /usage` says of each kind."""
+    found: dict[str, Count] = defaultdict(Count)
+    for row in ask(app.url + "/usage", headers={"api-key": KEYS[OPERATOR]}).json["rows"]:
+        found[row["caller"]].add(row["answers"], row["input_tokens"], row["output_tokens"])
+    return found
+
+
+def of_the_models(simulator: Simulator, plans: list[Plan]) -> dict[str, Count]:
+    """What the simulated models have counted of each kind since the last reset: of each answer, what its last backend did."""
+    kinds = {plan.number: plan.kind for plan in plans}
+    records = simulator.requests()
+    assert len(records) < MOST_RECORDS, "the simulator has forgotten some"
+    last = {int(record["body"].partition("storm ")[2].split(" ")[0]): record for record in records}
+    found: dict[str, Count] = defaultdict(Count)
+    for number, record in last.items():
+        if record["status"] in (200, None) and (record["tokens_sent"] > 0 or record["ended"] == "client_gone"):
+            prompt = sum(len(text) // CHARACTERS_PER_TOKEN + 4 for text in all_text(json.loads(record["body"])))
+            found[kinds[number]].add(1, prompt, record["tokens_sent"])
+    return found
+
+
+class Books:
+    """Compares the ledger with the models' own count."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.ledger = in_the_ledger(app)
+        """What it had before the storm."""
+        self.models: dict[str, Count] = defaultdict(Count)
+
+    def close(self, simulator: Simulator, plans: list[Plan]) -> None:
+        """Take over what the models have counted in this round."""
+        for kind, count in of_the_models(simulator, plans).items():
+            self.models[kind].add(count.answers, count.input, count.output)
+
+    def differences(self) -> Iterator[str]:
+        """Yield where the ledger is wrong."""
+        deadline = time.monotonic() + BOOKED_SECONDS
+        while (found := self._since())["finished"] != self.models["finished"] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for kind, counted in sorted(self.models.items()):
+            booked = found[kind]
+            print(f"storm: ledger of what was {kind}: {booked}; the models' own: {counted}")
+            if kind == "finished" and booked != counted:
+                yield f"the ledger has {booked} of what was finished, the models {counted}"
+
+    def _since(self) -> dict[str, Count]:
+        found = in_the_ledger(self._app)
+        for kind, before in self.ledger.items():
+            found[kind].add(-before.answers, -before.input, -before.output)
+        return found
+
+
+def make_plans(streams: int, seed: int, words: int = len(WORDS)) -> list[Plan]:
     """The same for the same seed."""
     dice = random.Random(seed)
-    return [make_plan(number, dice, faulty=0.2, leaving=0.15) for number in range(streams)]
+    return [make_plan(number, dice, faulty=0.2, leaving=0.15, words=words) for number in range(streams)]
 
 
-def halves(streams: int, seed: int) -> Iterator[list[Plan]]:
-    """All streams in two rounds."""
-    plans = make_plans(streams, seed)
-    yield plans[: streams // 2]
-    yield plans[streams // 2 :]
+def halves(streams: int, seed: int, words: int = len(WORDS)) -> Iterator[list[Plan]]:
+    """All streams in two rounds, or in more where the simulator could not remember a round."""
+    plans = make_plans(streams, seed, words)
+    size = min(-(-streams // 2), MOST_STREAMS_OF_A_ROUND)
+    for first in range(0, streams, size):
+        yield plans[first : first + size]
 
 
 def rounds_for(minutes: float, seed: int) -> Iterator[list[Plan]]:
@@ -199,6 +288,7 @@ def storm(app: App, simulator: Simulator, *, rounds: Iterator[list[Plan]], paral
     """Blows round after round, looks at what is left after each, and returns what is wrong."""
     asyncio.run(blow(app.url, make_plans(20, seed), parallel))  # what is made once is made now
     simulator.reset()
+    books = Books(app)
     tasks = settled_tasks(app, MOST_TASKS_LEFT)
     began, wrong, samples = time.monotonic(), list[str](), list[Sample]()
     outcomes: Counter[str] = Counter()
@@ -208,12 +298,14 @@ def storm(app: App, simulator: Simulator, *, rounds: Iterator[list[Plan]], paral
         outcomes += tally.outcomes
         if left := wait_until_nothing_is_open(simulator):
             wrong.append(f"{left} upstream requests are still open")
+        books.close(simulator, plans)
         simulator.reset()
         if (left := settled_tasks(app, tasks + MOST_TASKS_LEFT, SETTLE_SECONDS)) > tasks + MOST_TASKS_LEFT:
             wrong.append(f"{left} tasks in the worker, {tasks} before the storm")
         samples.append(Sample.of(app, outcomes.total()))
         print(f"storm: {(time.monotonic() - began) / 60:5.1f} min, {samples[-1]}", flush=True)
     print(f"storm: seed {seed}, {dict(outcomes)}")
+    wrong += books.differences()
     return wrong + list(growth(samples, most_sockets=parallel))
 
 
@@ -239,12 +331,13 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--minutes", type=float, help="so long instead, in rounds")
     parser.add_argument("--parallel", type=int, default=60)
+    parser.add_argument("--words", type=int, default=len(WORDS), help="the length of each answer")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
     seed, minutes = arguments.seed, arguments.minutes
     print(f"storm: replay with SEED={seed}", flush=True)
     with Simulator.start(backends=("main", "second", "third")) as simulator, start_app(simulator) as app:
-        rounds = halves(arguments.streams, seed) if minutes is None else rounds_for(minutes, seed)
+        rounds = halves(arguments.streams, seed, arguments.words) if minutes is None else rounds_for(minutes, seed)
         wrong = storm(app, simulator, rounds=rounds, parallel=arguments.parallel, seed=seed)
     for line in wrong[:20]:
         print(line)
@@ -258,7 +351,15 @@ def start_app(simulator: Simulator) -> App:
         {"name": name, "endpoint": address, "priority": number}
         for number, (name, address) in enumerate(simulator.backends.items())
     ]
-    return App.start(simulator, AZURE_OPENAI_BACKENDS=json.dumps(backends), ATTEMPT_BUDGET_SECONDS="30")
+    known = ",".join(f"{name}=sha256:{hashlib.sha256(key.encode()).hexdigest()}" for name, key in KEYS.items())
+    return App.start(
+        simulator,
+        AZURE_OPENAI_BACKENDS=json.dumps(backends),
+        ATTEMPT_BUDGET_SECONDS="30",
+        AUTH_MODE="keys",
+        CALLER_KEYS=known,
+        OPERATORS=OPERATOR,
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ NO_WAIT = {
     "shared.limits.account.IDLE_SECONDS",
     "shared.limits.account.LEASE_SECONDS",
     "shared.limits.account.RENEWAL_SECONDS",
+    "shared.limits.ledger.FAILURE_SECONDS",
+    "shared.limits.ledger.WRITE_SECONDS",
     "shared.limits.limiter.FAILURE_SECONDS",
     "shared.limits.limiter.STREAMS_AGAIN_SECONDS",
     "shared.limits.limiter.TEND_SECONDS",

@@ -43,8 +43,12 @@ PROVEN_IN = {
     "shared/limits/estimate": "limits/test_meters",
     "shared/limits/lease": "limits/test_meters",
     "shared/limits/memory_store": "limits/test_stores",
+    "shared/limits/memory_usage": "limits/test_usage_stores",
     "shared/limits/store": "limits/test_stores",
     "shared/limits/tables": "limits/test_stores",
+    "shared/limits/usage": "limits/test_usage_stores",
+    "shared/limits/usage_store": "limits/test_usage_stores",
+    "shared/limits/usage_tables": "limits/test_usage_stores",
     "shared/openai_api/response_ids": "openai_api/test_stored_responses",
     "shared/page/files": "page/test_page_files",
     "shared/retrieval/code_spans": "retrieval/test_markers",
@@ -62,6 +66,7 @@ PROVEN_IN = {
     "shared/upstream/sign_in": "upstream/test_failed_attempts",
     "shared/upstream/stream": "upstream/test_attempts",
     "shared/upstream/wire/body": "openai_api/test_relay",
+    "shared/usage/recorded": "usage/test_endpoint",
 }
 """Where one file proves several modules, or a module's rules belong to a contract."""
 MODULES = [

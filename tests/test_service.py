@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -376,3 +378,44 @@ def test_where_keys_are_asked_for_an_address_without_its_base_asks_for_one_too()
         answer = ask(keyed, lambda service: service.unmatched(request("POST", path, **JSON), "1"))  # noqa: B023
         assert (answer.status, answer.code) == (401, "invalid_api_key")
     assert ask(keyed, lambda service: service.unmatched(request("GET", "/docs"), "1")).status == 404
+
+
+def test_usage_is_recorded_only_where_somebody_is_to_know_and_nothing_of_it_is_imported_otherwise() -> None:
+    code = (
+        "import sys; from shared.service import service_from_env\n"
+        "settings = {'AZURE_OPENAI_ENDPOINT': 'https://a.openai.azure.com'}\n"
+        "for more in ({}, {'OPERATORS': 'alice'}):\n"
+        "    service_from_env(settings | more)\n"
+        "    print([name for name in sys.modules if name.startswith(('shared.limits', 'shared.usage'))] != [])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\nTrue\n"
+    answer = ask(SETTINGS, lambda service: service.usage(request("GET", "/usage"), "1"))
+    assert (answer.status, answer.code) == (404, "usage_not_recorded")
+
+
+@pytest.mark.parametrize("path", ["/usage", "/usage/", "//usage"])
+def test_usage_is_told_at_every_spelling_of_its_address(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "AzureWebJobsStorage__blobServiceUri"):
+        monkeypatch.delenv(name, raising=False)
+    env = SETTINGS | {"CALLER_LIMITS": '{"*": {"streams": 2}}', "OPERATORS": "anonymous"}
+
+    async def run() -> list[Answer]:
+        service = service_from_env(env)
+        found = [await send(service.unmatched(request(method, path), "1")) for method in ("GET", "POST")]
+        await service.aclose()
+        return found
+
+    told, refused = asyncio.run(run())
+    assert (told.status, json.loads(told.body)["callers"]) == (200, "all")
+    assert json.loads(told.body)["limits"] == [
+        {"unit": "streams", "span": "now", "maximum": 2, "left": 2, "resets_at": None}
+    ]
+    assert (refused.status, refused.code) == (405, "method_not_allowed")
+
+
+def test_usage_is_for_callers_with_a_key_whether_it_is_recorded_or_not() -> None:
+    keys = {"AUTH_MODE": "keys", "CALLER_KEYS": "alice=sha256:" + "0" * 64}
+    for more in ({}, {"OPERATORS": "alice"}):
+        answer = ask(SETTINGS | keys | more, lambda service: service.usage(request("GET", "/usage"), "1"))
+        assert (answer.status, answer.code) == (401, "invalid_api_key")

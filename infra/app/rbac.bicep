@@ -68,7 +68,7 @@ resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-0
   }
 }
 
-// What callers may use and have used, only where CALLER_LIMITS is set.
+// What callers may use and have used, only where CALLER_LIMITS or OPERATORS is set.
 resource appStorageTableDataContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (usesTables) {
   name: guid(storageAccount.id, appPrincipalId, roleIds.storageTableDataContributor)
   scope: storageAccount

@@ -31,6 +31,8 @@ locals {
     CALLER_LIMITS                 = ""
     LIMITS_MODE                   = "enforce"
     LIMITS_WHEN_STORE_FAILS       = "open"
+    OPERATORS                     = ""
+    PRICES                        = ""
     MAX_REQUEST_BYTES             = "16777216"
     MAX_UPLOAD_BYTES              = "52428800"
     MAX_OUTPUT_TOKENS             = ""

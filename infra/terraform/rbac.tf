@@ -28,7 +28,7 @@ resource "azurerm_role_assignment" "app_storage_blob_data_owner" {
   principal_type     = "ServicePrincipal"
 }
 
-# What callers may use and have used, only where CALLER_LIMITS is set.
+# What callers may use and have used, only where CALLER_LIMITS or OPERATORS is set.
 resource "azurerm_role_assignment" "app_storage_table_data_contributor" {
   count = local.uses_tables ? 1 : 0
 

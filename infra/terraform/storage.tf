@@ -45,8 +45,8 @@ resource "azurerm_storage_account" "account" {
 }
 
 locals {
-  # Tables hold what callers may use.
-  uses_tables = lookup(var.app_settings, "CALLER_LIMITS", "") != ""
+  # Tables hold what callers may use and have used.
+  uses_tables = lookup(var.app_settings, "CALLER_LIMITS", "") != "" || lookup(var.app_settings, "OPERATORS", "") != ""
 }
 
 resource "azurerm_storage_container" "packages" {

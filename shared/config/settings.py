@@ -19,6 +19,7 @@ from shared.config.catalog import ModelCatalog
 from shared.config.chat_tools import chat_tools
 from shared.config.declarations import Declaration, Problems, declarations_of, setting
 from shared.config.host_limits import max_answer_seconds
+from shared.config.prices import Price, prices
 from shared.config.proxies import Proxies
 from shared.config.search import (
     MAX_PASSAGES,
@@ -31,6 +32,7 @@ from shared.config.search import (
 )
 from shared.config.values import (
     api_version,
+    caller_names,
     choice,
     flag,
     guid,
@@ -206,6 +208,15 @@ class Settings:
         choice(WHEN_STORE_FAILS, default="open"),
         meaning="What holds while the table cannot be asked: a quarter of each limit in each process (`open`), or a 503 "
         "(`closed`).",
+    )
+    operators: frozenset[str] = setting(
+        "OPERATORS",
+        caller_names(),
+        meaning="The callers that `GET /usage` tells what all callers have used, besides their own; naming one records usage "
+        "where `CALLER_LIMITS` is not set.",
+    )
+    prices: Mapping[str, Price] = setting(
+        "PRICES", prices(), meaning="What a million tokens of each model cost, for the costs in `GET /usage`."
     )
     max_request_bytes: int = setting(
         "MAX_REQUEST_BYTES", integer(16 * 1024 * 1024, minimum=1024), meaning="The largest body of a request."

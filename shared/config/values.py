@@ -181,6 +181,16 @@ def header_names() -> Kind[frozenset[str]]:
     return Kind("", allowed, parse)
 
 
+def caller_names() -> Kind[frozenset[str]]:
+    """Return the kind of callers' names, which may be anything without a comma."""
+    allowed = "a comma-separated list of callers' names such as alice, bob"
+
+    def parse(_name: str, found: str) -> frozenset[str]:
+        return frozenset(part.strip() for part in found.split(",") if part.strip())
+
+    return Kind("", allowed, parse)
+
+
 def name_map() -> Kind[dict[str, str]]:
     """Return the kind of a mapping of names. Raise `Misconfigured` for an entry without a name or a value."""
     return Kind("", _NAMES, _parse_name_map)

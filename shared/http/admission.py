@@ -33,8 +33,11 @@ UPSTREAM_LIMIT_HEADERS = "x-upstream-ratelimit-"
 
 
 def with_limits(headers: Mapping[str, str], ticket: Ticket | None) -> Mapping[str, str]:
-    """Return a response's headers with the caller's own limits; the upstream's account's get names that say so."""
-    if ticket is None:
+    """Return a response's headers with the caller's own limits; the upstream's account's get names that say so.
+
+    Those of a caller without limits stay as they are.
+    """
+    if ticket is None or not ticket.headers:
         return headers
     renamed = {name.replace(LIMIT_HEADERS, UPSTREAM_LIMIT_HEADERS): value for name, value in headers.items()}
     return {**renamed, **ticket.headers}

@@ -202,7 +202,8 @@ class AnswerResponse(Response):
 
     def _settle(self, ticket: Ticket, progress: Progress) -> None:
         """Say what the answer used. A client that left while the model was asked may have cost the prompt."""
-        was_left = isinstance(self._stop, ClientLeft) and bool(self._receipt.attempts)
+        attempts = self._receipt.attempts
+        was_left = isinstance(self._stop, ClientLeft) and bool(attempts) and not attempts[-1].has_failed
         ticket.settle(
             progress.usage,
             output_tokens=progress.chunks,

@@ -121,6 +121,16 @@ class Account:
         if self.free < amount and await self._reclaim():
             await self._exchange(self._block, least=amount)
 
+    async def look(self) -> int:
+        """Return how much of the limit is left now: what others hold counts as taken. Write nothing. Raise `StoreError`."""
+        try:
+            rows = await self._store.read(self.caller, self.window.key, self._owner)
+        except Changed:  # nobody has written anything yet
+            return self.window.meter.maximum
+        of_others = rows.parent.granted - rows.lease.held - rows.lease.spent
+        own = self.reserved + self._spent + (0 if self._has_read else rows.lease.spent)
+        return max(0, self.window.meter.maximum - of_others - own)
+
     async def renew(self) -> None:
         """Keep what is held. Raise `StoreError`."""
         await self._exchange(0)

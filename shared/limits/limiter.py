@@ -18,7 +18,7 @@ from shared.events import Usage
 from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.estimate import Outputs, estimate
-from shared.limits.meters import Meter, Span, Unit
+from shared.limits.meters import Meter, Span, Unit, Window
 from shared.limits.store import LeaseStore, StoreError
 
 _log = logging.getLogger(__name__)
@@ -70,6 +70,14 @@ class Ticket:
             self._limiter.outputs.note(self.caller, self.model, usage.output_tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One limit of a caller now. `left`: None where the store cannot be asked."""
+
+    window: Window
+    left: int | None
+
+
 class Limiter:
     """The limits of every caller, as far as this process knows. Call `close` at its end."""
 
@@ -115,6 +123,21 @@ class Limiter:
         for promise in promises:
             promise.account.settle(promise.amount, used[promise.account.window.meter.unit])
         self._tend()
+
+    async def standings(self, caller: str) -> Sequence[Standing]:
+        """Return what is left of each limit of a caller, over all processes."""
+        return [await self._standing(caller, meter) for meter in meters_of(self._policy.of(caller))]
+
+    async def _standing(self, caller: str, meter: Meter) -> Standing:
+        account = self._accounts.get((caller, meter))
+        if account is None or account.is_over:
+            account = Account(caller, meter.window(self._clock()), self._owner, self._store, self._clock)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                left: int | None = await account.look()
+        except (StoreError, TimeoutError):
+            left = None
+        return Standing(account.window, left)
 
     @property
     def unreported(self) -> int:

@@ -1,4 +1,4 @@
-"""The limiter that the settings describe. Imported only where CALLER_LIMITS is set."""
+"""The limiter and the ledger that the settings describe. Imported only where CALLER_LIMITS or OPERATORS is set."""
 
 import logging
 from collections.abc import Mapping
@@ -6,10 +6,13 @@ from typing import NoReturn
 
 from shared.config.caller_limits import LimitsPolicy
 from shared.config.settings import Settings
+from shared.limits.ledger import Ledger
 from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
+from shared.limits.memory_usage import MemoryUsage
 from shared.limits.store import LeaseStore, StoreError
-from shared.limits.tables import LIMITS_TABLE, MakeCredential, TableStore, client_of
+from shared.limits.tables import LIMITS_TABLE, MakeCredential, OpenClient, TableStore, client_of
+from shared.limits.usage_tables import UsageTable
 from shared.state.signing_key import KeyStoreError
 from shared.state.storage_account import StorageAccount
 
@@ -26,24 +29,44 @@ def open_limiter(settings: Settings, env: Mapping[str, str], make_credential: Ma
     return Limiter(policy, _store(env, make_credential))
 
 
-def _store(env: Mapping[str, str], make_credential: MakeCredential) -> LeaseStore:
+def open_ledger(env: Mapping[str, str], make_credential: MakeCredential) -> Ledger:
+    """Return the ledger. Nothing is asked or connected before the first answer."""
     try:
-        account = StorageAccount.from_env(env)
-    except KeyStoreError as error:
-        return _unusable(str(error))
-    is_named = account is not None and bool(account.table_service_uri or account.connection_string)
-    if not is_named and (account is not None or env.get("WEBSITE_SITE_NAME")):
-        return _unusable("no table service is named; expected AzureWebJobsStorage__tableServiceUri")
+        account = _account(env)
+    except StoreError as error:
+        return Ledger(UsageTable(_unusable(str(error))))
+    if account is None:
+        _log.warning("What callers use is kept in this process only: no storage account is named for this machine")
+        return Ledger(MemoryUsage())
+    return Ledger(UsageTable(lambda: client_of(account, LIMITS_TABLE, make_credential)))
+
+
+def _store(env: Mapping[str, str], make_credential: MakeCredential) -> LeaseStore:
+    """Return the store of leases; one that cannot be asked, so that LIMITS_WHEN_STORE_FAILS decides, where none is named."""
+    try:
+        account = _account(env)
+    except StoreError as error:
+        return TableStore(_unusable(str(error)))
     if account is None:
         _log.warning("CALLER_LIMITS hold in this process only: no storage account is named for this machine")
         return MemoryStore()
     return TableStore(lambda: client_of(account, LIMITS_TABLE, make_credential))
 
 
-def _unusable(why: str) -> LeaseStore:
-    """Return a store that cannot be asked, so that LIMITS_WHEN_STORE_FAILS decides."""
+def _account(env: Mapping[str, str]) -> StorageAccount | None:
+    """Return the account with tables; None on a machine that has none. Raise `StoreError` where it cannot be used."""
+    try:
+        account = StorageAccount.from_env(env)
+    except KeyStoreError as error:
+        raise StoreError(str(error)) from None
+    is_named = account is not None and bool(account.table_service_uri or account.connection_string)
+    if not is_named and (account is not None or env.get("WEBSITE_SITE_NAME")):
+        raise StoreError("no table service is named; expected AzureWebJobsStorage__tableServiceUri")
+    return account
 
+
+def _unusable(why: str) -> OpenClient:
     def fail() -> NoReturn:
         raise StoreError(why)
 
-    return TableStore(fail)
+    return fail

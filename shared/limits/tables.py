@@ -36,8 +36,8 @@ type OpenClient = Callable[[], "tuple[TableClient, AsyncTokenCredential | None]"
 """Makes the client of a table, and the credential to close with it. Imports the SDK: it runs in a thread."""
 
 
-class TableStore:
-    """See `store.LeaseStore`. One client for as long as the process lives."""
+class Table:
+    """The connection to a table: one client for as long as the process lives."""
 
     def __init__(self, open_client: OpenClient) -> None:
         """Connect to nothing yet."""
@@ -45,52 +45,6 @@ class TableStore:
         self._opening: asyncio.Task[None] | None = None
         self._client: TableClient | None = None
         self._credential: AsyncTokenCredential | None = None
-
-    async def read(self, caller: str, window: str, owner: str) -> Rows:
-        """Return both rows, by one request."""
-        keys = (window, _lease_key(window, owner))
-        found, now = await self._query(
-            "PartitionKey eq @caller and ( RowKey eq @window or RowKey eq @lease )",
-            {"caller": partition(caller), "window": keys[0], "lease": keys[1]},
-        )
-        by_key = {row["RowKey"]: row for row in found}
-        parent, lease = (by_key.get(key) for key in keys)
-        return Rows(
-            Parent(_number(parent, "granted"), _number(parent, "spent")),
-            _lease(lease),
-            (_tag(parent), _tag(lease)),
-            now,
-        )
-
-    async def write(self, caller: str, window: str, owner: str, rows: Rows) -> None:
-        """Write both rows in one transaction."""
-        parent, lease = rows.parent, rows.lease
-        values = (
-            {"granted": parent.granted, "spent": parent.spent},
-            {"held": lease.held, "spent": lease.spent, "expires": int(lease.expires_at * 1000)},
-        )
-        keys = (window, _lease_key(window, owner))
-        async with self._table() as table:
-            operations = [
-                _operation({"PartitionKey": partition(caller), "RowKey": key} | _numbers(row), tag)
-                for key, row, tag in zip(keys, values, rows.tags, strict=True)
-            ]
-            await table.submit_transaction(operations)
-
-    async def leases(self, caller: str, window: str) -> Sequence[OthersLease]:
-        """Return every lease of a window."""
-        found, _ = await self._query(
-            "PartitionKey eq @caller and RowKey gt @first and RowKey lt @last",
-            {"caller": partition(caller), "first": window + "|", "last": window + "}"},
-        )
-        return [OthersLease(row["RowKey"].rpartition("|")[2], _lease(row)) for row in found]
-
-    async def remove(self, caller: str, window: str, owner: str) -> None:
-        """Remove both rows; whoever comes second finds none."""
-        for key in (_lease_key(window, owner), window):
-            async with self._table() as table:
-                with suppress(Changed):
-                    await table.delete_entity(partition(caller), key)
 
     async def load(self) -> None:
         """Import the SDK and make the client, which connects with the first request."""
@@ -168,6 +122,56 @@ class TableStore:
                 raise StoreError(described(error)) from None
 
 
+class TableStore(Table):
+    """See `store.LeaseStore`."""
+
+    async def read(self, caller: str, window: str, owner: str) -> Rows:
+        """Return both rows, by one request."""
+        keys = (window, _lease_key(window, owner))
+        found, now = await self._query(
+            "PartitionKey eq @caller and ( RowKey eq @window or RowKey eq @lease )",
+            {"caller": partition(caller), "window": keys[0], "lease": keys[1]},
+        )
+        by_key = {row["RowKey"]: row for row in found}
+        parent, lease = (by_key.get(key) for key in keys)
+        return Rows(
+            Parent(number(parent, "granted"), number(parent, "spent")),
+            _lease(lease),
+            (_tag(parent), _tag(lease)),
+            now,
+        )
+
+    async def write(self, caller: str, window: str, owner: str, rows: Rows) -> None:
+        """Write both rows in one transaction."""
+        parent, lease = rows.parent, rows.lease
+        values = (
+            {"granted": parent.granted, "spent": parent.spent},
+            {"held": lease.held, "spent": lease.spent, "expires": int(lease.expires_at * 1000)},
+        )
+        keys = (window, _lease_key(window, owner))
+        async with self._table() as table:
+            operations = [
+                _operation({"PartitionKey": partition(caller), "RowKey": key} | numbers(row), tag)
+                for key, row, tag in zip(keys, values, rows.tags, strict=True)
+            ]
+            await table.submit_transaction(operations)
+
+    async def leases(self, caller: str, window: str) -> Sequence[OthersLease]:
+        """Return every lease of a window."""
+        found, _ = await self._query(
+            "PartitionKey eq @caller and RowKey gt @first and RowKey lt @last",
+            {"caller": partition(caller), "first": window + "|", "last": window + "}"},
+        )
+        return [OthersLease(row["RowKey"].rpartition("|")[2], _lease(row)) for row in found]
+
+    async def remove(self, caller: str, window: str, owner: str) -> None:
+        """Remove both rows; whoever comes second finds none."""
+        for key in (_lease_key(window, owner), window):
+            async with self._table() as table:
+                with suppress(Changed):
+                    await table.delete_entity(partition(caller), key)
+
+
 def client_options() -> dict[str, Any]:
     """Return what every client is made with: nothing is repeated below the limiter, which knows how long to wait."""
     return {
@@ -211,15 +215,17 @@ def _lease_key(window: str, owner: str) -> str:
 
 
 def _lease(row: Row | None) -> Lease:
-    return Lease(_number(row, "held"), _number(row, "spent"), _number(row, "expires") / 1000)
+    return Lease(number(row, "held"), number(row, "spent"), number(row, "expires") / 1000)
 
 
-def _number(row: Row | None, name: str) -> int:
+def number(row: Row | None, name: str) -> int:
+    """Return a whole number of a row; 0 where it has none."""
     value: Any = (row or {}).get(name, 0)
     return int(getattr(value, "value", value))
 
 
-def _numbers(values: Mapping[str, int]) -> dict[str, Any]:
+def numbers(values: Mapping[str, int]) -> dict[str, Any]:
+    """Return whole numbers as a row has them: of 64 bits."""
     from azure.data.tables import EdmType, EntityProperty
 
     return {name: EntityProperty(value, EdmType.INT64) for name, value in values.items()}

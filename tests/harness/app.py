@@ -17,17 +17,21 @@ from shared.chat.endpoint import ChatEndpoint
 from shared.chat.grounding import Grounding
 from shared.config.caller_limits import LimitsPolicy
 from shared.config.settings import Settings
+from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers
 from shared.http.open_streams import OpenStreams
 from shared.limits.clock import StoreClock
+from shared.limits.ledger import Ledger
 from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
+from shared.limits.memory_usage import MemoryUsage
 from shared.openai_api.endpoint import OpenAIEndpoint
 from shared.receipt import LOGGER_NAME
 from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
 from shared.upstream.pool import BackendPool
+from shared.usage.endpoint import UsageEndpoint
 from tests.harness.caller import Caller, Connection, Received
 from tests.harness.keys import MemoryKeys
 from tests.harness.search import ScriptedSearch
@@ -85,9 +89,13 @@ class InProcessApp:
         self.limiter = None
         if self.settings.caller_limits:
             self.limiter = Limiter(policy, self.limits, clock=StoreClock(lambda: NOON + clock()))
-        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding, admission=self.limiter)
+        self.usage: UsageEndpoint | None = None
+        if self.limiter is not None or self.settings.operators:
+            self.usage = UsageEndpoint(self.settings, Ledger(MemoryUsage(), clock=lambda: NOON + clock()), self.limiter)
+        admission = self.usage.admission if self.usage is not None else None
+        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding, admission=admission)
         self._openai = OpenAIEndpoint(
-            self.settings, upstream, self.open_streams, KeyRing(MemoryKeys), admission=self.limiter
+            self.settings, upstream, self.open_streams, KeyRing(MemoryKeys), admission=admission
         )
         self._connections: list[Connection] = []
 
@@ -128,6 +136,8 @@ class InProcessApp:
     def _respond(self, scope: Scope) -> Response:
         request = Request(scope)
         context = RequestContext.of(request, "invocation-1", cors_headers(self.settings, request.headers))
+        if scope["path"] == "/usage" and self.usage is not None:
+            return self.usage.respond(context, authorise(self.settings, request.headers))
         if scope["path"].startswith(("/v1", "/openai")):
             return self._openai.respond(context)
         return self._chat.respond(context, must_stream=scope["path"] != "/chat")
@@ -136,6 +146,8 @@ class InProcessApp:
         """Raise `AssertionError` if an upstream, a task, a timer or a place is left, or a rule of ASGI was broken."""
         if self.limiter is not None:
             await self.limiter.close()
+        if self.usage is not None:
+            await self.usage.ledger.close()
         for _ in range(5):  # what was cancelled ends in the loop's next rounds
             await asyncio.sleep(0)
         still_open = [body.backend for body in self.clients.bodies if body.closed_at is None]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 ERROR = {"message": "Slow down.", "type": "too_many_requests", "code": "rate_limit_exceeded", "param": None}
 RESPONSE_ID = "resp_0a1b"
 _USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+_RESPONSE_USAGE = {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11}
 
 
 def data(value: object, event: str = "") -> bytes:
@@ -110,8 +111,7 @@ class ResponseFrames:
 
     def ending(self) -> list[bytes]:
         """Return `response.completed`."""
-        usage = {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11}
-        return [self._event("response.completed", response=self._response("completed", usage=usage))]
+        return [self._event("response.completed", response=self._response("completed", usage=_RESPONSE_USAGE))]
 
     def error(self, error: dict[str, Any], order: str) -> list[bytes]:
         """Return the events that the order names; with "flat" in it, the error's fields stand in the event itself."""
@@ -125,7 +125,7 @@ class ResponseFrames:
         """Return a response object."""
         part = {"type": "output_text", "text": "".join(words), "annotations": []}
         output = [{"id": "msg_1", "type": "message", "role": "assistant", "content": [part]}]
-        return json.dumps(self._response("completed", output=output)).encode()
+        return json.dumps(self._response("completed", output=output, usage=_RESPONSE_USAGE)).encode()
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         return data({"type": kind, "sequence_number": 0} | fields if kind != "error" else {"type": kind} | fields, kind)

@@ -1,0 +1,159 @@
+"""What every store of the ledger promises: rows are replaced as a whole, and added up over processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from shared.limits.memory_usage import MemoryUsage
+from shared.limits.store import Changed, StoreError
+from shared.limits.tables import LIMITS_TABLE, OpenClient, TableStore, client_of
+from shared.limits.usage import Period, Spot, Sums, UsageRow
+from shared.limits.usage_store import UsageStore
+from shared.limits.usage_tables import UsageTable
+from shared.state.storage_account import StorageAccount
+from tests.state.azurite import Account
+
+type Scene = Callable[[Callable[[], UsageStore]], Awaitable[None]]
+
+NOVEMBER = Period("2026-11-01", "2026-11-30")
+ONE = Sums(1, 2, 3, 4, 5, 6, 7)
+
+
+def opening(account: Account) -> OpenClient:
+    named = StorageAccount(connection_string=account.connection_string)
+
+    def no_credential(_: str) -> Any:
+        raise AssertionError
+
+    return lambda: client_of(named, LIMITS_TABLE, no_credential)
+
+
+def usage_table(account: Account) -> UsageTable:
+    return UsageTable(opening(account))
+
+
+@pytest.fixture(params=["memory", "tables"])
+def play(request: pytest.FixtureRequest) -> Callable[[Scene], None]:
+    """Run a scene with stores over the same rows; each call of its argument is another process's."""
+
+    def run(scene: Scene) -> None:
+        async def main() -> None:
+            opened: list[UsageStore] = []
+            memory = MemoryUsage()
+            account = request.getfixturevalue("table_account") if request.param == "tables" else None
+
+            def open_store() -> UsageStore:
+                opened.append(memory if account is None else usage_table(account))
+                return opened[-1]
+
+            try:
+                await scene(open_store)
+            finally:
+                for store in opened:
+                    await store.close()
+
+        asyncio.run(main())
+
+    return run
+
+
+async def put(store: UsageStore, *rows: UsageRow) -> None:
+    """Put the rows of one caller; the first writer makes the table."""
+    try:
+        await store.put(rows[0].spot.caller, rows)
+    except Changed:
+        await store.put(rows[0].spot.caller, rows)
+
+
+def row(
+    caller: str = "alice", day: str = "2026-11-27", model: str = "gpt", *, row_id: str = "p-1", sums: Sums = ONE
+) -> UsageRow:
+    return UsageRow(Spot(caller, day, model), row_id, sums)
+
+
+def test_nothing_was_used_before_anything_was_written(play: Callable[[Scene], None]) -> None:
+    async def scene(open_store: Callable[[], UsageStore]) -> None:
+        assert await open_store().sums("alice", NOVEMBER) == {}
+        assert await open_store().sums(None, NOVEMBER) == {}
+
+    play(scene)
+
+
+def test_a_row_that_is_written_again_is_replaced_and_those_of_several_processes_are_added_up(
+    play: Callable[[Scene], None],
+) -> None:
+    async def scene(open_store: Callable[[], UsageStore]) -> None:
+        one, two = open_store(), open_store()
+        large = Sums(2**40, 1)
+        await put(one, row(row_id="p-1"))
+        await put(one, row(row_id="p-1", sums=large))
+        await put(one, row(row_id="p-1", sums=large))
+        await put(two, row(row_id="q-1"))
+        assert await two.sums("alice", NOVEMBER) == {row().spot: large + ONE}
+
+    play(scene)
+
+
+def test_a_caller_reads_its_own_and_only_the_days_that_it_asks_for(play: Callable[[Scene], None]) -> None:
+    async def scene(open_store: Callable[[], UsageStore]) -> None:
+        store = open_store()
+        days = ["2026-10-31", "2026-11-01", "2026-11-30", "2026-12-01"]
+        await put(store, *(row(day=day) for day in days))
+        await put(store, row("bob", model="other"))
+        own = await store.sums("alice", NOVEMBER)
+        assert sorted(spot.day for spot in own) == ["2026-11-01", "2026-11-30"]
+        assert {spot.caller for spot in own} == {"alice"}
+        assert {spot.caller for spot in await store.sums(None, NOVEMBER)} == {"alice", "bob"}
+        assert await store.sums("bob", Period("2026-11-27", "2026-11-27")) == {Spot("bob", "2026-11-27", "other"): ONE}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("name", ["azure/gpt-x", "a|b}", "ü 😀 %2F?#\\", "x" * 300, "😀" * 300, "'"])
+def test_any_name_of_a_model_and_of_a_caller_comes_back_as_it_was(play: Callable[[Scene], None], name: str) -> None:
+    async def scene(open_store: Callable[[], UsageStore]) -> None:
+        store = open_store()
+        caller = name[:60]
+        await put(store, row(caller, model=name), row(caller, model=name + "2"))
+        assert await store.sums(caller, NOVEMBER) == {
+            Spot(caller, "2026-11-27", name): ONE,
+            Spot(caller, "2026-11-27", name + "2"): ONE,
+        }
+
+    play(scene)
+
+
+def test_more_rows_than_a_transaction_takes_are_all_written(play: Callable[[Scene], None]) -> None:
+    async def scene(open_store: Callable[[], UsageStore]) -> None:
+        store = open_store()
+        await put(store, *(row(model=f"m{number}") for number in range(250)))
+        assert len(await store.sums("alice", NOVEMBER)) == 250
+
+    play(scene)
+
+
+def test_leases_in_the_same_table_are_no_usage(table_account: Account) -> None:
+    async def main() -> None:
+        leases, usage = TableStore(opening(table_account)), usage_table(table_account)
+        await put(usage, row())
+        for window in ("m:2026-11-27T12:00:tokens", "d:2026-11-27:tokens", "n:streams"):
+            await leases.write("alice", window, "p1", await leases.read("alice", window, "p1"))
+        assert await usage.sums(None, Period("0000-01-01", "9999-12-31")) == {row().spot: ONE}
+        await leases.close()
+        await usage.close()
+
+    asyncio.run(main())
+
+
+def test_a_service_that_is_not_there_is_a_store_error() -> None:
+    async def main() -> None:
+        store = usage_table(Account("http://127.0.0.1:1/account", "a2V5", "table"))
+        with pytest.raises(StoreError, match="the table did not take the request"):
+            await store.put("alice", [row()])
+        with pytest.raises(StoreError, match="the table did not take the request"):
+            await store.sums("alice", NOVEMBER)
+        await store.close()
+
+    asyncio.run(main())
