@@ -14,6 +14,7 @@ import { Options } from "./options.js";
 import { TabStorage } from "./tab-storage.js";
 import { transcript } from "./transcript.js";
 import { TurnView } from "./turn-view.js";
+import { UsageView } from "./usage.js";
 
 /** @typedef {import("./conversation.js").Turn} Turn */
 /** @typedef {import("./conversation.js").Ending} Ending */
@@ -45,6 +46,7 @@ const models = new Models();
 const options = new Options(storage);
 const exported = new Export(() => transcript(conversation.turns, options.instructions));
 const key = new Key(keyChanged);
+new UsageView(() => key.value);
 const composer = new Composer({
   onAsk: ({ text, pictures }) => answer(conversation.begin(text, pictures)),
   onStop: stop,

@@ -14,6 +14,9 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
 /** @typedef {{id: string, title: string, url: string, excerpt: string}} Source All of it is text of strangers. */
 /** @typedef {{id: string, owner: string}} Model `owner` says who runs it */
 /** @typedef {{input: number, output: number, cached: number, reasoning: number}} Usage */
+/** @typedef {Usage & {caller: string, day: string, model: string, answers: number, estimated: number, cost: number | null}} UsageRow */
+/** @typedef {{unit: string, span: string, maximum: number, left: number | null, resetsAt: string}} Limit `left`: null when nobody knows */
+/** @typedef {{caller: string, isAboutAll: boolean, from: string, to: string, rows: UsageRow[], limits: Limit[]}} UsageReport */
 /**
  * @typedef {{type: "started", model: string}
  *   | {type: "delta", text: string}
@@ -71,6 +74,41 @@ export async function listModels(key) {
   if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
   const { data } = fields(await response.json().catch(() => null));
   return Array.isArray(data) ? data.map(fields).map((entry) => ({ id: text(entry["id"]), owner: text(entry["owned_by"]) })).filter(({ id }) => id !== "") : [];
+}
+
+/**
+ * Return what the caller has used since the first of the month, or what all have, for an operator.
+ * @param {string} key
+ * @returns {Promise<UsageReport>} throws `AnswerFailed`
+ */
+export async function readUsage(key) {
+  const response = await send("usage", { headers: { accept: "application/json", ...credentials(key) } });
+  if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
+  const told = fields(await response.json().catch(() => null));
+  if (told["object"] !== "usage") throw new AnswerFailed(unexpectedType("no usage"));
+  const { rows, limits } = told;
+  return {
+    caller: text(told["caller"]),
+    isAboutAll: told["callers"] === "all",
+    from: text(told["from"]),
+    to: text(told["to"]),
+    rows: (Array.isArray(rows) ? rows : []).map(fields).map((row) => ({
+      caller: text(row["caller"]),
+      day: text(row["day"]),
+      model: text(row["model"]),
+      answers: Number(row["answers"]) || 0,
+      ...usage(row),
+      estimated: Number(row["estimated_tokens"]) || 0,
+      cost: typeof row["cost"] === "number" ? row["cost"] : null,
+    })),
+    limits: (Array.isArray(limits) ? limits : []).map(fields).map((limit) => ({
+      unit: text(limit["unit"]),
+      span: text(limit["span"]),
+      maximum: Number(limit["maximum"]) || 0,
+      left: typeof limit["left"] === "number" ? limit["left"] : null,
+      resetsAt: text(limit["resets_at"]),
+    })),
+  };
 }
 
 /** Readers by media type. @type {Record<string, (response: Response, signal: AbortSignal) => AsyncGenerator<AnswerEvent, void, void>>} */
