@@ -21,6 +21,8 @@ from client.formats import MEDIA_TYPES, READERS, Event
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = {"sse": 60.0, "ndjson": 60.0, "text": 240.0, "json": 240.0}
 """Read timeouts. The service sends a heartbeat every 15 s in the formats that have one (sse, ndjson)."""
+USAGE_SECONDS = 60.0
+"""How long the service may take to add up what was used."""
 ENDS = ("finished", "failed")
 
 
@@ -60,16 +62,37 @@ async def models(http: httpx.AsyncClient, url: str, *, key: str = "") -> list[st
     Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made, and `Failure` when the
     response is no list of models.
     """
-    try:
-        response = await http.get(f"{url}/v1/models", headers=_key_headers(key), timeout=CONNECT_SECONDS)
-    except httpx.RequestError as error:
-        raise Unreachable(f"Cannot connect to {url}: {str(error) or 'timed out'}.") from error
-    if response.status_code != httpx.codes.OK:
-        raise ErrorResponse(response.status_code, _error(response))
+    response = await _get(http, url, "/v1/models", key=key)
     try:
         return [str(model["id"]) for model in response.json()["data"]]
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"Expected a list of models from {response.url}. Check the URL.") from error
+
+
+async def usage(http: httpx.AsyncClient, url: str, query: dict[str, str], *, key: str = "") -> httpx.Response:
+    """Return what the service says of the caller's use: JSON, or with `format=csv` in the query, CSV.
+
+    Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made.
+    """
+    return await _get(http, url, "/usage", key=key, query=query, seconds=USAGE_SECONDS)
+
+
+async def _get(  # noqa: PLR0913 - the parts of a request, all named
+    http: httpx.AsyncClient,
+    url: str,
+    path: str,
+    *,
+    key: str,
+    query: dict[str, str] | None = None,
+    seconds: float = CONNECT_SECONDS,
+) -> httpx.Response:
+    try:
+        response = await http.get(f"{url}{path}", params=query, headers=_key_headers(key), timeout=seconds)
+    except httpx.RequestError as error:
+        raise Unreachable(f"Cannot connect to {url}: {str(error) or 'timed out'}.") from error
+    if response.status_code != httpx.codes.OK:
+        raise ErrorResponse(response.status_code, _error(response))
+    return response
 
 
 def _key_headers(key: str) -> dict[str, str]:

@@ -15,10 +15,11 @@ from pathlib import Path
 import httpx
 
 from client.failures import BROKEN_PIPE, FAILED, FINISHED, INCOMPLETE, INTERRUPTED, USAGE, FailedEvent, Failure
-from client.options import Options, read_options
+from client.options import Options, UsageOptions, is_about_usage, read_options, read_usage_options
 from client.screens import new_screen, strip_control_characters
 from client.stream import ask, models
 from client.timings import Timings
+from client.usage import show_usage
 
 PROMPT = "> "
 STOPPED = "Stopped."
@@ -33,13 +34,16 @@ _INCOMPLETE_ENDINGS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the client and return its exit status; `failures` lists them."""
-    options = read_options(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = read_usage_options(given[1:]) if is_about_usage(given) else read_options(given)
     _reopen_std_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         with asyncio.Runner() as runner:
+            if isinstance(options, UsageOptions):
+                return runner.run(show_usage(options, _report))
             chat = Chat(options)
             try:
                 return _run(runner, chat, options)
