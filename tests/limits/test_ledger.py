@@ -239,3 +239,17 @@ def test_prompts_are_expected_as_the_model_has_counted_those_before() -> None:
     for number in range(module.REMEMBERED_PAIRS):
         prompts.note(f"caller {number}", f"model {number}", expected=1, tokens=1)
     assert prompts.likely("alice", "gpt", expected=50) == 50, "forgotten"
+
+
+def test_a_failure_that_nobody_expected_is_logged_and_the_write_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        store = Store()
+        store.fails = [RuntimeError("never seen before")]
+        ledger = ledger_of(store)
+        ledger.note("alice", "gpt", ONE)
+        await asyncio.sleep(2 * FAILURE_SECONDS)
+        assert total(await stored(store)) == ONE
+        await ledger.close()
+
+    run(main())
+    assert [record.message for record in caplog.records] == ["What callers have used could not be written"]

@@ -157,3 +157,16 @@ def test_a_service_that_is_not_there_is_a_store_error() -> None:
         await store.close()
 
     asyncio.run(main())
+
+
+def test_a_row_that_somebody_else_has_written_is_a_store_error(table_account: Account) -> None:
+    async def main() -> None:
+        store = usage_table(table_account)
+        await put(store, row())
+        async with store._table() as table:
+            await table.upsert_entity({"PartitionKey": "alice", "RowKey": "u:2026-11-27|strange"})
+        with pytest.raises(StoreError, match="a row of the ledger cannot be read"):
+            await store.sums("alice", NOVEMBER)
+        await store.close()
+
+    asyncio.run(main())

@@ -202,3 +202,18 @@ def test_a_client_that_leaves_while_a_backend_is_asked_may_have_cost_its_prompt_
     assert (row["answers"], row["output_tokens"]) == (1, 0)
     waits = refuses(429, headers={"retry-after": "4"})
     assert play(scene, {"main": waits}, OPERATORS="nobody") == []
+
+
+def test_while_the_table_of_limits_cannot_be_asked_nobody_knows_what_is_left_and_what_was_used_is_told() -> None:
+    async def scene(app: InProcessApp) -> Received:
+        await app.ask(WAYS["openai chat"]).end()
+
+        async def fail(*_: object) -> Any:
+            raise StoreError("gone")
+
+        app.limits.read = fail  # type: ignore[assignment, method-assign] # the seam is behind the limiter
+        return await usage(app)
+
+    found = play(scene, CALLER_LIMITS='{"*": {"tokens_per_day": 5000}}').json
+    assert [(limit["maximum"], limit["left"]) for limit in found["limits"]] == [(5000, None)]
+    assert [row["answers"] for row in found["rows"]] == [1]
