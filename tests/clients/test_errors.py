@@ -193,9 +193,9 @@ def test_what_this_app_does_not_serve_is_not_found(both: Both, upstream: Simulat
     async def case(client: Client) -> Any:
         calls = [
             lambda: client.files.list(),
-            lambda: client.images.generate(model=MODEL, prompt="a cat"),
+            lambda: client.vector_stores.list(),
             lambda: client.moderations.create(input="hello"),
-            lambda: client.audio.speech.create(model=MODEL, input="hello", voice="alloy"),
+            lambda: client.fine_tuning.jobs.list(),
             lambda: client.batches.list(),
         ]
         return [await error_of(call) for call in calls]

@@ -90,6 +90,8 @@ class InProcess:
         await asyncio.sleep(0)
         if isinstance(service, ConfiguredService) and len(service._open_streams):
             seen.problems.append("a stream is still counted as open")
+        if isinstance(service, ConfiguredService):
+            await service.aclose()  # what notes usage in the background ends with the process
         if left := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
             seen.problems.append(f"left behind: {left[0]!r}"[:300])
             for task in left:

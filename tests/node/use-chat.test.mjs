@@ -170,9 +170,17 @@ test("every part of the encoder's golden answer passes the client's schema", asy
   assert.equal(ends[0].finishReason, "stop");
   assert.deepEqual(
     chat.lastMessage.parts.map(({ type }) => type),
-    ["step-start", "data-step", "reasoning", "text"],
+    [
+      "step-start", "data-step", "source-url", "source-document", "data-step", "reasoning", "text", "data-citation",
+    ],
   );
-  assert.deepEqual(data.map((part) => part.data), [{ name: "web_search", status: "searching" }]);
+  assert.deepEqual(data.map((part) => part.data), [
+    // The step's end takes the place of its beginning, which has the same id.
+    { name: "search", status: "finished", detail: { count: 2, milliseconds: 143 } },
+    { name: "search", status: "finished", detail: { count: 2, milliseconds: 143 } },
+    { name: "web_search", status: "searching" },
+    { source: "1", start: 0, end: 5 },
+  ]);
 });
 
 test("the encoder's golden failure is an error", async () => {
