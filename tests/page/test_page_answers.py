@@ -34,6 +34,7 @@ def test_an_answer_that_arrives_in_bursts_appears_evenly(page: ChatPage) -> None
     assert 0.25 * total < middle < 0.75 * total
 
 
+@pytest.mark.flaky(reruns=1, reason="counts the frames that the browser draws, and a busy machine draws few")
 def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(page: ChatPage) -> None:
     page.sample()
     page.ask_and_wait(sim(tokens=300, interval=0, burst=0))
