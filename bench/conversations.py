@@ -8,14 +8,11 @@ conversations over one account that never fails. Exit status 1 where one breaks 
 import argparse
 import asyncio
 import json
-import os
 import random
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +20,7 @@ import msgspec
 from openai import APIError, AsyncOpenAI, DefaultAsyncHttpxClient
 from openai.types.responses import Response
 
-from bench.service import ROOT
+from bench.serving import serving
 from dev.simulator.control import Simulator
 from shared.config.backends import Backend
 from shared.config.catalog import Target
@@ -51,7 +48,6 @@ FAILURES: tuple[dict[str, Any], ...] = (
 )
 """All of them before the first content: what fails later is the client's to repeat, since it has begun to show the answer."""
 ACCOUNT = {"encrypts": True, "knows_items": True, "caches": True}
-READY = "Listening on "
 
 
 @dataclass(slots=True)
@@ -150,7 +146,8 @@ async def measure(simulator: Simulator, accounts: tuple[str, ...], conversations
         if response.status_code >= 400:
             tally.refused[response.status_code] += 1
 
-    async with serving(simulator, accounts) as url:
+    backends = json.dumps([{"name": name, "endpoint": simulator.backends[name]} for name in accounts])
+    async with serving(simulator, AZURE_OPENAI_BACKENDS=backends, AZURE_OPENAI_ENDPOINT="") as url:
         http = DefaultAsyncHttpxClient(event_hooks={"response": [refused]})
         async with AsyncOpenAI(base_url=url + "/v1", api_key="-", max_retries=MAX_RETRIES, http_client=http) as client:
 
@@ -160,29 +157,6 @@ async def measure(simulator: Simulator, accounts: tuple[str, ...], conversations
 
             await asyncio.gather(*map(one, range(conversations)))
     return tally
-
-
-@asynccontextmanager
-async def serving(simulator: Simulator, accounts: tuple[str, ...]) -> AsyncIterator[str]:
-    """Run the app before these accounts, on the real worker; give its address."""
-    backends = json.dumps([{"name": name, "endpoint": simulator.backends[name]} for name in accounts])
-    own = {"AUTH_MODE": "anonymous", "AZURE_OPENAI_BACKENDS": backends, "AZURE_OPENAI_ENDPOINT": ""}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "dev.host", "--port", "0", "--quiet",
-        cwd=ROOT, env=os.environ | simulator.identity_environment | own,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async for line in process.stdout:
-            if line.decode().startswith(READY):
-                yield line.decode().removeprefix(READY).strip()
-                break
-        else:
-            raise RuntimeError("the app did not start")
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 def cost_micros(accounts: int) -> float:

@@ -7,18 +7,14 @@ without a search, and straight to the search; what the app adds is the rest. Exi
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
 
 import httpx
 
-from bench.conversations import READY
-from bench.service import ROOT
+from bench.serving import serving
 from dev.simulator.control import Simulator
 
 FIRST_STEP_MS = 50.0
@@ -58,28 +54,6 @@ class Measured:
     def meets_the_goals(self) -> bool:
         """Return whether the steps show in time, and nothing else takes long."""
         return self.first_step <= FIRST_STEP_MS and self.added <= ADDED_MS
-
-
-@asynccontextmanager
-async def serving(simulator: Simulator, **settings: str) -> AsyncIterator[str]:
-    """Run the app on the real worker; give its address."""
-    own = {"AUTH_MODE": "anonymous", "AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "dev.host", "--port", "0", "--quiet",
-        cwd=ROOT, env=os.environ | simulator.identity_environment | own | settings,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        async for line in process.stdout:
-            if line.decode().startswith(READY):
-                yield line.decode().removeprefix(READY).strip()
-                break
-        else:
-            raise RuntimeError("the app did not start")
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def ask(client: httpx.AsyncClient, url: str) -> tuple[float, float]:

@@ -246,13 +246,19 @@ class AnswerResponse(Response):
         await self._out.write(block)
 
     async def _pump(self, stream: Stream) -> None:
-        block = await stream.read()
-        progress, is_marked = stream.translation.progress, False
-        while block:
-            if not is_marked and progress.has_content:
-                self._receipt.mark_first_token()
-                is_marked = True
+        block, progress = await stream.read(), stream.translation.progress
+        while block and not progress.has_content:  # signs of life
             await self._write(block)
+            block = await stream.read()
+        if block:
+            self._receipt.mark_first_token()
+        out = self._out
+        while block:  # `_write`, without a coroutine of its own for each chunk
+            if self._heartbeat is not None:
+                await self._heartbeat  # one send at a time
+            if out.is_open:
+                await self._commit()
+            await out.write(block)
             block = await stream.read()
 
     async def _watch(self, receive: Receive) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,47 +14,24 @@ from shared.limits.lease import Lease, Parent
 from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, LeaseStore, OthersLease, StoreError
-from shared.limits.tables import LIMITS_TABLE, TableStore, client_of, partition
-from shared.state.storage_account import StorageAccount
+from shared.limits.tables import TableStore, partition
+from tests.limits.stores import Scene, opening, run_scene
 from tests.state.azurite import Account
-
-type Scene = Callable[[Callable[[], LeaseStore]], Awaitable[None]]
 
 CALLER, WINDOW = "alice", "m:2026-11-27T12:00:tokens"
 
 
 def table_store(account: Account) -> TableStore:
-    named = StorageAccount(connection_string=account.connection_string)
-
-    def no_credential(_: str) -> object:
-        raise AssertionError
-
-    return TableStore(lambda: client_of(named, LIMITS_TABLE, no_credential))  # type: ignore[arg-type] # none is needed
+    return TableStore(opening(account))
 
 
 @pytest.fixture(params=["memory", "tables"])
-def play(request: pytest.FixtureRequest) -> Callable[[Scene], None]:
+def play(request: pytest.FixtureRequest) -> Callable[[Scene[LeaseStore]], None]:
     """Run a scene with stores over the same rows; each call of its argument is another process's."""
 
-    def run(scene: Scene) -> None:
-        async def main() -> None:
-            opened: list[LeaseStore] = []
-            memory = MemoryStore()
-            account = request.getfixturevalue("table_account") if request.param == "tables" else None
-
-            def open_store() -> LeaseStore:
-                opened.append(memory if account is None else table_store(account))
-                return opened[-1]
-
-            try:
-                await scene(open_store)
-            finally:
-                for store in opened:
-                    await store.close()
-
-        asyncio.run(main())
-
-    return run
+    memory = MemoryStore()
+    account = request.getfixturevalue("table_account") if request.param == "tables" else None
+    return lambda scene: run_scene(scene, lambda: memory if account is None else table_store(account))
 
 
 async def write(store: LeaseStore, owner: str, parent: Parent, lease: Lease) -> None:
@@ -76,7 +53,7 @@ async def read(store: LeaseStore, owner: str):  # type: ignore[no-untyped-def]
         return await store.read(CALLER, WINDOW, owner)
 
 
-def test_what_was_written_is_read_by_every_process(play: Callable[[Scene], None]) -> None:
+def test_what_was_written_is_read_by_every_process(play: Callable[[Scene[LeaseStore]], None]) -> None:
     async def scene(open_store: Callable[[], LeaseStore]) -> None:
         one, two = open_store(), open_store()
         before = await read(one, "p1")
@@ -93,7 +70,7 @@ def test_what_was_written_is_read_by_every_process(play: Callable[[Scene], None]
     play(scene)
 
 
-def test_a_row_that_was_written_meanwhile_is_not_overwritten(play: Callable[[Scene], None]) -> None:
+def test_a_row_that_was_written_meanwhile_is_not_overwritten(play: Callable[[Scene[LeaseStore]], None]) -> None:
     async def scene(open_store: Callable[[], LeaseStore]) -> None:
         one, two = open_store(), open_store()
         await write(one, "p1", Parent(1), Lease(1))
@@ -107,7 +84,7 @@ def test_a_row_that_was_written_meanwhile_is_not_overwritten(play: Callable[[Sce
     play(scene)
 
 
-def test_two_first_writers_are_not_both_right(play: Callable[[Scene], None]) -> None:
+def test_two_first_writers_are_not_both_right(play: Callable[[Scene[LeaseStore]], None]) -> None:
     async def scene(open_store: Callable[[], LeaseStore]) -> None:
         one, two = open_store(), open_store()
         await write(one, "p0", Parent(), Lease())
@@ -120,7 +97,7 @@ def test_two_first_writers_are_not_both_right(play: Callable[[Scene], None]) -> 
     play(scene)
 
 
-def test_a_window_that_is_over_is_removed_once_and_again(play: Callable[[Scene], None]) -> None:
+def test_a_window_that_is_over_is_removed_once_and_again(play: Callable[[Scene[LeaseStore]], None]) -> None:
     async def scene(open_store: Callable[[], LeaseStore]) -> None:
         store = open_store()
         await write(store, "p1", Parent(1), Lease(1))
@@ -132,7 +109,7 @@ def test_a_window_that_is_over_is_removed_once_and_again(play: Callable[[Scene],
     play(scene)
 
 
-def test_the_stores_clock_is_told_with_what_is_read(play: Callable[[Scene], None]) -> None:
+def test_the_stores_clock_is_told_with_what_is_read(play: Callable[[Scene[LeaseStore]], None]) -> None:
     async def scene(open_store: Callable[[], LeaseStore]) -> None:
         assert abs((await read(open_store(), "p1")).now - time.time()) < 60
 

@@ -1,33 +1,21 @@
 """What every store of the ledger promises: rows are replaced as a whole, and added up over processes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from shared.limits.memory_usage import MemoryUsage
 from shared.limits.store import Changed, StoreError
-from shared.limits.tables import LIMITS_TABLE, OpenClient, TableStore, client_of
+from shared.limits.tables import TableStore
 from shared.limits.usage import Period, Spot, Sums, UsageRow
 from shared.limits.usage_store import UsageStore
 from shared.limits.usage_tables import UsageTable
-from shared.state.storage_account import StorageAccount
+from tests.limits.stores import Scene, opening, run_scene
 from tests.state.azurite import Account
-
-type Scene = Callable[[Callable[[], UsageStore]], Awaitable[None]]
 
 NOVEMBER = Period("2026-11-01", "2026-11-30")
 ONE = Sums(1, 2, 3, 4, 5, 6, 7)
-
-
-def opening(account: Account) -> OpenClient:
-    named = StorageAccount(connection_string=account.connection_string)
-
-    def no_credential(_: str) -> Any:
-        raise AssertionError
-
-    return lambda: client_of(named, LIMITS_TABLE, no_credential)
 
 
 def usage_table(account: Account) -> UsageTable:
@@ -35,28 +23,12 @@ def usage_table(account: Account) -> UsageTable:
 
 
 @pytest.fixture(params=["memory", "tables"])
-def play(request: pytest.FixtureRequest) -> Callable[[Scene], None]:
+def play(request: pytest.FixtureRequest) -> Callable[[Scene[UsageStore]], None]:
     """Run a scene with stores over the same rows; each call of its argument is another process's."""
 
-    def run(scene: Scene) -> None:
-        async def main() -> None:
-            opened: list[UsageStore] = []
-            memory = MemoryUsage()
-            account = request.getfixturevalue("table_account") if request.param == "tables" else None
-
-            def open_store() -> UsageStore:
-                opened.append(memory if account is None else usage_table(account))
-                return opened[-1]
-
-            try:
-                await scene(open_store)
-            finally:
-                for store in opened:
-                    await store.close()
-
-        asyncio.run(main())
-
-    return run
+    memory = MemoryUsage()
+    account = request.getfixturevalue("table_account") if request.param == "tables" else None
+    return lambda scene: run_scene(scene, lambda: memory if account is None else usage_table(account))
 
 
 async def put(store: UsageStore, *rows: UsageRow) -> None:
@@ -73,7 +45,7 @@ def row(
     return UsageRow(Spot(caller, day, model), row_id, sums)
 
 
-def test_nothing_was_used_before_anything_was_written(play: Callable[[Scene], None]) -> None:
+def test_nothing_was_used_before_anything_was_written(play: Callable[[Scene[UsageStore]], None]) -> None:
     async def scene(open_store: Callable[[], UsageStore]) -> None:
         assert await open_store().sums("alice", NOVEMBER) == {}
         assert await open_store().sums(None, NOVEMBER) == {}
@@ -82,7 +54,7 @@ def test_nothing_was_used_before_anything_was_written(play: Callable[[Scene], No
 
 
 def test_a_row_that_is_written_again_is_replaced_and_those_of_several_processes_are_added_up(
-    play: Callable[[Scene], None],
+    play: Callable[[Scene[UsageStore]], None],
 ) -> None:
     async def scene(open_store: Callable[[], UsageStore]) -> None:
         one, two = open_store(), open_store()
@@ -96,7 +68,7 @@ def test_a_row_that_is_written_again_is_replaced_and_those_of_several_processes_
     play(scene)
 
 
-def test_a_caller_reads_its_own_and_only_the_days_that_it_asks_for(play: Callable[[Scene], None]) -> None:
+def test_a_caller_reads_its_own_and_only_the_days_that_it_asks_for(play: Callable[[Scene[UsageStore]], None]) -> None:
     async def scene(open_store: Callable[[], UsageStore]) -> None:
         store = open_store()
         days = ["2026-10-31", "2026-11-01", "2026-11-30", "2026-12-01"]
@@ -112,7 +84,9 @@ def test_a_caller_reads_its_own_and_only_the_days_that_it_asks_for(play: Callabl
 
 
 @pytest.mark.parametrize("name", ["azure/gpt-x", "a|b}", "ü 😀 %2F?#\\", "x" * 300, "😀" * 300, "'"])
-def test_any_name_of_a_model_and_of_a_caller_comes_back_as_it_was(play: Callable[[Scene], None], name: str) -> None:
+def test_any_name_of_a_model_and_of_a_caller_comes_back_as_it_was(
+    play: Callable[[Scene[UsageStore]], None], name: str
+) -> None:
     async def scene(open_store: Callable[[], UsageStore]) -> None:
         store = open_store()
         caller = name[:60]
@@ -125,7 +99,7 @@ def test_any_name_of_a_model_and_of_a_caller_comes_back_as_it_was(play: Callable
     play(scene)
 
 
-def test_more_rows_than_a_transaction_takes_are_all_written(play: Callable[[Scene], None]) -> None:
+def test_more_rows_than_a_transaction_takes_are_all_written(play: Callable[[Scene[UsageStore]], None]) -> None:
     async def scene(open_store: Callable[[], UsageStore]) -> None:
         store = open_store()
         await put(store, *(row(model=f"m{number}") for number in range(250)))

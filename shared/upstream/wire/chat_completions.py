@@ -93,6 +93,8 @@ class Ends:
         """Take the choices of the next chunk."""
         for choice in choices:
             index = choice.index or 0
+            if not choice.finish_reason and index in self._open:  # nearly every one
+                continue
             if choice.finish_reason:
                 self._open.discard(index)
                 if len(self._ended) < MAX_CHOICES:
