@@ -45,6 +45,28 @@ def test_every_answer_tells_the_callers_own_limit_and_the_accounts_under_another
     assert headers["x-ratelimit-limit-tokens"] == "5000"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_the_model_refuses_tells_the_callers_limits_too(way: str) -> None:
+    async def scene(app: InProcessApp) -> Received:
+        return await app.ask(WAYS[way]).end()
+
+    received = play(scene, {"main": refuses(400)}, CALLER_LIMITS=LIMITS)
+    assert (received.status, received.headers["x-ratelimit-remaining-requests"]) == (400, "1")
+
+
+def test_who_leaves_while_no_model_is_asked_pays_no_tokens() -> None:
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "hi " * 1000}], "max_completion_tokens": 10}
+
+    async def scene(app: InProcessApp) -> int:
+        exchange = app.begin("/v1/chat/completions", body, caller=Caller(leaves_at=0.5))
+        await exchange.end()
+        assert exchange.received.receipt["ended"] == "client_left"
+        return (await app.begin("/v1/chat/completions", body | {"max_completion_tokens": 4100}).end()).status
+
+    busy = refuses(429, headers={"retry-after": "1"})
+    assert play(scene, {"main": [busy, Says()]}, CALLER_LIMITS=limits(tokens_per_minute=5000)) == 200
+
+
 def test_the_accounts_own_limits_are_not_taken_for_the_callers() -> None:
     says = Says(headers={"x-ratelimit-remaining-tokens": "77"})
 
