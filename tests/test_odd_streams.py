@@ -209,3 +209,10 @@ def test_deltas_without_end_are_refused_before_80_mib_are_taken(way: str) -> Non
     outcome, _, received = ask_in(way, [endless])
     assert outcome == Outcome("refused", "upstream_frame_too_large", 502)
     assert received.receipt["chunks"] * 60_000 < 80 * 1024 * 1024
+
+
+@pytest.mark.parametrize("way", STREAMED)
+def test_a_json_document_without_end_in_place_of_a_stream_is_refused_in_time(way: str) -> None:
+    endless = Play(body=[b'{"choices":[{"message":{"content":"', *[b"x" * 60_000] * 400], headers=EVENT_STREAM)
+    outcome, _, _ = ask_in(way, [endless], MAX_EVENT_BYTES="1000000")
+    assert outcome == Outcome("refused", "upstream_frame_too_large", 502)

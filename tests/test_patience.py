@@ -47,6 +47,13 @@ def test_a_thought_of_150_seconds_without_a_head_is_answered_and_asked_for_once(
     assert (outcome, asked) == (FINISHED, {"main": 1})
 
 
+@pytest.mark.parametrize("way", STREAMS)
+def test_a_head_is_a_sign_of_life_too(way: str) -> None:
+    slow = Says(seconds_to_headers=100, seconds_to_content=100)
+    outcome, asked, _ = ask_in(way, [slow, GOOD], FIRST_CONTENT_SECONDS="120")
+    assert (outcome, asked) == (FINISHED, {"main": 1})
+
+
 @pytest.mark.parametrize("way", ["responses", *CHAT_WAYS])
 def test_a_thought_of_150_seconds_with_signs_of_life_is_answered_and_asked_for_once(way: str) -> None:
     outcome, asked, _ = ask_in(way, [thinks(150), GOOD], AZURE_OPENAI_API="responses")
@@ -116,6 +123,7 @@ def test_after_a_sign_of_life_has_left_a_failure_is_an_honest_end(then: tuple[St
     assert (outcome, asked) == (Outcome("failed", code), {"main": 1})
     assert received.body.count(b"response.created") == 2  # its event line and its data
     assert received.receipt["attempts"][0]["outcome"] == "alive"
+    assert received.receipt["time_to_first_token_seconds"] is None, "a sign of life is no word"
 
 
 @pytest.mark.parametrize("way", WHOLE)

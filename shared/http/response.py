@@ -234,7 +234,6 @@ class AnswerResponse(Response):
                     self._out.touch()
                     await self._write(block)
             self._source = source = source.answer()
-        source.is_committed = not self._out.is_open
         self._source = stream = await source.begin()
         return stream
 

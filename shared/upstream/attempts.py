@@ -66,7 +66,7 @@ class Answer:
         self._began_at = 0.0
         """When `begin` was called, on the loop's clock."""
         self.is_committed = False
-        """Whether the status has been sent, so that the client hears what else is."""
+        """Whether the status has been sent while this was asked for, so that the client hears what else is."""
         self.translation = new_translation()
 
     @property

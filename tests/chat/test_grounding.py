@@ -108,6 +108,21 @@ def test_a_long_search_is_no_silence(name: str) -> None:
     assert beats == [3.0, 6.0]
 
 
+@pytest.mark.parametrize("name", SHOW_STEPS)
+def test_a_client_has_its_whole_time_to_take_a_step_after_a_long_search(name: str) -> None:
+    slow = Caller(seconds_per_write=5.0)
+    received, _ = ask(name, [100.0, found(GUIDE)], caller=slow, HEARTBEAT_SECONDS="200", SEARCH_SECONDS="150")
+    assert WAYS[name].outcome(received.seen).kind == "finished"
+
+
+@pytest.mark.parametrize("name", SHOW_STEPS)
+def test_who_leaves_without_taking_a_step_ends_the_search_at_once(name: str) -> None:
+    received, app = ask(name, [100.0, found(GUIDE)], caller=Caller(reads_writes=1, leaves_at=3.0), SEARCH_SECONDS="150")
+    assert received.receipt["ended"] == "client_left"
+    assert received.receipt["retrieval"]["outcome"] == "abandoned"
+    assert not app.search.under_way
+
+
 # The model's request.
 
 
