@@ -1,6 +1,7 @@
 """Patience is measured in silence: an attempt lives as long as its upstream shows life. In-process, virtual time."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ from openai import DEFAULT_TIMEOUT
 
 from shared.config.settings import DECLARATIONS
 from shared.errors import UpstreamCut
+from shared.upstream.call import UpstreamCall
 from tests.harness.app import GOOD, InProcessApp, ask_in, play
 from tests.harness.caller import Received
 from tests.harness.frames import FRAMES, data
@@ -49,7 +51,10 @@ def test_a_thought_of_150_seconds_without_a_head_is_answered_and_asked_for_once(
 
 @pytest.mark.parametrize("way", STREAMS)
 def test_a_head_is_a_sign_of_life_too(way: str) -> None:
-    slow = Says(seconds_to_headers=100, seconds_to_content=100)
+    def slow(call: UpstreamCall) -> Play:
+        said = Says()(call)
+        return replace(said, body=[100.0, *said.body], seconds_to_headers=100)
+
     outcome, asked, _ = ask_in(way, [slow, GOOD], FIRST_CONTENT_SECONDS="120")
     assert (outcome, asked) == (FINISHED, {"main": 1})
 

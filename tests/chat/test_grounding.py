@@ -110,7 +110,7 @@ def test_a_long_search_is_no_silence(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHOW_STEPS)
 def test_a_client_has_its_whole_time_to_take_a_step_after_a_long_search(name: str) -> None:
-    slow = Caller(seconds_per_write=5.0)
+    slow = Caller(seconds_per_write=50.0)
     received, _ = ask(name, [100.0, found(GUIDE)], caller=slow, HEARTBEAT_SECONDS="200", SEARCH_SECONDS="150")
     assert WAYS[name].outcome(received.seen).kind == "finished"
 
