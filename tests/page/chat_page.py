@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,37 @@ BROWSERS = (
 )
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
-FRAME_MS = 33.0
+FRAME_MS = 33
 
 SAMPLE = """() => {
   const samples = window.samples = [];
-  let last = performance.now();
   const look = (now) => {
     const text = [...document.querySelectorAll(".text")].at(-1)?.textContent ?? "";
-    if (samples.length === 0 || samples.at(-1)[1] !== text.length) samples.push([now, text.length, now - last]);
-    last = now;
+    if (samples.length === 0 || samples.at(-1)[1] !== text.length) samples.push([now, text.length]);
     window.sampling = requestAnimationFrame(look);
   };
   window.sampling = requestAnimationFrame(look);
+}"""
+
+
+ANSWER_BY_HAND = """() => {
+  const { fetch } = window;
+  const headers = { "content-type": "application/x-ndjson" };
+  window.fetch = (address, ...more) => {
+    if (new URL(address).pathname !== "/chat") return fetch(address, ...more);
+    const start = (controller) => { window.arriving = controller; };
+    return Promise.resolve(new Response(new ReadableStream({ start }), { headers }));
+  };
+}"""
+
+ARRIVE = """([text, isLast]) => {
+  if (text) window.arriving.enqueue(new TextEncoder().encode(text));
+  if (isLast) window.arriving.close();
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
 }"""
 
 
@@ -121,14 +139,25 @@ class ChatPage:
     def samples(self) -> list[tuple[float, int]]:
         """Stop recording. Return the times at which the answer grew, and its lengths."""
         found = self.page.evaluate("() => { cancelAnimationFrame(window.sampling); return window.samples; }")
-        return [(float(now), int(length)) for now, length, _ in found if length > 0]
+        return [(float(now), int(length)) for now, length in found if length > 0]
 
-    def grown_per_frame(self) -> list[float]:
-        """Return how much the answer grew with each sample, per 33 ms of the browser's frame."""
-        found = self.page.evaluate("window.samples.filter(([, length]) => length > 0)")
-        return [
-            (length - earlier) / max(1.0, took / FRAME_MS) for (_, earlier, _), (_, length, took) in pairwise(found)
-        ]
+    def answer_by_hand(self) -> None:
+        """Stop the browser's clock, and answer the next question with what `arrive` is given."""
+        self.page.clock.install()
+        self.page.clock.pause_at(self.page.evaluate("Date.now() + 1000"))
+        self.page.evaluate(ANSWER_BY_HAND)
+
+    def arrive(self, text: str, *, is_last: bool = False) -> None:
+        """Let a part of the body arrive now, by the stopped clock."""
+        self.page.evaluate(ARRIVE, [text, is_last])
+
+    def frames(self, count: int) -> list[int]:
+        """Let the clock run for `count` frames. Return the length of the answer at the end of each."""
+        lengths = []
+        for _ in range(count):
+            self.page.clock.run_for(FRAME_MS)
+            lengths.append(int(self.page.evaluate("document.querySelector('.text')?.textContent.length ?? 0")))
+        return lengths
 
     def shot(self, name: str) -> None:
         """Save a screenshot."""

@@ -1,6 +1,7 @@
 """Questions and answers on the page, in a real browser, from the app on the real worker."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,27 +21,35 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
 # The answer appears.
 
 
-@pytest.mark.flaky(reruns=1, reason="a busy machine may hold one frame back for longer than an eighth of the answer")
-def test_an_answer_that_arrives_in_bursts_appears_evenly(page: ChatPage) -> None:
-    page.sample()
-    page.ask_and_wait(sim(tokens=200, interval=0.01, burst=40))
-    samples = page.samples()
-    grown = page.grown_per_frame()
-    total, lasted = samples[-1][1], samples[-1][0] - samples[0][0]
-    assert len(samples) > 25, "many small steps, not the five bursts it arrived in"
-    assert max(grown) < total / 8, "a late frame shows what was due, not more"
-    assert lasted > 1000
-    middle = next(length for now, length in samples if now >= samples[0][0] + lasted / 2)
-    assert 0.25 * total < middle < 0.75 * total
+def test_an_answer_that_arrives_in_bursts_appears_evenly(open_page: OpenPage) -> None:
+    page = open_page()
+    page.answer_by_hand()
+    page.ask("bursts")
+    lengths = [0]
+    for _ in range(5):
+        page.arrive(events(*[delta("word ")] * 40))
+        lengths += page.frames(12)
+    page.arrive(events(finished()), is_last=True)
+    lengths += page.frames(20)
+    page.wait_for_end()
+    total = len(page.text)
+    assert total == 5 * 40 * len("word ") - 1
+    assert lengths[-1] >= total, "everything is shown"
+    grown = [later - earlier for earlier, later in pairwise(lengths)]
+    assert max(grown) < total / 20, "a burst is a fifth of the answer"
+    assert sum(map(bool, grown)) > 40
+    assert 0.25 * total < lengths[len(lengths) // 2] < 0.75 * total
 
 
-@pytest.mark.flaky(reruns=1, reason="counts the frames that the browser draws, and a busy machine draws few")
-def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(page: ChatPage) -> None:
-    page.sample()
-    page.ask_and_wait(sim(tokens=300, interval=0, burst=0))
-    samples = page.samples()
-    assert len(samples) > 8
-    assert samples[-1][0] - samples[0][0] < 2500
+def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(open_page: OpenPage) -> None:
+    page = open_page()
+    page.answer_by_hand()
+    page.ask("at once")
+    page.arrive(events(*[delta("word ")] * 300, finished()), is_last=True)
+    lengths = page.frames(36)
+    page.wait_for_end()
+    assert lengths[-1] >= len(page.text) == 300 * len("word ") - 1, "1.2 seconds"
+    assert len(set(lengths)) > 12
 
 
 def test_the_first_word_is_shown_while_the_rest_is_being_generated(page: ChatPage) -> None:
