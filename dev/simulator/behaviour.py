@@ -130,6 +130,8 @@ class Behaviour(Part, frozen=True, omit_defaults=True):
     missing_for: float = 0.0
     """Seconds after the end of the response during which retrieval returns 404."""
     resume_refused: bool = False
+    resume_window: float | None = None
+    """Seconds after the beginning of the response during which its stream can be taken up again; None: always."""
 
     # The backend as a whole, applied at once (control API only).
     refuse_connection: bool | float = False

@@ -29,7 +29,7 @@ async def retrieve(exchange: Exchange, ask: AskStored, store: Store, delivery: D
             if exchange.query.get("stream") != "true":
                 await delivery.json(stored.dialect.object.view())
                 return
-            if not stored.call.stream or not stored.dialect.object.background or stored.call.behaviour.resume_refused:
+            if not stored.is_resumable:
                 message = (
                     "This response cannot be streamed: it was not created in the background as a stream, or is too old."
                 )

@@ -27,6 +27,7 @@ class Stored:
         self.call = call
         self.dialect = dialect
         self.frames: list[Frame] = []
+        self._began = time.monotonic()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -81,6 +82,14 @@ class Stored:
         """Return whether a retrieval is too early (a just-finished response can be a 404 for a while)."""
         ended = self.dialect.object.ended_at
         return ended is not None and time.time() - ended < self.call.behaviour.missing_for
+
+    @property
+    def is_resumable(self) -> bool:
+        """Return whether its stream can be taken up again: begun in the background as a stream, and not too old."""
+        behaviour = self.call.behaviour
+        window = behaviour.resume_window
+        is_young = window is None or time.monotonic() - self._began < window
+        return self.call.stream and self.dialect.object.background and is_young and not behaviour.resume_refused
 
     def input_items(self) -> list[Json]:
         given: Any = self.call.body.get("input") or []

@@ -255,3 +255,74 @@ def test_a_just_finished_response_can_be_missing_and_a_resume_refused(simulator:
     with pytest.raises(openai.BadRequestError):
         client.responses.retrieve(second.id, stream=True)
     assert client.responses.retrieve(second.id).output_text
+
+
+# Taking a stream up again.
+
+
+def begun(simulator: Simulator, **behaviour: Any) -> str:
+    """Begin a response in the background whose client leaves after its first word; return its id."""
+    simulator.behave({"tokens": 6, "interval": 0.02, "end": "cut", "after": 1, "end_delay": 0, **behaviour})
+    seen = ask(f"{simulator.base_url()}responses", {"model": "m", "input": "Hello", "stream": True, "background": True})
+    return str(seen.events[0]["response"]["id"])
+
+
+def taken_up(simulator: Simulator, response_id: str, query: str = "") -> Seen:
+    return ask(f"{simulator.base_url()}responses/{response_id}?stream=true{query}")
+
+
+def test_a_stream_is_replayed_from_any_number(simulator: Simulator) -> None:
+    response_id = begun(simulator)
+    whole = taken_up(simulator, response_id)
+    numbers = [event["sequence_number"] for event in whole.events]
+    assert numbers == list(range(len(numbers)))
+    for after in (-1, 0, 4, numbers[-2]):
+        rest = taken_up(simulator, response_id, f"&starting_after={after}")
+        assert rest.events == whole.events[after + 1 :]
+    assert taken_up(simulator, response_id, f"&starting_after={numbers[-1]}").events == []
+    bad = taken_up(simulator, response_id, "&starting_after=x")
+    assert (bad.status, bad.json["error"]["param"]) == (400, "starting_after")
+
+
+def test_a_stream_can_be_taken_up_within_its_window_and_read_whole_after_it(
+    simulator: Simulator, client: OpenAI
+) -> None:
+    response_id = begun(simulator, resume_window=3)
+    assert taken_up(simulator, response_id).events[-1]["type"] == "response.completed"
+    time.sleep(3)
+    assert taken_up(simulator, response_id).status == 400
+    with pytest.raises(openai.BadRequestError, match="too old"):
+        client.responses.retrieve(response_id, stream=True, starting_after=3)
+    assert client.responses.retrieve(response_id).status == "completed"
+
+
+def test_a_just_finished_response_is_missing_as_a_stream_too(simulator: Simulator, client: OpenAI) -> None:
+    simulator.behave({"tokens": 1, "interval": 0, "missing_for": 3})
+    *_, last = client.responses.create(model="m", input="Hello", background=True, stream=True)  # type: ignore[call-overload]
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(last.response.id, stream=True, starting_after=2)
+    time.sleep(3)
+    assert list(client.responses.retrieve(last.response.id, stream=True))[-1].type == "response.completed"
+
+
+def test_a_cancelled_stream_ends_without_a_terminal_event(simulator: Simulator, client: OpenAI) -> None:
+    response_id = begun(simulator, interval=1)
+    with Probe(f"{simulator.base_url()}responses/{response_id}?stream=true") as probe:
+        probe.read_until(b"response.in_progress")
+        assert client.responses.cancel(response_id).status == "cancelled"
+        seen = probe.read_all()
+    assert seen.ending == "complete"
+    assert kinds(seen)[-1] not in ("response.completed", "response.failed", "response.incomplete")
+    assert client.responses.retrieve(response_id).status == "cancelled"
+
+
+def test_a_deleted_response_ends_and_cannot_be_taken_up_again(simulator: Simulator, client: OpenAI) -> None:
+    response_id = begun(simulator, interval=1)
+    with Probe(f"{simulator.base_url()}responses/{response_id}?stream=true") as probe:
+        probe.read_until(b"response.in_progress")
+        client.responses.delete(response_id)
+        assert kinds(probe.read_all())[-1] != "response.completed"
+    for use in (client.responses.retrieve, client.responses.cancel, client.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            use(response_id)
+    assert taken_up(simulator, response_id).status == 404
