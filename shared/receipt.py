@@ -51,6 +51,8 @@ class Receipt:
     usage: Usage | None = None
     retrieval: dict[str, object] = field(default_factory=dict)
     """What became of the search before the answer; empty where there was none."""
+    resume: dict[str, object] = field(default_factory=dict)
+    """How the answer was taken up again; empty where it was not."""
     ended: str = "unknown"
     upstream_request_id: str = ""
     _began: float = field(default_factory=time.monotonic)
@@ -94,6 +96,7 @@ class Receipt:
                 "reasoning": usage.reasoning_tokens,
             },
             **({"retrieval": self.retrieval} if self.retrieval else {}),
+            **({"resume": self.resume} if self.resume else {}),
             "ended": self.ended,
             "upstream_request_id": self.upstream_request_id,
         }

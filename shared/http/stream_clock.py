@@ -8,7 +8,8 @@ blanks       the request's arrival                  PADDING_SECONDS           he
 quiet        the request's arrival                  QUIET_SECONDS             end: UpstreamTimeout, where nothing can be
                                                                               sent before the first content
 silence      the upstream's last complete event     UPSTREAM_SILENCE_SECONDS  end: UpstreamSilent
-                                                    (before content FIRST_CONTENT_SECONDS)
+                                                    (before content FIRST_CONTENT_SECONDS), unless the upstream can be
+                                                    taken up again
 client       what the client was sent last, while   CLIENT_SILENCE_SECONDS    end: ClientTooSlow
              it takes nothing
 function     the call of the handler                functionTimeout less      end: FunctionTimeout
@@ -119,11 +120,15 @@ class StreamClock:
     def _overdue(self, now: float) -> ClientLeft | AnswerError | None:
         if now >= self._ends_at:
             return FunctionTimeout("The answer took as long as the operator lets one take; it is incomplete.")
-        if now >= self._silent_at():
+        if now >= self._silent_at() and not self._renews():
             return UpstreamSilent("The upstream stopped in the middle of the response.")
         if now >= self._quiet_at():
             return UpstreamTimeout("The model's service did not begin to answer in time.")
         return ClientTooSlow() if now >= self._too_slow_at() else None
+
+    def _renews(self) -> bool:
+        source = self._source()
+        return isinstance(source, Stream) and source.renew()
 
     def _tick(self) -> None:
         now = self._loop.time()

@@ -1,9 +1,11 @@
 """One request of the OpenAI API: the call that it becomes, and the upstream's heads as far as they go down."""
 
+import re
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from shared.config.backends import Backend
 from shared.config.catalog import Target
@@ -27,6 +29,7 @@ from shared.openai_api.request import (
     PREVIOUS_ID,
     UNCOUNTED,
     OpenAIRequest,
+    continuation_query,
     demand_of,
     parse_openai_request,
     upstream_body,
@@ -42,6 +45,9 @@ from shared.upstream.call import UpstreamCall
 from shared.upstream.errors import is_json, media_type
 from shared.upstream.stream import Stream
 
+if TYPE_CHECKING:
+    from shared.resume.resumption import Resumption
+
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -49,6 +55,7 @@ _CURSORS = frozenset({"after", "before"})
 """The parameters that name where a page of items begins or ends."""
 _STREAMED = frozenset({"stream", "starting_after"})
 """The parameters that make a stored response a stream."""
+_NUMBER = re.compile(r"-1|[0-9]{1,10}")
 _NOT_A_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 """The upstream's bytes go down under the upstream's own label, so that clients get what they would get without this app.
 
@@ -139,6 +146,7 @@ class InferenceExchange(RelayExchange):
             conversation=self._conversation(request),
             resolve=self._opening(request, is_signed=is_signed),
             signing=self.ids if is_signed else None,
+            resumption=self._resumption(request, is_signed=is_signed),
             demand=None if address.path in UNCOUNTED else self._demand(request),
         )
         return Answer(call, self._translations(request, self.ids if is_signed else None), self.upstream, receipt)
@@ -166,6 +174,12 @@ class InferenceExchange(RelayExchange):
             return partial(self._going_on, request)
         # A background response is reachable by its id alone: without a key it would be paid for and lost.
         return self._load_key if is_signed and request.background else None
+
+    def _resumption(self, request: OpenAIRequest, *, is_signed: bool) -> "Resumption | None":
+        """Return what takes a background response's upstream up again; None for every other answer."""
+        if not (is_signed and request.background and request.stream):
+            return None
+        return _resumption(self, continuation_query(request))
 
     async def _going_on(self, request: OpenAIRequest, call: UpstreamCall) -> UpstreamCall:
         found = await self.ids.open(request.previous_id, param=PREVIOUS_ID)
@@ -203,6 +217,7 @@ class StoredExchange(RelayExchange):
         query = query_up(self.settings, asked, is_complete=True)
         streams = request.method == "GET" and asked.get("stream", "").lower() == "true"
         self.receipt.format = "stream" if streams else "whole"
+        resumption = _resumption(self, query) if streams else None
         call = UpstreamCall(
             method="GET" if is_probe else request.method,
             path="responses",
@@ -210,15 +225,18 @@ class StoredExchange(RelayExchange):
             query=[one for one in query if one[0] not in _STREAMED] if is_probe else query,
             headers=self.headers_up,
             streams=streams,
-            resolve=self._found,
+            resolve=partial(self._found, resumption),
             signing=self.ids,
+            resumption=resumption,
         )
         return Answer(call, self._stream_relay if streams else self._body_relay, self.upstream, self.receipt)
 
-    async def _found(self, call: UpstreamCall) -> UpstreamCall:
+    async def _found(self, resumption: "Resumption | None", call: UpstreamCall) -> UpstreamCall:
         """Return the call with the ids that the upstream knows: in the path, and where a page of items begins."""
         found = await self.ids.open(self.address.id, param="id")
         query = [(name, await self._cursor(name, value)) for name, value in call.query]
+        if resumption is not None:
+            resumption.continues(found.id, after=_number(dict(query).get("starting_after", "-1")))
         path = f"{call.path}/{found.id}{self.address.rest}"
         return replace(call, path=path, query=query, owner=found.owner, owner_param="id")
 
@@ -233,6 +251,18 @@ class StoredExchange(RelayExchange):
 
     def _body_relay(self) -> Translation:
         return SignedBodyRelay(self.ids, may_be_empty=True)
+
+
+def _resumption(exchange: RelayExchange, query: Sequence[tuple[str, str]]) -> "Resumption":
+    from shared.resume.resumption import Resumption
+
+    limit = exchange.settings.max_event_bytes
+    return Resumption(exchange.receipt, headers=exchange.headers_up, query=query, max_event_bytes=limit)
+
+
+def _number(text: str) -> int | None:
+    """Return the number of an event, from -1 on; None for what the upstream has to read."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _down(headers: Mapping[str, str]) -> dict[str, str]:

@@ -107,6 +107,15 @@ def upstream_body(
     return msgspec.json.encode({**request.fields, **changes}) if changes or is_limited else request.raw
 
 
+def continuation_query(request: OpenAIRequest) -> list[tuple[str, str]]:
+    """Return the parameters with which the rest of a response's stream comes as its beginning did."""
+    included = decode_value(request.fields.get("include", _NULL))
+    query = [("include[]", one) for one in included if isinstance(one, str)] if isinstance(included, list) else []
+    if bytes(request.stream_options.get("include_obfuscation", _NULL)) == _FALSE:
+        query.append(("include_obfuscation", "false"))
+    return query
+
+
 def asks_for_usage(request: OpenAIRequest, path: str) -> bool:
     """Return whether the usage of the stream is this app's own wish. With `data_sources` Azure takes no such wish."""
     is_possible = request.stream and path in USAGE_ON_REQUEST and "data_sources" not in request.fields

@@ -187,9 +187,16 @@ class Answer:
             _close(response)
             raise
         self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
-        return Stream(reader, held, status=response.status, headers=response.headers)
+        return Stream(reader, held, status=response.status, headers=response.headers, renewal=response.renewal)
 
     async def _open(self, candidate: Candidate) -> UpstreamResponse:
+        """Send the call. A background response's body comes back as one that goes on where its upstream breaks."""
+        resumption = self._call.resumption
+        if resumption is None:
+            return await self._send(candidate)
+        return await resumption.opened(lambda: self._send(candidate), self._upstream.clients, candidate.backend)
+
+    async def _send(self, candidate: Candidate) -> UpstreamResponse:
         """Send the call; without this app's own addition to it where the deployment refuses that, or has refused it."""
         clients, refused, call = self._upstream.clients, self._upstream.refused, self._call
         name, deployment, addition = candidate.backend.name, candidate.deployment, call.addition

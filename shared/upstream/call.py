@@ -20,6 +20,26 @@ class IdSigning(Protocol):
         """Return once this backend's answer can be signed, or is known to stay unsigned. Never raise."""
 
 
+class Renewal(Protocol):
+    """A body that can take its silent upstream up again."""
+
+    @property
+    def last_sign(self) -> float:
+        """When its upstream last said that it goes on, other than by an event; on the loop's clock."""
+
+    def renew(self) -> bool:
+        """Take the upstream up again; return False where that is not possible."""
+
+
+class Resumption(Protocol):
+    """Makes the body of an answer go on where its upstream broke."""
+
+    async def opened(
+        self, send: "Callable[[], Awaitable[UpstreamResponse]]", clients: "UpstreamClients", backend: Backend
+    ) -> "UpstreamResponse":
+        """Return what `send` returns, with a body that goes on. Raise what `send` raises."""
+
+
 class Upload(Protocol):
     """A request's body that goes up in pieces, as often as it is asked for."""
 
@@ -50,6 +70,7 @@ class UpstreamCall:
     `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
     `resolve`: takes this call and returns it as it goes up, where a key has to be read first. Raises `AnswerError`.
     `signing`: signs the ids in the answer; None where nothing is signed.
+    `resumption`: takes the upstream of a background response up again where it breaks; None for every other call.
     `demand`: what the call asks for; called only where callers have limits. None for one that no model answers.
     """
 
@@ -68,6 +89,7 @@ class UpstreamCall:
     conversation: Callable[[], bytes] | None = None
     resolve: "Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None" = None
     signing: IdSigning | None = None
+    resumption: Resumption | None = None
     demand: Callable[[], Demand] | None = None
 
     def without_addition(self, addition: Addition) -> "UpstreamCall":
@@ -101,6 +123,8 @@ class UpstreamResponse:
     status: int
     headers: Mapping[str, str]
     body: Body
+    renewal: Renewal | None = None
+    """The same body, where it can take its upstream up again."""
 
 
 class UpstreamClients(Protocol):

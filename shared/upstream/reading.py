@@ -38,6 +38,10 @@ class Reader:
             self.last_event = self.last_read
         return block
 
+    def forgive_silence(self) -> None:
+        """Count the silence of the upstream from now on."""
+        self.last_read = self.last_event = self._now()
+
     async def finish(self) -> None:
         """Wait a moment for the upstream's own end of a complete answer; only the connection's reuse is at stake."""
         if self._body.at_end():

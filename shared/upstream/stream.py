@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from shared.progress import OVER
 from shared.translation import Translation
+from shared.upstream.call import Renewal
 from shared.upstream.reading import Reader
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -20,6 +21,7 @@ class Stream:
         *,
         status: int,
         headers: Mapping[str, str],
+        renewal: Renewal | None = None,
     ) -> None:
         """Take over the reader with what it holds."""
         self.status = status
@@ -27,6 +29,7 @@ class Stream:
         """The upstream's own."""
         self._reader = reader
         self._held = held
+        self._renewal = renewal
 
     @property
     def translation(self) -> Translation:
@@ -40,8 +43,16 @@ class Stream:
 
     @property
     def last_event(self) -> float:
-        """When the upstream last completed an event, on the loop's clock."""
-        return self._reader.last_event
+        """When the upstream last completed an event, or said otherwise that it goes on; on the loop's clock."""
+        event, renewal = self._reader.last_event, self._renewal
+        return event if renewal is None else max(event, renewal.last_sign)
+
+    def renew(self) -> bool:
+        """Take a silent upstream up again; return False where that is not possible."""
+        if self._renewal is None or not self._renewal.renew():
+            return False
+        self._reader.forgive_silence()
+        return True
 
     def release_headers(self) -> None:
         """Forget the upstream's headers, once the head has been sent: a stream may be open for long."""

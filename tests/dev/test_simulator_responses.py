@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -298,7 +298,7 @@ def test_a_stream_can_be_taken_up_within_its_window_and_read_whole_after_it(
 
 def test_a_just_finished_response_is_missing_as_a_stream_too(simulator: Simulator, client: OpenAI) -> None:
     simulator.behave({"tokens": 1, "interval": 0, "missing_for": 3})
-    *_, last = client.responses.create(model="m", input="Hello", background=True, stream=True)  # type: ignore[call-overload]
+    last: Any = list(client.responses.create(model="m", input="Hello", background=True, stream=True))[-1]
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(last.response.id, stream=True, starting_after=2)
     time.sleep(3)
@@ -322,7 +322,12 @@ def test_a_deleted_response_ends_and_cannot_be_taken_up_again(simulator: Simulat
         probe.read_until(b"response.in_progress")
         client.responses.delete(response_id)
         assert kinds(probe.read_all())[-1] != "response.completed"
-    for use in (client.responses.retrieve, client.responses.cancel, client.responses.delete):
+    uses: list[Callable[[str], object]] = [
+        client.responses.retrieve,
+        client.responses.cancel,
+        client.responses.delete,
+    ]
+    for use in uses:
         with pytest.raises(openai.NotFoundError):
             use(response_id)
     assert taken_up(simulator, response_id).status == 404

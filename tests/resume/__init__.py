@@ -1,0 +1,1 @@
+"""What takes a broken stream up again, in virtual time."""
