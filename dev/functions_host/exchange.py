@@ -15,6 +15,8 @@ invocation that waits for its HTTP request, at most until functionTimeout, when 
 """
 
 import asyncio
+import random
+import re
 import traceback
 
 from dev.functions_host import answers, heads, keys, log_lines
@@ -27,6 +29,8 @@ from dev.functions_host.response_timer import ResponseTimer
 from dev.functions_host.state import HostState
 from dev.functions_host.trigger_metadata import trigger_metadata
 from dev.functions_host.worker_process import WorkerProcess
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 class Exchange:
@@ -126,11 +130,10 @@ class Exchange:
             forwarding.pause()
 
     def _about(self, body: bytes) -> dict[str, object]:
-        parent, state = self._request.header(b"traceparent"), self._request.header(b"tracestate")
         return {
             "trigger_metadata": trigger_metadata(self._request, body),
-            "trace_parent": (parent or b"").decode("latin-1"),
-            "trace_state": (state or b"").decode("latin-1"),
+            "trace_parent": activity_of(self._request),
+            "trace_state": (self._request.header(b"tracestate") or b"").decode("latin-1"),
         }
 
     async def _upload(self, limit: int) -> None:
@@ -253,3 +256,14 @@ class Exchange:
     def _cancel_task(self) -> None:
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def activity_of(request: Request) -> str:
+    """Return the `traceparent` of the host's own activity: of the caller's trace where it names one, of a new one otherwise.
+
+    The real host sends `Activity.Current.Id` (GrpcWorkerChannel.SendInvocationRequest). A host that exports no telemetry, as
+    this one, samples nothing by itself, so that a new trace has the flag 00.
+    """
+    found = _TRACEPARENT.fullmatch((request.header(b"traceparent") or b"").decode("latin-1"))
+    trace, flags = (found[1], found[2]) if found else (f"{random.getrandbits(128) or 1:032x}", "00")
+    return f"00-{trace}-{random.getrandbits(64) or 1:016x}-{flags}"

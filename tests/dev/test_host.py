@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,17 @@ def test_an_encoded_slash_reaches_the_worker_encoded_and_the_query_as_it_was_wri
     assert answer["path_params"] == {"id": "7", "rest": "a%2Fb/A"}
     assert answer["path"] == "/items/7/a%2Fb/A"
     assert answer["query"] == "q=%C3%A9&code=1"
+
+
+def test_an_invocation_has_an_activity_of_the_hosts_own_in_the_callers_trace(host: HostProcess) -> None:
+    trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    headers = {"traceparent": f"00-{trace}-{caller}-01", "tracestate": "a=1"}
+    parent, state = host.get("/items/7", headers=headers).json()["trace"]
+    assert re.fullmatch(rf"00-{trace}-(?!{caller})[0-9a-f]{{16}}-01", parent)
+    assert state == "a=1"
+    begun, state = host.get("/items/7").json()["trace"]
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", begun)
+    assert state == ""
 
 
 @pytest.mark.parametrize("path", ["/items/1/%00", "/items/1#a", "http://other.example/items/1", "/items/1/caf\u00e9"])
