@@ -23,19 +23,19 @@ ANYONE = func.AuthLevel.ANONYMOUS
 @app.route(route="chat", methods=["POST"], auth_level=CALLERS)
 async def chat(req: Request, context: func.Context) -> Response:
     """Answer a chat request in the format the caller accepts, streaming or not."""
-    return service.chat(req, context.invocation_id)
+    return service.chat(req, context.invocation_id, context.trace_context)
 
 
 @app.route(route="chat/stream", methods=["POST"], auth_level=CALLERS)
 async def chat_stream(req: Request, context: func.Context) -> Response:
     """Answer like `chat`, always as a stream."""
-    return service.chat(req, context.invocation_id, must_stream=True)
+    return service.chat(req, context.invocation_id, context.trace_context, must_stream=True)
 
 
 @app.route(route="stream", methods=["POST"], auth_level=CALLERS)
 async def stream(req: Request, context: func.Context) -> Response:
     """Answer like `chat`, always as a stream."""
-    return service.chat(req, context.invocation_id, must_stream=True)
+    return service.chat(req, context.invocation_id, context.trace_context, must_stream=True)
 
 
 @app.route(route="chat/{*rest}", methods=["GET"], auth_level=ANYONE)
@@ -53,13 +53,13 @@ async def stream_by_get(req: Request, context: func.Context) -> Response:
 @app.route(route="v1/{*path}", methods=["GET", "HEAD", "POST", "DELETE"], auth_level=CALLERS)
 async def openai(req: Request, context: func.Context) -> Response:
     """Serve OpenAI's API at OpenAI's paths."""
-    return service.openai(req, context.invocation_id)
+    return service.openai(req, context.invocation_id, context.trace_context)
 
 
 @app.route(route="openai/{*path}", methods=["GET", "HEAD", "POST", "DELETE"], auth_level=CALLERS)
 async def openai_azure_paths(req: Request, context: func.Context) -> Response:
     """Serve OpenAI's API at Azure OpenAI's paths."""
-    return service.openai(req, context.invocation_id)
+    return service.openai(req, context.invocation_id, context.trace_context)
 
 
 @app.route(route="usage", methods=["GET", "HEAD"], auth_level=CALLERS)
@@ -95,4 +95,4 @@ async def preflight(req: Request, context: func.Context) -> Response:
 @app.route(route="{*path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], auth_level=CALLERS)
 async def unmatched(req: Request, context: func.Context) -> Response:
     """Answer every other address that the host hands over, so that each gets an error in JSON or what it means."""
-    return service.unmatched(req, context.invocation_id)
+    return service.unmatched(req, context.invocation_id, context.trace_context)

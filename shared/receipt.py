@@ -11,6 +11,7 @@ import msgspec
 
 from shared.events import Usage
 from shared.surrogates import replace_surrogates
+from shared.trace import AnswerTrace
 from shared.version import VERSION
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ class AttemptRecord:
     backend: str
     outcome: str
     seconds: float
+    began_seconds: float = 0.0
+    """How long after the answer the call began."""
+    span_id: str = ""
 
     @property
     def has_failed(self) -> bool:
@@ -41,6 +45,12 @@ class Receipt:
     id: str
     invocation_id: str
     api: str
+    trace_id: str = ""
+    """The trace that the request belongs to, where the host or the caller named one, or telemetry is on."""
+    trace: AnswerTrace | None = None
+    """None where telemetry is off."""
+    operation: str = ""
+    """What the model is asked for, as OpenTelemetry names it."""
     caller: str = ""
     format: str = ""
     model: str = ""
@@ -55,16 +65,24 @@ class Receipt:
     """How the answer was taken up again; empty where it was not."""
     ended: str = "unknown"
     upstream_request_id: str = ""
+    first_token_seconds: float | None = None
+    """None where no content was sent."""
+    duration_seconds: float = 0.0
+    """0 until it is logged."""
     _began: float = field(default_factory=time.monotonic)
-    _first_token: float | None = None
+
+    def elapsed(self) -> float:
+        """Return for how many seconds the answer has gone on."""
+        return time.monotonic() - self._began
 
     def mark_first_token(self) -> None:
         """Note that the first content is about to be sent; heartbeats may have been sent before it."""
-        self._first_token = time.monotonic() - self._began
+        self.first_token_seconds = self.elapsed()
 
     def log(self) -> None:
         """Write the record. Never raise: nothing handles an exception after the end of an answer."""
-        _log.info("%s", _json(self._record()))
+        self.duration_seconds = self.elapsed()
+        _log.info("%s", _json(self._record()), extra={"receipt": self})
 
     def _record(self) -> dict[str, object]:
         """Return the record's fields. Tokens that the upstream did not report are "unknown"."""
@@ -74,7 +92,9 @@ class Receipt:
             "version": VERSION,
             "id": self.id,
             "invocation_id": self.invocation_id,
+            "trace_id": self.trace_id,
             "api": self.api,
+            "operation": self.operation,
             "caller": self.caller,
             "format": self.format,
             "model": self.model,
@@ -84,8 +104,10 @@ class Receipt:
                 for tried in self.attempts
             ],
             "status": self.status,
-            "time_to_first_token_seconds": None if self._first_token is None else round(self._first_token, 4),
-            "duration_seconds": round(time.monotonic() - self._began, 4),
+            "time_to_first_token_seconds": None
+            if self.first_token_seconds is None
+            else round(self.first_token_seconds, 4),
+            "duration_seconds": round(self.duration_seconds, 4),
             "chunks": self.chunks,
             "tokens": "unknown"
             if usage is None

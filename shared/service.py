@@ -28,6 +28,7 @@ from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.state.key_stores import find_key_store
 from shared.state.signing_key import KeyRing
+from shared.trace import HostTrace
 from shared.upstream.attempt_log import log_backends
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
@@ -54,10 +55,12 @@ class Service(Protocol):
     def host_checks_keys(self) -> bool:
         """Whether the functions are to ask for the host's function key."""
 
-    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
+    def chat(
+        self, request: Request, invocation_id: str, trace: HostTrace | None = None, *, must_stream: bool = False
+    ) -> Response:
         """POST /chat, /stream, /chat/stream."""
 
-    def openai(self, request: Request, invocation_id: str) -> Response:
+    def openai(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:
         """Everything under /v1 and /openai."""
 
     def health(self, request: Request, invocation_id: str) -> Response:
@@ -75,7 +78,7 @@ class Service(Protocol):
     def preflight(self, request: Request, invocation_id: str) -> Response:
         """OPTIONS on anything that a browser may call from another origin."""
 
-    def unmatched(self, request: Request, invocation_id: str) -> Response:
+    def unmatched(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:
         """Every other address and method: one with a slash too many, one without its base, or one that means nothing."""
 
     def announce(self) -> None:
@@ -125,13 +128,15 @@ class ConfiguredService:
         self._refused_origins = RefusedOrigins()
         self._patches = ""
 
-    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:
+    def chat(
+        self, request: Request, invocation_id: str, trace: HostTrace | None = None, *, must_stream: bool = False
+    ) -> Response:
         """Answer in the format that the caller asks for."""
-        return self._chat.respond(self._context(request, invocation_id), must_stream=must_stream)
+        return self._chat.respond(self._context(request, invocation_id, trace), must_stream=must_stream)
 
-    def openai(self, request: Request, invocation_id: str) -> Response:
+    def openai(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:
         """Answer as OpenAI's API does."""
-        return self._openai.respond(self._context(request, invocation_id))
+        return self._openai.respond(self._context(request, invocation_id, trace))
 
     def health(self, request: Request, invocation_id: str) -> Response:
         """Return 200 and the version; the patches too, under DEBUG_HEADERS."""
@@ -171,14 +176,14 @@ class ConfiguredService:
         context = self._context(request, invocation_id)
         return context.plain(b"", status=204, headers=preflight_headers(self._settings, request.headers))
 
-    def unmatched(self, request: Request, invocation_id: str) -> Response:
+    def unmatched(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:
         """Answer an address as it is meant; 404 or 405 where nothing can be meant."""
-        context, path = self._context(request, invocation_id), requested_path(request.scope)
+        context, path = self._context(request, invocation_id, trace), requested_path(request.scope)
         try:
             if path in ROUTES:
                 route = ROUTES[path]
                 check_method(request, route.methods, hint=_HOW_TO_ASK if route.methods is ASK else "")
-                return route.answer(self, request, invocation_id)
+                return route.answer(self, request, invocation_id, trace)
             if path.startswith(_PAGE_FILES):
                 check_method(request, READ)
                 return _page_file(context)
@@ -232,8 +237,9 @@ class ConfiguredService:
         if self._grounding is not None:
             await self._grounding.aclose()
 
-    def _context(self, request: Request, invocation_id: str) -> RequestContext:
-        return RequestContext.of(request, invocation_id, cors_headers(self._settings, request.headers))
+    def _context(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> RequestContext:
+        cors = cors_headers(self._settings, request.headers)
+        return RequestContext.of(request, invocation_id, cors, host_trace=trace)
 
 
 def _grounding(settings: Settings, upstream: Upstream) -> "Grounding | None":
@@ -250,11 +256,18 @@ class Route:
     """One of the addresses that are neither the OpenAI API's nor a file of the page. `methods`: those that exist there."""
 
     methods: frozenset[str]
-    answer: Callable[[ConfiguredService, Request, str], Response]
+    answer: Callable[[ConfiguredService, Request, str, HostTrace | None], Response]
 
 
-def _stream(service: ConfiguredService, request: Request, invocation_id: str) -> Response:
-    return service.chat(request, invocation_id, must_stream=True)
+def _stream(service: ConfiguredService, request: Request, invocation_id: str, trace: HostTrace | None) -> Response:
+    return service.chat(request, invocation_id, trace, must_stream=True)
+
+
+def _read(
+    answer: Callable[[ConfiguredService, Request, str], Response],
+) -> Callable[[ConfiguredService, Request, str, HostTrace | None], Response]:
+    """Return the answer to a request that asks no model, so that it is part of no trace."""
+    return lambda service, request, invocation_id, _trace: answer(service, request, invocation_id)
 
 
 READ, ASK = frozenset({"GET", "HEAD"}), frozenset({"POST"})
@@ -262,12 +275,12 @@ _HOW_TO_ASK = (
     'Send a question as JSON, with content-type: application/json, for example {"input": "hi"}; the chat page is at /.'
 )
 ROUTES: Mapping[str, Route] = {
-    "/": Route(READ, ConfiguredService.home),
-    "/health": Route(READ, ConfiguredService.health),
+    "/": Route(READ, _read(ConfiguredService.home)),
+    "/health": Route(READ, _read(ConfiguredService.health)),
     "/chat": Route(ASK, ConfiguredService.chat),
     "/chat/stream": Route(ASK, _stream),
     "/stream": Route(ASK, _stream),
-    "/usage": Route(READ, ConfiguredService.usage),
+    "/usage": Route(READ, _read(ConfiguredService.usage)),
 }
 """By the path that `requested_path` returns: function_app.py has them as the host matches them, which knows one spelling."""
 _PAGE_FILES = "/page/"
@@ -311,11 +324,18 @@ class MisconfiguredService:
         self.host_checks_keys = host_checks_keys
         self._problem = problem
 
-    def chat(self, request: Request, invocation_id: str, *, must_stream: bool = False) -> Response:  # noqa: ARG002
+    def chat(
+        self,
+        request: Request,
+        invocation_id: str,
+        trace: HostTrace | None = None,  # noqa: ARG002
+        *,
+        must_stream: bool = False,  # noqa: ARG002
+    ) -> Response:
         """Return 503 and the sentence."""
         return _context(request, invocation_id).refuse(self._problem)
 
-    def openai(self, request: Request, invocation_id: str) -> Response:
+    def openai(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:  # noqa: ARG002
         """Return 503 and the sentence."""
         return _context(request, invocation_id).refuse(self._problem)
 
@@ -342,7 +362,7 @@ class MisconfiguredService:
         """Return 204 without a header of CORS: which origins are allowed is not known."""
         return _context(request, invocation_id).plain(b"", status=204)
 
-    def unmatched(self, request: Request, invocation_id: str) -> Response:
+    def unmatched(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:  # noqa: ARG002
         """Return 503 and the sentence."""
         return _context(request, invocation_id).refuse(self._problem)
 

@@ -13,27 +13,48 @@ from shared.errors import RETRY_HEADERS, AnswerError, UpstreamErrorResponse
 from shared.hosting.invocations import release_invocation
 from shared.http.outbound import ErrorPage
 from shared.receipt import Receipt
+from shared.trace import HostTrace, Tracer, parent_of
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request as it arrived: its id (the caller gets it as x-request-id), and the headers that CORS adds to its answer."""
+    """One request as it arrived: its id (the caller gets it as x-request-id), and the headers that CORS adds to its answer.
+
+    `host_trace`: the host's trace context; None where it has none. `tracer`: None where telemetry is off.
+    """
 
     request: Request
     invocation_id: str
     id: str
     cors: Mapping[str, str]
+    host_trace: HostTrace | None = None
+    tracer: Tracer | None = None
 
     @classmethod
-    def of(cls, request: Request, invocation_id: str, cors: Mapping[str, str]) -> "RequestContext":
+    def of(
+        cls,
+        request: Request,
+        invocation_id: str,
+        cors: Mapping[str, str],
+        *,
+        host_trace: HostTrace | None = None,
+        tracer: Tracer | None = None,
+    ) -> "RequestContext":
         """Return the context of a request, with a new id."""
-        return cls(request, invocation_id, "req_" + secrets.token_hex(12), cors)
+        return cls(request, invocation_id, "req_" + secrets.token_hex(12), cors, host_trace, tracer)
 
     def receipt(self, api: str, caller: str) -> Receipt:
         """Return a receipt to be filled in."""
-        return Receipt(id=self.id, invocation_id=self.invocation_id, api=api, caller=caller)
+        receipt = Receipt(id=self.id, invocation_id=self.invocation_id, api=api, caller=caller)
+        headers = self.request.headers
+        if self.tracer is not None:
+            receipt.trace = self.tracer.begin(self.host_trace, headers)
+            receipt.trace_id = receipt.trace.trace_id
+        elif (parent := parent_of(self.host_trace, headers)) is not None:
+            receipt.trace_id = parent.trace_id
+        return receipt
 
     def started(self) -> None:
         """Note that the response has begun: the worker library releases the invocation."""

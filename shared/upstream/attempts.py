@@ -63,6 +63,7 @@ class Answer:
         self._new_translation = new_translation
         self._upstream = upstream
         self._receipt = receipt
+        receipt.operation = call.operation
         self._began_at = 0.0
         """When `begin` was called, on the loop's clock."""
         self.is_committed = False

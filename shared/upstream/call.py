@@ -9,6 +9,15 @@ from shared.config.catalog import Target
 from shared.demand import Demand
 from shared.upstream.additions import Addition
 
+_OPERATIONS: Mapping[str, str] = {
+    "chat/completions": "chat",
+    "responses": "chat",
+    "responses/compact": "chat",
+    "responses/input_tokens": "count_tokens",
+    "completions": "text_completion",
+    "embeddings": "embeddings",
+}
+
 
 class IdSigning(Protocol):
     """Signs the ids of stored responses in one answer, with a key that may have to be read first."""
@@ -91,6 +100,13 @@ class UpstreamCall:
     signing: IdSigning | None = None
     resumption: Resumption | None = None
     demand: Callable[[], Demand] | None = None
+
+    @property
+    def operation(self) -> str:
+        """What is asked for, as OpenTelemetry's `gen_ai.operation.name` has it, or a word of ours where that has none."""
+        if self.target is None:
+            return "fetch_response" if self.method == "GET" else "change_response"
+        return _OPERATIONS.get(self.path, "generate_content")
 
     def without_addition(self, addition: Addition) -> "UpstreamCall":
         """Return the call without what this app added to its body."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from shared.errors import ErrorObject, NotFound, UpstreamErrorResponse
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.receipt import AttemptRecord, Receipt
+from shared.trace import Tracer
 from tests.harness.app import request_scope
 from tests.harness.caller import Caller, Connection, Received
 
@@ -40,6 +41,27 @@ def test_every_request_has_an_id_of_its_own_and_its_receipt_has_it_too() -> None
         "chat",
         "alice",
     )
+
+
+def test_a_receipt_names_the_trace_of_the_host_or_the_caller_and_begins_none_by_itself() -> None:
+    class Host:
+        trace_parent = f"00-{'a' * 32}-{'1' * 16}-00"
+        trace_state = ""
+
+    headers = {"traceparent": f"00-{'b' * 32}-{'2' * 16}-01"}
+    request = Request(request_scope("/chat", headers=headers))
+    of_host = RequestContext.of(request, "i", NO_CORS, host_trace=Host()).receipt("chat", "")
+    of_caller = RequestContext.of(request, "i", NO_CORS).receipt("chat", "")
+    assert (of_host.trace_id, of_host.trace) == ("a" * 32, None)
+    assert (of_caller.trace_id, of_caller.trace) == ("b" * 32, None)
+    assert context().receipt("chat", "").trace_id == ""
+
+
+def test_with_telemetry_on_every_receipt_has_a_trace() -> None:
+    request = Request(request_scope("/chat"))
+    receipt = RequestContext.of(request, "i", NO_CORS, tracer=Tracer()).receipt("chat", "")
+    assert receipt.trace is not None
+    assert receipt.trace_id == receipt.trace.trace_id
 
 
 def test_a_plain_response_has_the_id_and_the_headers_of_cors() -> None:
