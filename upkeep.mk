@@ -17,8 +17,8 @@ vendor: ## Fetch the page's libraries from npm, with checksums and licences (UPG
 	@python=$$($(find_python)) && "$$python" -m dev.vendor $(if $(UPGRADE),--upgrade)
 
 .PHONY: package
-package: ## Build the deployment package into artifacts/ (PACKAGES=1: with what requirements.txt lists, for Linux on x86-64)
-	@python=$$($(find_python)) && "$$python" -m dev.package $(if $(PACKAGES),--packages)
+package: ## Build the deployment package, with all packages and bytecode, into artifacts/ (FOLDER=artifacts/app: as files; SOURCE=1: for a remote build)
+	@python=$$($(find_python)) && "$$python" -m dev.package $(if $(SOURCE),--source) $(if $(FOLDER),--folder $(FOLDER))
 
 .PHONY: sbom
 sbom: $(UPKEEP)/.ready ## List the packages of a deployment, with versions and hashes, as CycloneDX, in artifacts/

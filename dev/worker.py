@@ -16,6 +16,10 @@ def main(channel: int, app: str) -> None:
     """Serve until the host ends, or a signal ends the process."""
     # The folder of this tool is on the path only while the tool is imported: the app must not find itself through it.
     sys.path[:] = [PROJECT, *(one for one in sys.path if one != os.path.join(PROJECT, "dev"))]  # noqa: PTH118
+    # What a package brings comes first, as in Azure; the worker library, which no package has, comes from this environment.
+    packages = os.path.join(app, ".python_packages", "lib", "site-packages")  # noqa: PTH118
+    if os.path.isdir(packages):  # noqa: PTH112
+        sys.path.insert(0, packages)
     if sys.version_info < (3, 13):  # noqa: UP036 - any Python may have been asked for
         _give_up(channel, "it is Python {}.{}, and 3.13 is needed".format(*sys.version_info))
     try:
