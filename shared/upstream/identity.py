@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared.config.redaction import address
 from shared.errors import IdentityUnavailable
+from shared.hosting.late_packages import late
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -52,8 +53,9 @@ def make_credential(*, managed: bool, client_id: str) -> "AsyncTokenCredential":
 
 
 def load_managed_identity() -> None:
-    """Import what `make_credential` needs in Azure."""
-    import azure.identity.aio  # noqa: F401
+    """Import what `make_credential` needs in Azure, without what only certificates need."""
+    with late("cryptography"):
+        import azure.identity.aio  # noqa: F401
 
 
 class TokenSource:

@@ -25,6 +25,19 @@ def test_most_of_openais_types_are_not_imported_with_it() -> None:
     assert loaded < usual / 3
 
 
+def test_a_managed_identity_needs_nothing_of_cryptography() -> None:
+    """And finds it when something does."""
+    code = """
+from shared.upstream.identity import load_managed_identity, make_credential
+load_managed_identity()
+make_credential(managed=True, client_id="c")
+print(type(sys.modules["cryptography.x509"]).__name__)
+import cryptography.x509
+print(cryptography.x509.Name([]).rfc4514_string() == "", type(cryptography.x509).__name__)
+"""
+    assert run(code).split() == ["LatePackage", "True", "module"]
+
+
 def test_a_look_at_a_name_of_a_late_package_finds_it() -> None:
     assert run("print(openai.types.Batch.__name__, type(openai.types).__name__)") == "Batch module"
 
