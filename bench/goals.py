@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from bench.deployed import PACKAGED_CPU, PUBLISHED_CPU
 from bench.results import MILLIS, Figure, Results
 from bench.roster import EMPTY, NGINX, RELAY, SAMPLE
 from bench.text import NOTHING, median, table
@@ -51,6 +52,10 @@ def _below_sample(results: Results, subject: str) -> Figure | None:
     return results.ratio("paced", SAMPLE, subject)
 
 
+def _start_below_sample(results: Results, subject: str) -> Figure | None:
+    return results.ratio(PACKAGED_CPU, subject, SAMPLE, base_quantity=PUBLISHED_CPU)
+
+
 def _both(
     text: str, figure: Callable[[Results, str], Figure | None], limit: float, unit: str, **more: float
 ) -> list[Goal]:
@@ -69,6 +74,14 @@ GOALS = (
     *_both("streams at 50 tokens per second, {}, on one core", _plain("capacity"), 300, "", is_minimum=True),
     *_both("memory per open stream, {}", _plain("memory_open"), 40, " KB", scale=1 / 1024),
     *_both("cold start, {}, relative to the official sample", _times("cold", SAMPLE), 0.8, "×"),
+    Goal("start as packaged, relative to the official sample as published", RELAY, _start_below_sample, 0.4, "×"),
+    Goal(
+        "start as packaged, relative to an empty function as packaged",
+        RELAY,
+        _times(PACKAGED_CPU, EMPTY),
+        1.5,
+        "×",
+    ),
 )
 
 

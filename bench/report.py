@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.deployed import PACKAGED_CPU, PUBLISHED_CPU
 from bench.goals import CHAT, goals_table
 from bench.results import MICROS, MILLIS, Results
 from bench.roster import EMPTY, NGINX, RELAY, SAMPLE, SUBJECTS, make_subject
@@ -43,6 +44,7 @@ def blocks(results: Results, names: Sequence[str], about: str) -> Mapping[str, s
         "cold": _rows(
             titles, results, "cold", ("", "to the first token, s", "× official sample", "CPU used, s"), _cold
         ),
+        "deployed": deployed_table(titles, results),
         "checks": checks(results),
     }
 
@@ -157,6 +159,19 @@ def _cold(results: Results, name: str) -> Sequence[str]:
         median(results.ratio("cold", name, SAMPLE)),
         median(results.figure("cold_cpu", name)),
     )
+
+
+def deployed_table(titles: Mapping[str, str], results: Results) -> str:
+    """Return the CPU time of the starts as deployed, as published and as packaged."""
+    rows = [
+        (title, spread(results.figure(PUBLISHED_CPU, name)), spread(packaged), median(empty), median(sample))
+        for name, title in titles.items()
+        if (packaged := results.figure(PACKAGED_CPU, name)) is not None
+        for empty in [results.ratio(PACKAGED_CPU, name, EMPTY)]
+        for sample in [results.ratio(PACKAGED_CPU, name, SAMPLE, base_quantity=PUBLISHED_CPU)]
+    ]
+    header = ("", "published, CPU s", "packaged, CPU s", "× empty function, packaged", "× official sample, published")
+    return table(header, rows)
 
 
 def checks(results: Results) -> str:

@@ -57,16 +57,20 @@ class Results:
         values = self.values.get(quantity, {}).get(subject)
         return Figure.of(list(values.values())) if values else None
 
-    def ratio(self, quantity: str, subject: str, base: str) -> Figure | None:
-        """Return the ratio of the subject to the base, computed within each round."""
-        return self._paired(quantity, subject, base, lambda a, b: a / b if b else float("inf"))
+    def ratio(self, quantity: str, subject: str, base: str, *, base_quantity: str = "") -> Figure | None:
+        """Return the ratio of the subject to the base, computed within each round. `base_quantity`: where it is another one."""
+        return self._paired(
+            quantity, subject, base, lambda a, b: a / b if b else float("inf"), base_quantity or quantity
+        )
 
     def difference(self, quantity: str, subject: str, base: str) -> Figure | None:
         """Return the difference of the subject and the base, computed within each round."""
-        return self._paired(quantity, subject, base, lambda a, b: a - b)
+        return self._paired(quantity, subject, base, lambda a, b: a - b, quantity)
 
-    def _paired(self, quantity: str, subject: str, base: str, of: Callable[[float, float], float]) -> Figure | None:
+    def _paired(
+        self, quantity: str, subject: str, base: str, of: Callable[[float, float], float], base_quantity: str
+    ) -> Figure | None:
         ours = self.values.get(quantity, {}).get(subject, {})
-        theirs = self.values.get(quantity, {}).get(base, {})
+        theirs = self.values.get(base_quantity, {}).get(base, {})
         both = [of(ours[number], theirs[number]) for number in ours if number in theirs]
         return Figure.of(both) if both else None

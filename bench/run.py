@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bench import capacity, first_token, load, memory
 from bench.connection import BadAnswer
+from bench.deployed import WAYS, Deployments, deployments
 from bench.plan import PACED_SECONDS
 from bench.processes import keep_off_the_measured_core
 from bench.results import MICROS, Results, quantile
-from bench.roster import make_subject
+from bench.roster import EMPTY, RELAY, SAMPLE, make_subject
 from bench.scale import Scale
 from bench.service import ServiceProcess
 from bench.subject import Subject
 
-SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold")
+SECTIONS = ("cpu", "ttft", "capacity", "memory", "cold", "deployed")
 DIRECT = "direct"
 SATURATED = 0.85
 """CPU share of a core above which a subject counts as saturated."""
@@ -50,10 +51,33 @@ class Run:
             ):
                 if name in sections:
                     await self._rounds(name, rounds, [make_subject(one) for one in self._names], section)
+            if "deployed" in sections:
+                await self._deployed()
             self.results.late_turns = int((await self._service.stats())["late_turns"])
         finally:
             self._service.stop()
         return self.results
+
+    async def _deployed(self) -> None:
+        names = [name for name in (RELAY, SAMPLE, EMPTY) if name in self._names]
+        note("deployed: building the packages")
+        with deployments(names) as built:
+            await self._rounds(
+                "deployed",
+                self._scale.cold_rounds,
+                [make_subject(name) for name in names],
+                lambda subject, number: self._as_deployed(built, subject.name, number),
+            )
+
+    async def _as_deployed(self, built: Deployments, name: str, number: int) -> None:
+        for way in WAYS:
+            subject = built.subject(name, way)
+            try:
+                seconds, cpu = await first_token.cold_start(subject, self._service)
+            finally:
+                subject.stop()
+            self.results.add(f"{way}_cpu", name, number, cpu)
+            note(f"  {name}, {way}: {seconds:.2f} s, {cpu:.2f} s of CPU")
 
     async def _with_running(self, sections: Sequence[str]) -> None:
         running = [make_subject(name) for name in self._names]

@@ -135,7 +135,9 @@ class FunctionApp(Subject):
         super().__init__(name, title, path=path, body=body)
         self.is_buffered = is_buffered
         self.streams = streams
-        self._app = app
+        self.app = app
+        """Its folder."""
+        self._environment: Mapping[str, str] = {}
         self._is_keyless = is_keyless
         self._worker = Worker()
         self._about: dict[str, object] = {}
@@ -154,8 +156,12 @@ class FunctionApp(Subject):
     def log(self) -> str:
         return "\n".join(self._worker.log)
 
+    def deploy(self, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start from this folder, with these variables, instead of from the project."""
+        self.app, self._environment = folder, environment
+
     async def start(self, service: ServiceProcess) -> None:
-        self._worker = await Worker.start(self._app, self._settings(service), self.script)
+        self._worker = await Worker.start(self.app, self._settings(service) | dict(self._environment), self.script)
         # Like the host: the members of the request's JSON are also sent as trigger metadata, which is not read.
         members = {name: {"json": json.dumps(value)} for name, value in json.loads(self._body).items()}
         own = {"Query": {"json": "{}"}, "Headers": {"json": json.dumps(_HEADERS)}}

@@ -109,7 +109,7 @@ def built_files(folder: Path, root: Path = ROOT) -> dict[str, Path]:
     for path in list(_below(packages)):
         if not is_run(path):
             (packages / path).unlink()
-    _compile(folder)
+    compile_modules(folder)
     return {path: folder / path for path in _below(folder)}
 
 
@@ -153,6 +153,20 @@ def write_folder(output: Path, files: Mapping[str, Path]) -> None:
     (output / IGNORE_FILE).write_text(_KEEP_ALL, encoding="utf-8")
 
 
+def compile_modules(folder: Path) -> None:
+    """Compile every module below the folder. Raise `NotPackaged` where one does not compile.
+
+    In a new process: what else this one has imported would show in the bytes.
+    """
+    modules = sorted(path for path in _below(folder) if path.endswith(".py"))
+    environment = os.environ | {"PYTHONHASHSEED": "0"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _COMPILE], cwd=folder, env=environment, input="\0".join(modules), text=True, check=False
+    )  # fmt: skip
+    if done.returncode:
+        raise NotPackaged("a module does not compile, see above")
+
+
 def _listed(root: Path, *arguments: str) -> list[str]:
     """Return the paths that `git ls-files` lists. Outside a repository all files count as committed."""
     is_repository = (
@@ -181,17 +195,6 @@ def _install(requirements: Path, folder: Path) -> None:
     command = [*pip, *platforms, *target, "--require-hashes", "-r", str(requirements)]
     if subprocess.run(command, check=False).returncode:
         raise NotPackaged("pip could not install requirements.txt, see above")
-
-
-def _compile(folder: Path) -> None:
-    """Compile every module in a new process: what else this one has imported would show in the bytes."""
-    modules = sorted(path for path in _below(folder) if path.endswith(".py"))
-    environment = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", _COMPILE], cwd=folder, env=environment, input="\0".join(modules), text=True, check=False
-    )  # fmt: skip
-    if done.returncode:
-        raise NotPackaged("a module does not compile, see above")
 
 
 def _below(folder: Path) -> Iterator[str]:
