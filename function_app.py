@@ -44,6 +44,18 @@ async def chat_by_get(req: Request, context: func.Context) -> Response:
     return service.unmatched(req, context.invocation_id)
 
 
+@app.route(route="chat/answers/{*rest}", methods=["GET"], auth_level=CALLERS)
+async def answer_again(req: Request, context: func.Context) -> Response:
+    """Take an answer up again; its name comes before that of `chat_by_get`, which asks for no key."""
+    return service.unmatched(req, context.invocation_id, context.trace_context)
+
+
+@app.route(route="chat/{id}/stream", methods=["GET"], auth_level=CALLERS)
+async def answer_of_chat_again(req: Request, context: func.Context) -> Response:
+    """Take an answer up again as `useChat` asks."""
+    return service.unmatched(req, context.invocation_id, context.trace_context)
+
+
 @app.route(route="stream", methods=["GET"], auth_level=ANYONE)
 async def stream_by_get(req: Request, context: func.Context) -> Response:
     """Say how to ask."""

@@ -158,6 +158,13 @@ class ResponseNotFound(BadRequest):
         )
 
 
+class ResumeWindowClosed(BadRequest):
+    """The answer can no longer be taken up at a position of this format, only read as a whole."""
+
+    status = 410
+    code = "resume_window_closed"
+
+
 class MethodNotAllowed(BadRequest):
     """The path exists, but not with the request's method."""
 

@@ -16,11 +16,15 @@ class Event(msgspec.Struct, frozen=True, tag_field="type"):
     """Base of all events; never instantiated. `AnswerEvent` is the type to annotate with."""
 
 
-class Started(Event, frozen=True, tag="started"):
-    """The answer has begun: the upstream's id for it, and the model that answers."""
+class Started(Event, frozen=True, tag="started", omit_defaults=True):
+    """The answer has begun: the upstream's id for it, and the model that answers.
+
+    `resume` is the id under which its caller can take the answer up again; '' where nobody can.
+    """
 
     id: str
     model: str
+    resume: str = ""
 
 
 class Delta(Event, frozen=True, tag="delta"):

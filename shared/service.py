@@ -38,6 +38,7 @@ from shared.version import VERSION
 
 if TYPE_CHECKING:
     from shared.chat.grounding import Grounding
+    from shared.chat.take_up import TakeUpEndpoint
     from shared.limits.limiter import Limiter
     from shared.usage.endpoint import UsageEndpoint
 
@@ -123,8 +124,13 @@ class ConfiguredService:
         self._limiter = _limiter(settings)
         self._usage = _usage(settings, self._limiter)
         admission = self._limiter if self._usage is None else self._usage.admission
-        self._chat = ChatEndpoint(settings, upstream, self._open_streams, self._grounding, admission=admission)
-        self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, _key_ring(settings), admission=admission)
+        key_ring = _key_ring(settings)
+        self._take_up = _take_up(settings, upstream, key_ring, self._open_streams)
+        resuming = None if self._take_up is None else self._take_up.resuming
+        self._chat = ChatEndpoint(
+            settings, upstream, self._open_streams, self._grounding, resuming=resuming, admission=admission
+        )
+        self._openai = OpenAIEndpoint(settings, upstream, self._open_streams, key_ring, admission=admission)
         self._refused_origins = RefusedOrigins()
         self._patches = ""
 
@@ -144,7 +150,9 @@ class ConfiguredService:
         if self._settings.debug_headers and self._patches:
             headers[PATCHES_HEADER] = self._patches
         context = self._context(request, invocation_id)
-        return context.plain(b'{"status":"ok"}', media_type="application/json", headers=headers)
+        resumes = self._take_up is not None and self._settings.retrieval != "on"
+        body = b'{"status":"ok","resume":true}' if resumes else b'{"status":"ok"}'
+        return context.plain(body, media_type="application/json", headers=headers)
 
     def home(self, request: Request, invocation_id: str) -> Response:
         """Return the chat page to a browser, a curl line to other clients."""
@@ -184,6 +192,8 @@ class ConfiguredService:
                 route = ROUTES[path]
                 check_method(request, route.methods, hint=_HOW_TO_ASK if route.methods is ASK else "")
                 return route.answer(self, request, invocation_id, trace)
+            if self._take_up is not None and self._take_up.serves(path):
+                return self._take_up.respond(context, path)
             if path.startswith(_PAGE_FILES):
                 check_method(request, READ)
                 return _page_file(context)
@@ -229,6 +239,8 @@ class ConfiguredService:
 
     async def aclose(self) -> None:
         """Close the connections and the credential."""
+        if self._take_up is not None:
+            self._take_up.resuming.close()
         if self._limiter is not None:
             await self._limiter.close()
         if self._usage is not None:
@@ -301,6 +313,18 @@ def _limiter(settings: Settings) -> "Limiter | None":
 
     managed = settings.has_managed_identity
     return open_limiter(settings, os.environ, lambda one: make_credential(managed=managed, client_id=one))
+
+
+def _take_up(
+    settings: Settings, upstream: Upstream, key_ring: KeyRing, open_streams: OpenStreams
+) -> "TakeUpEndpoint | None":
+    """Return what serves answers that are taken up again; None, and nothing imported, where RESUME is off."""
+    if settings.resume == "off":
+        return None
+    from shared.chat.resuming import Resuming
+    from shared.chat.take_up import TakeUpEndpoint
+
+    return TakeUpEndpoint(Resuming(settings, upstream, key_ring, open_streams), open_streams)
 
 
 def _usage(settings: Settings, limiter: "Limiter | None") -> "UsageEndpoint | None":

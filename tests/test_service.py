@@ -394,6 +394,51 @@ def test_usage_is_recorded_only_where_somebody_is_to_know_and_nothing_of_it_is_i
     assert (answer.status, answer.code) == (404, "usage_not_recorded")
 
 
+def test_answers_are_resumed_only_where_that_is_on_and_nothing_of_it_is_imported_otherwise() -> None:
+    code = (
+        "import sys; from shared.service import service_from_env\n"
+        "settings = {'AZURE_OPENAI_ENDPOINT': 'https://a.openai.azure.com', 'AZURE_OPENAI_API': 'responses'}\n"
+        "for more in ({}, {'RESUME': 'on'}):\n"
+        "    service_from_env(settings | more)\n"
+        "    print([one for one in sys.modules if 'resume' in one or one.endswith(('resuming', 'take_up'))] != [])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\nTrue\n"
+    for method, path in (
+        ("GET", "/chat/answers/resp_x"),
+        ("POST", "/chat/answers/resp_x/stop"),
+        ("GET", "/chat/x/stream"),
+    ):
+        answer = ask(SETTINGS, lambda service: service.unmatched(request(method, path), "1"))  # noqa: B023
+        assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_health_says_whether_answers_are_resumed() -> None:
+    on = SETTINGS | {"RESUME": "on", "AZURE_OPENAI_API": "responses"}
+    search = {"RETRIEVAL": "on", "SEARCH_ENDPOINT": "https://s.search.windows.net", "SEARCH_INDEX": "docs"}
+    for settings, said in ((SETTINGS, None), (on, True), (on | search, None)):
+        answer = ask(settings, lambda service: service.health(request("GET", "/health"), "1"))
+        assert json.loads(answer.body).get("resume") is said
+
+
+def test_an_answers_address_is_served_in_every_spelling_and_with_its_own_methods() -> None:
+    on = SETTINGS | {"RESUME": "on", "AZURE_OPENAI_API": "responses"}
+    for method, path, status in (
+        ("GET", "/chat/a/stream", 204),
+        ("GET", "//chat/a/stream/", 204),
+        ("POST", "/chat/answers/resp_x", 405),
+        ("GET", "/chat/answers/resp_x/stop", 405),
+        ("GET", "/chat/answers/resp_x", 404),
+        ("GET", "/chat/answers", 404),
+    ):
+        assert asyncio.run(status_of(on, method, path)) == status, (method, path)
+
+
+async def status_of(settings: Mapping[str, str], method: str, path: str) -> int:
+    """Return the status, from a response that is made in the loop that sends it."""
+    return (await send(service_from_env(settings).unmatched(request(method, path), "1"))).status
+
+
 @pytest.mark.parametrize("path", ["/usage", "/usage/", "//usage"])
 def test_usage_is_told_at_every_spelling_of_its_address(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "AzureWebJobsStorage__blobServiceUri"):

@@ -124,6 +124,8 @@ var defaultSettings = {
   STREAMING_ENABLED: 'true'
   SYSTEM_PROMPT: ''
   CHAT_TOOLS: ''
+  RESUME: 'off'
+  RESUME_GRACE_SECONDS: '60'
   RETRIEVAL: 'off'
   SEARCH_ENDPOINT: searchEndpoint
   SEARCH_INDEX: ''

@@ -17,6 +17,8 @@ locals {
     STREAMING_ENABLED             = "true"
     SYSTEM_PROMPT                 = ""
     CHAT_TOOLS                    = ""
+    RESUME                        = "off"
+    RESUME_GRACE_SECONDS          = "60"
     RETRIEVAL                     = "off"
     SEARCH_ENDPOINT               = local.search_endpoint
     SEARCH_INDEX                  = ""

@@ -22,25 +22,29 @@ from shared.upstream.attempts import Upstream
 
 if TYPE_CHECKING:
     from shared.chat.grounding import Grounding
+    from shared.chat.resuming import Resuming
 
 
 class ChatEndpoint:
     """Makes the response object of one request; the work is done when the response is called."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what every request shares
         self,
         settings: Settings,
         upstream: Upstream,
         open_streams: OpenStreams,
         grounding: "Grounding | None" = None,
         *,
+        resuming: "Resuming | None" = None,
         admission: Admission | None = None,
     ) -> None:
         """Keep what every request of this process shares.
 
-        `grounding`: None where RETRIEVAL is off. `admission`: None where callers have no limits.
+        `grounding`: None where RETRIEVAL is off. `resuming`: None where RESUME is off. `admission`: None where callers have no
+        limits.
         """
         self._grounding = grounding
+        self._resuming = resuming
         self._admission = admission
         self._settings = settings
         self._upstream = upstream
@@ -73,5 +77,6 @@ class ChatEndpoint:
             schema=schema,
             headers_up=up,
             grounding=self._grounding,
+            resuming=self._resuming,
         )
         return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams, admission=self._admission)

@@ -23,6 +23,7 @@ from shared.upstream.stream import Stream
 
 if TYPE_CHECKING:
     from shared.chat.grounding import Grounding, Prelude
+    from shared.chat.resuming import Resuming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class ChatExchange:
     headers_up: Mapping[str, str]
     grounding: "Grounding | None" = None
     """None where RETRIEVAL is off."""
+    resuming: "Resuming | None" = None
+    """None where RESUME is off."""
 
     def started(self) -> None:
         """Note that the response has begun."""
@@ -67,6 +70,8 @@ class ChatExchange:
             conversation=lambda: texts_key(receipt.caller, _beginning(request)),
             demand=lambda: _demand(request),
         )
+        if request.resume:
+            return self._resumable(request, call)
         new_encoder = encoder_factory(receipt.format, request.echoed, streaming_enabled=settings.streaming_enabled)
         if self._wants_retrieval(request):
             prelude = self._prelude(request, call, new_encoder)
@@ -87,6 +92,13 @@ class ChatExchange:
     def error_page(self, error: AnswerError) -> ErrorPage:
         """Return the failure as an HTTP status and OpenAI's error object."""
         return own_error_page(error, {"x-request-id": self.context.id, **self.context.cors})
+
+    def _resumable(self, request: ChatRequest, call: UpstreamCall) -> Answer:
+        if self.resuming is None:
+            raise BadRequest("'resume' is true, but RESUME is off in this deployment.", param="resume")
+        if self._wants_retrieval(request):  # what was found is not kept, and so cannot be shown again
+            raise BadRequest("'resume' is true, but so is 'retrieval': one of them has to be false.", param="resume")
+        return self.resuming.begin(call, self.context, self.receipt, request.echoed)
 
     def _wants_retrieval(self, request: ChatRequest) -> bool:
         if self.grounding is None:

@@ -44,4 +44,5 @@ _OPTIONS: dict[str, Reader[Any]] = {
     "seed": integer(-(2**63), 2**63 - 1),
     "stream": read_flag,
     "retrieval": read_flag,
+    "resume": read_flag,
 }

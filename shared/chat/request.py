@@ -73,6 +73,8 @@ class ChatRequest:
     stream: bool | None = None
     retrieval: bool | None = None
     """Whether to search before the answer; None leaves it to RETRIEVAL."""
+    resume: bool | None = None
+    """Whether the answer goes on where its connection broke."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """The tools that run upstream: the operator's CHAT_TOOLS, never the caller's."""
     echoed: Mapping[str, msgspec.Raw] = MappingProxyType({})

@@ -142,6 +142,17 @@ class Settings:
         meaning="The tools that the model's service runs for the chat API, with `AZURE_OPENAI_API=responses`; what they cite "
         "becomes sources.",
     )
+    resume: str = setting(
+        "RESUME",
+        choice(("off", "on"), default="off"),
+        meaning='Whether an answer of the chat API goes on where its connection broke, if the request says `"resume": true`; '
+        "needs `AZURE_OPENAI_API=responses`, which then keeps prompt and answer for 30 days.",
+    )
+    resume_grace_seconds: float = setting(
+        "RESUME_GRACE_SECONDS",
+        seconds(60, minimum=0),
+        meaning="How long such an answer goes on without a reader, before it is cancelled; `0` never cancels it.",
+    )
     retrieval: str = setting(
         "RETRIEVAL",
         choice(RETRIEVALS, default="off"),
@@ -305,6 +316,7 @@ class Settings:
             problems.collect(partial(_check_auth_mode, settings, env), default=_nothing)
         if not problems.is_about("AZURE_OPENAI_API"):
             problems.collect(partial(_check_tools, settings), default=_nothing)
+            problems.collect(partial(_check_resume, settings), default=_nothing)
         backends = problems.collect(partial(_backends, settings), default=tuple[Backend, ...])
         search = None
         if not any(problems.is_about(name) for name in SETTING_NAMES if name.startswith("SEARCH_")):
@@ -376,6 +388,14 @@ def _check_tools(settings: Settings) -> None:
     if settings.chat_tools and settings.api != "responses":
         raise Misconfigured(
             "CHAT_TOOLS is set, but AZURE_OPENAI_API is not 'responses': only the Responses API has tools of its own."
+        )
+
+
+def _check_resume(settings: Settings) -> None:
+    if settings.resume == "on" and settings.api != "responses":
+        raise Misconfigured(
+            "RESUME is 'on', but AZURE_OPENAI_API is not 'responses': only the Responses API has answers that can be taken up "
+            "again."
         )
 
 

@@ -12,7 +12,10 @@ _log = logging.getLogger(__name__)
 MAX_LOGGED_ORIGINS = 20
 """Per process: anyone can send a preflight."""
 
-_EXPOSED = "x-request-id, apim-request-id, retry-after, retry-after-ms, x-should-retry, x-vercel-ai-ui-message-stream"
+_EXPOSED = (
+    "x-request-id, x-answer-id, apim-request-id, retry-after, retry-after-ms, x-should-retry, "
+    "x-vercel-ai-ui-message-stream"
+)
 _MAX_AGE_SECONDS = 600
 _USUAL_HEADERS = "content-type"
 _HEADER_NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]+(?:[\t ]*,[\t ]*[\w!#$%&'*+.^`|~-]+)*", re.ASCII)

@@ -40,6 +40,11 @@ class OpenStreams:
         """Return how many are open."""
         return len(self._arriving) + len(self._open)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process ends its requests."""
+        return self._is_shutting_down
+
     @contextmanager
     def request(self, stream: Interruptible) -> Iterator[None]:
         """Know the request while it lasts. It is arriving until `begin`. Raise `ServerStopping`."""

@@ -1,68 +1,19 @@
-"""The ids of stored responses in one request and its answer: opened on the way up, signed on the way down."""
-
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""The ids of stored responses in an answer of the OpenAI API: signed where its frames and bodies have them."""
 
 import msgspec
 
-from shared.config.backends import Backend
-from shared.errors import InvalidJson, ResponseNotFound
+from shared.errors import InvalidJson
 from shared.http.json_body import decode_value, parse_fields
 from shared.sse import with_data
-from shared.state.signing_key import KeyRing
-from shared.state.stored_ids import PREFIX, StoredIds, backend_tag
+from shared.state.caller_ids import CallerIds
+from shared.state.stored_ids import PREFIX
 
 SIGNED_FIELDS = ("id", "previous_response_id", "first_id", "last_id")
 """Of a response object, and of a page of its items; only where the value is a response's id."""
-_UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-"""It becomes a part of a path: one that begins with a dot would climb to another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where a stored response is: the backend's name, and the id that it has there."""
-
-    owner: str
-    id: str
-
-
-class ResponseIds:
-    """One request's ids, all of them for the same caller. See `call.IdSigning`."""
-
-    def __init__(self, key_ring: KeyRing, backends: Sequence[Backend], caller: str) -> None:
-        """`caller`: whose the stored responses are (`auth.caller_identity`)."""
-        self.caller = caller
-        self._key_ring = key_ring
-        self._backends = backends
-        self._ids: StoredIds | None = None
-        self._backend = ""
-
-    async def load(self) -> StoredIds:
-        """Read the key. Raise `StateUnavailable`."""
-        self._ids = self._ids or StoredIds(await self._key_ring.keys())
-        return self._ids
-
-    async def open(self, signed_id: str, *, param: str) -> Found:
-        """Return where the response is. Raise `StateUnavailable`, and `ResponseNotFound` for an id that is not the caller's."""
-        ids = await self.load()
-        opened = ids.open(signed_id, caller=self.caller)
-        names = [
-            one.name for one in self._backends if opened is not None and backend_tag(one.name) == opened.backend_tag
-        ]
-        if opened is None or not names or not _UPSTREAM_ID.fullmatch(opened.upstream_id):
-            raise ResponseNotFound.named_by(param)
-        return Found(names[0], opened.upstream_id)
-
-    def start(self) -> None:
-        """Begin to read the key, while the upstream is asked."""
-        self._key_ring.start()
-
-    async def ready(self, backend: Backend) -> None:
-        """Return once this backend's answer can be signed. Where the key cannot be had, it stays as it comes."""
-        self._backend = backend.name
-        if self._ids is None and (keys := await self._key_ring.keys_if_available()):
-            self._ids = StoredIds(keys)
+class ResponseIds(CallerIds):
+    """One request's ids, and those in its answer."""
 
     def sign_event(self, frame: bytes, data: bytes) -> bytes:
         """Return the frame of an event that carries a response object, with that object's ids signed. `data` is its data."""
@@ -83,8 +34,7 @@ class ResponseIds:
         for name in SIGNED_FIELDS:
             value = decode_value(fields[name]) if name in fields else None
             if self._ids is not None and isinstance(value, str) and value.startswith(PREFIX):
-                text = self._ids.sign(value, backend=self._backend, caller=self.caller)
-                signed[name] = msgspec.Raw(msgspec.json.encode(text))
+                signed[name] = msgspec.Raw(msgspec.json.encode(self.sign(value)))
         return msgspec.Raw(msgspec.json.encode({**fields, **signed})) if signed else None
 
 

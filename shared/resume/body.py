@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from shared.errors import (
     AnswerError,
@@ -62,6 +63,16 @@ class EmptyBody:
         """Do nothing."""
 
 
+class Readers(Protocol):
+    """Who reads which response, in this process."""
+
+    def came(self, response_id: str) -> None:
+        """Note a reader."""
+
+    def left(self, link: Link, response_id: str, *, is_over: bool) -> None:
+        """Note that one has left. `is_over`: the response has ended."""
+
+
 @dataclass(slots=True)
 class Position:
     """Where a stream is: the response's id, '' until known, and the number of the last event that was passed on."""
@@ -74,7 +85,7 @@ class ResumableBody:
     """See `call.Body`, and `call.Renewal`.
 
     `refusal`: why the stream could not be opened, where it is the response that is to be read from the beginning.
-    `on_reopened` is called before each reopening, `on_left` once, if it is closed before the response's end.
+    `on_reopened` is called before each reopening, `on_rebuilt` once what is missing is written from the complete response.
     """
 
     def __init__(  # noqa: PLR0913 - what it reads, where it begins, and whom it tells
@@ -86,8 +97,8 @@ class ResumableBody:
         max_event_bytes: int,
         refusal: AnswerError | None = None,
         on_reopened: Callable[[], None],
-        on_left: Callable[[Link, str], None] | None = None,
-        on_rebuilt: Callable[[], None] | None = None,
+        on_rebuilt: Callable[[], None],
+        readers: Readers | None = None,
     ) -> None:
         """Begin to read."""
         self._body = body
@@ -96,8 +107,9 @@ class ResumableBody:
         self._max_event_bytes = max_event_bytes
         self._refusal = refusal
         self._on_reopened = on_reopened
-        self._on_left = on_left
         self._on_rebuilt = on_rebuilt
+        self._readers = readers
+        self._is_reader = False
         self._said: Said | None = Said() if at.number is None or at.number < 0 else None
         """None where what was passed on before is not known."""
         self._splitter = FrameSplitter(max_event_bytes)
@@ -109,6 +121,7 @@ class ResumableBody:
         self._now = asyncio.get_running_loop().time
         self._deadline: asyncio.Timeout | None = None
         self.last_sign = self._now()
+        self._come()
 
     async def read(self) -> bytes:
         """Return the next complete events; b'' once the response has ended. Raise the failure that could not be got over."""
@@ -136,11 +149,11 @@ class ResumableBody:
         return not self._rest and self._body.at_end()
 
     def close(self) -> None:
-        """Release it at once. A response that goes on without a reader is reported."""
+        """Release it at once. A response that goes on has a reader less."""
         self._body.close()
-        on_left, self._on_left = self._on_left, None
-        if on_left is not None and not self._is_over and self._at.response_id:
-            on_left(self._link, self._at.response_id)
+        if self._readers is not None and self._is_reader:
+            self._is_reader = False
+            self._readers.left(self._link, self._at.response_id, is_over=self._is_over)
 
     def renew(self) -> bool:
         """Take a silent stream up again; return False where that is not possible."""
@@ -190,10 +203,16 @@ class ResumableBody:
             self._at.number = event.sequence_number
         if not self._at.response_id and event.response is not None:
             self._at.response_id = event.response.id or ""
+            self._come()
         if event.type in _OVER:
             self._is_over = True
         elif self._said is not None:
             self._said.note(event)
+
+    def _come(self) -> None:
+        if self._readers is not None and not self._is_reader and is_usable_id(self._at.response_id):
+            self._is_reader = True
+            self._readers.came(self._at.response_id)
 
     # Going on.
 
@@ -267,6 +286,5 @@ class ResumableBody:
             frames = self._said.missing(response, number=number + 1)
         except (Unknown, AttributeError, KeyError, TypeError):  # an output of another shape
             raise failure from None
-        if self._on_rebuilt is not None:
-            self._on_rebuilt()
+        self._on_rebuilt()
         self._rest, self._body, self._is_over = b"".join(frames), EmptyBody(), True

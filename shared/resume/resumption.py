@@ -6,7 +6,7 @@ from dataclasses import replace
 from shared.config.backends import Backend
 from shared.errors import UpstreamErrorResponse
 from shared.receipt import Receipt
-from shared.resume.body import GONE, EmptyBody, Position, ResumableBody
+from shared.resume.body import GONE, EmptyBody, Position, Readers, ResumableBody
 from shared.resume.link import Link
 from shared.upstream.call import UpstreamClients, UpstreamResponse
 
@@ -24,14 +24,14 @@ class Resumption:
         headers: Mapping[str, str],
         max_event_bytes: int,
         query: Sequence[tuple[str, str]] = (),
-        on_left: Callable[[Link, str], None] | None = None,
+        readers: Readers | None = None,
     ) -> None:
-        """`headers` and `query`: those of the request that go up. `on_left`: see `ResumableBody`."""
+        """`headers` and `query`: those of the request that go up. `readers`: None where nobody minds who reads."""
         self._receipt = receipt
         self._headers = headers
         self._max_event_bytes = max_event_bytes
         self._query = [one for one in query if one[0] in STREAM_FIELDS]
-        self._on_left = on_left
+        self._readers = readers
         self._after: int | None = None
         self._response_id = ""
         self._reopenings = 0
@@ -64,8 +64,8 @@ class Resumption:
             max_event_bytes=self._max_event_bytes,
             refusal=refusal,
             on_reopened=self._note_reopening,
-            on_left=self._on_left,
             on_rebuilt=self._note_rebuilding,
+            readers=self._readers,
         )
         return replace(response, body=body, renewal=body)
 

@@ -135,6 +135,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
     ({"AZURE_OPENAI_API": "Respones"}, "AZURE_OPENAI_API is not valid: found 'Respones'; expected one of chat, responses"),
     ({"AZURE_OPENAI_SCOPE": "cognitive"}, "AZURE_OPENAI_SCOPE"),
     ({"CHAT_TOOLS": '[{"type": "web_search"}]'}, "CHAT_TOOLS is set, but AZURE_OPENAI_API is not 'responses'"),
+    ({"RESUME": "on"}, "RESUME is 'on', but AZURE_OPENAI_API is not 'responses'"),
     ({"CHAT_TOOLS": "web_search"}, "CHAT_TOOLS is not valid: found a value of 10 characters with a JSON error"),
     ({"CHAT_TOOLS": "[]"}, "CHAT_TOOLS is not valid: found a list"),
     ({"CHAT_TOOLS": '["web_search"]'}, r"CHAT_TOOLS\[0\] is not valid: found a text of 10 characters"),

@@ -15,8 +15,11 @@ from starlette.types import Scope
 from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
 from shared.chat.grounding import Grounding
+from shared.chat.resuming import Resuming
+from shared.chat.take_up import TakeUpEndpoint
 from shared.config.caller_limits import LimitsPolicy
 from shared.config.settings import Settings
+from shared.errors import AnswerError
 from shared.http.auth import authorise
 from shared.http.context import RequestContext
 from shared.http.cors import cors_headers
@@ -92,11 +95,18 @@ class InProcessApp:
         self.usage: UsageEndpoint | None = None
         if self.limiter is not None or self.settings.operators:
             self.usage = UsageEndpoint(self.settings, Ledger(MemoryUsage(), clock=lambda: NOON + clock()), self.limiter)
+        key_ring = KeyRing(MemoryKeys)
+        self.take_up: TakeUpEndpoint | None = None
+        if self.settings.resume == "on":
+            self.take_up = TakeUpEndpoint(
+                Resuming(self.settings, upstream, key_ring, self.open_streams), self.open_streams
+            )
         admission = self.usage.admission if self.usage is not None else None
-        self._chat = ChatEndpoint(self.settings, upstream, self.open_streams, grounding, admission=admission)
-        self._openai = OpenAIEndpoint(
-            self.settings, upstream, self.open_streams, KeyRing(MemoryKeys), admission=admission
+        resuming = None if self.take_up is None else self.take_up.resuming
+        self._chat = ChatEndpoint(
+            self.settings, upstream, self.open_streams, grounding, resuming=resuming, admission=admission
         )
+        self._openai = OpenAIEndpoint(self.settings, upstream, self.open_streams, key_ring, admission=admission)
         self._connections: list[Connection] = []
 
     @property
@@ -138,6 +148,11 @@ class InProcessApp:
         context = RequestContext.of(request, "invocation-1", cors_headers(self.settings, request.headers))
         if scope["path"] == "/usage" and self.usage is not None:
             return self.usage.respond(context, authorise(self.settings, request.headers))
+        if self.take_up is not None and self.take_up.serves(scope["path"]):
+            try:
+                return self.take_up.respond(context, scope["path"])
+            except AnswerError as error:
+                return context.refuse(error)
         if scope["path"].startswith(("/v1", "/openai")):
             return self._openai.respond(context)
         return self._chat.respond(context, must_stream=scope["path"] != "/chat")
@@ -148,6 +163,8 @@ class InProcessApp:
             await self.limiter.close()
         if self.usage is not None:
             await self.usage.ledger.close()
+        if self.take_up is not None:
+            self.take_up.resuming.close()
         for _ in range(5):  # what was cancelled ends in the loop's next rounds
             await asyncio.sleep(0)
         still_open = [body.backend for body in self.clients.bodies if body.closed_at is None]

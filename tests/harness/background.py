@@ -13,6 +13,12 @@ from tests.harness.upstream import FOREVER, JSON, Play, Step, refuses
 RAW_ID = "resp_0a1b2c"
 WORDS = ("The", " quick", " brown", " fox", " jumps", " over")
 USAGE = {"input_tokens": 9, "output_tokens": 6, "total_tokens": 15}
+UNKNOWN = {
+    "message": f"Response with id '{RAW_ID}' not found.",
+    "type": "invalid_request_error",
+    "param": "id",
+    "code": None,
+}
 type Break = tuple[int, Literal["reset", "eof", "stall", "half"]]
 """After so many events of one connection, and how; `half`: a reset within the next event."""
 
@@ -50,7 +56,7 @@ class Background:
         self.reads.append(call.path)
         status = self.statuses[min(len(self.reads), len(self.statuses)) - 1]
         if isinstance(status, int):
-            return refuses(status)
+            return refuses(status, UNKNOWN if status == 404 else None)
         return Play(body=[json.dumps(self.response(status)).encode()], headers=JSON)
 
     def response(self, status: str) -> dict[str, Any]:
@@ -66,7 +72,7 @@ class Background:
     def _stream(self, after: int) -> Play:
         self.streams.append(after)
         if len(self.streams) > self.window:
-            return refuses(self.refusal)
+            return refuses(self.refusal, UNKNOWN if self.refusal == 404 else None)
         events = self.events()[after + 1 :]
         number = len(self.streams) - 1
         count, how = self.breaks[number] if number < len(self.breaks) else (len(events), "eof")

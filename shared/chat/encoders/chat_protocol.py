@@ -54,13 +54,21 @@ class ChatProtocolEncoder:
         first = b""
         if not self._has_begun:
             self._has_begun = True
-            first = _line({"delta": {"role": "assistant"}, **self._echoed})
+            first = _line({"delta": {"role": "assistant"}, **self._echoed, **self._resumption(event)})
         if isinstance(event, Step | Source):
             self._process.note(event)
         if not isinstance(event, Source) and self._process.has_news:  # of many sources, one line
             first += _line({"delta": {"role": "assistant"}, "context": self._process.context()})
         delta = _delta(event)
         return first + _line({"delta": delta}) if delta else first
+
+    def _resumption(self, event: AnswerEvent) -> dict[str, Any]:
+        """Return the context with the id under which the answer can be taken up again; {} where nobody can."""
+        if not isinstance(event, Started) or not event.resume:
+            return {}
+        echoed = self._echoed.get("context")
+        context = {} if echoed is None else msgspec.json.decode(echoed, type=dict[str, msgspec.Raw])
+        return {"context": {**context, "resume": event.resume}}
 
 
 class BufferedChatProtocolEncoder:

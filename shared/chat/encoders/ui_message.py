@@ -88,8 +88,9 @@ class UiMessageEncoder:
         start: Part = {"type": "start"}
         if event.id:
             start["messageId"] = event.id
-        if event.model:
-            start["messageMetadata"] = {"model": event.model}
+        metadata = {"model": event.model} | ({"resume": event.resume} if event.resume else {})
+        if event.model or event.resume:
+            start["messageMetadata"] = {name: value for name, value in metadata.items() if value}
         return [start, {"type": "start-step"}]
 
     def _begin(self) -> list[Part]:
