@@ -163,6 +163,7 @@ class StopExchange(_AnswerExchange):
 
     async def _found(self, call: UpstreamCall) -> UpstreamCall:
         found = await self.ids.open(self.answer_id, param="id")
+        self.resuming.grace.forget(found.id)
         return replace(call, path=f"responses/{found.id}/cancel", owner=found.owner, owner_param="id")
 
 

@@ -32,8 +32,7 @@ class Grace:
     def came(self, response_id: str) -> None:
         """Note a reader: the response goes on."""
         self._readers[response_id] += 1
-        if (timer := self._timers.pop(response_id, None)) is not None:
-            timer.cancel()
+        self.forget(response_id)
 
     def left(self, link: Link, response_id: str, *, is_over: bool) -> None:
         """Note that a reader has left; the last one of a response that goes on starts its time."""
@@ -45,6 +44,11 @@ class Grace:
             return
         loop = asyncio.get_running_loop()
         self._timers[response_id] = loop.call_later(self._seconds, self._end, link, response_id)
+
+    def forget(self, response_id: str) -> None:
+        """Cancel no more what was left: somebody has come back to it, or has stopped it."""
+        if (timer := self._timers.pop(response_id, None)) is not None:
+            timer.cancel()
 
     def close(self) -> None:
         """Cancel nothing any more: what was left goes on to its own end."""
