@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from shared.limits.clock import StoreClock
 from shared.limits.lease import Lease, Need, exchanged, reclaimed, usual_block
-from shared.limits.meters import Window
-from shared.limits.store import Changed, LeaseStore, Rows, StoreError
+from shared.limits.meters import Unit, Window
+from shared.limits.store import Changed, Contended, LeaseStore, Rows, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +22,16 @@ LEASE_SECONDS = 45.0
 RENEWAL_SECONDS = 15.0
 IDLE_SECONDS = 5.0
 """How long a lease is kept that nobody uses."""
+IDLE_STREAM_SECONDS = 1.0
+"""The same of streams, whose limits are small: what one process keeps, the caller's next stream may need in another."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How long the store is believed that there is too little: so often at most a flood of refused requests asks it."""
 TRIES = 8
 """How often an exchange is begun anew because somebody else was faster."""
-_LONGEST_PAUSE_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.1
+"""At most so long before the second try, and twice as long before each further one, up to the second number."""
+_CLOCK_SECONDS = 2.0
+"""How exact the store's clock is known."""
 REFILL_PART = 4
 """A lease is filled up once less than this part of it is free."""
 
@@ -37,7 +44,13 @@ class Account:
         self.caller = caller
         self.window = window
         self.lock = asyncio.Lock()
+        self.exchange: asyncio.Task[StoreError | None] | None = None
+        """What asks the store for a lease, for all who wait for one."""
         self.reserved = 0
+        self.wanted = 0
+        """What the requests want together that wait for a lease."""
+        self.is_crowded = False
+        """Whether others were faster in the exchange under way, or in the last one."""
         self.last_used = clock()
         self._owner = owner
         self._store = store
@@ -48,6 +61,8 @@ class Account:
         self._has_read = False
         self._left = window.meter.maximum
         """What nobody held at the last exchange."""
+        self._asked_at = float("-inf")
+        """When the last lease was asked for, on the store's clock."""
         self._block = 0
 
     @property
@@ -64,6 +79,17 @@ class Account:
     def is_over(self) -> bool:
         """Whether the window is over."""
         return self.window.ends_at is not None and self._clock() >= self.window.ends_at
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is the window of this moment; the clock may have been wrong when it was made."""
+        return not self.is_over and self._clock() >= self.window.starts_at - _CLOCK_SECONDS
+
+    def is_short_of(self, amount: int) -> bool:
+        """Return whether the store is to be asked before so much can be reserved, or refused: it has not just been."""
+        if self.free >= amount:
+            return False
+        return amount <= self.left or self._clock() >= self._asked_at + LOOK_AGAIN_SECONDS
 
     @property
     def wants_refill(self) -> bool:
@@ -89,7 +115,8 @@ class Account:
     def is_idle(self) -> bool:
         """Whether something is held, or not yet reported, that nobody has asked for in a while."""
         has_news = self._lease.held > self.reserved or self.unreported > 0
-        return has_news and self._clock() > self.last_used + IDLE_SECONDS
+        seconds = IDLE_STREAM_SECONDS if self.window.meter.unit is Unit.STREAMS else IDLE_SECONDS
+        return has_news and self._clock() > self.last_used + seconds
 
     def reserve(self, amount: int) -> None:
         """Promise what is `free`."""
@@ -116,10 +143,11 @@ class Account:
     async def lease(self, amount: int) -> None:
         """Hold enough to reserve the amount, and more for those who come next, as far as there is any. Raise `StoreError`."""
         maximum = self.window.meter.maximum
-        self._block = usual_block(maximum, self._left + self._lease.held, amount)
+        self._block = usual_block(maximum, self._left + self._lease.held, amount, self.wanted)
         await self._exchange(self._block, least=amount)
         if self.free < amount and await self._reclaim():
             await self._exchange(self._block, least=amount)
+        self._asked_at = self._clock()
 
     async def look(self) -> int:
         """Return how much of the limit is left now: what others hold counts as taken. Write nothing. Raise `StoreError`."""
@@ -190,8 +218,9 @@ class Account:
         return written
 
     async def _written(self, owner: str, decided: Callable[[Rows], Rows | None]) -> Rows | None:
-        """Read, decide and write, anew while somebody else was faster. Raise `StoreError`."""
-        for _ in range(TRIES):
+        """Read, decide and write, anew while somebody else was faster. Raise `StoreError`, or `Contended` in the end."""
+        self.is_crowded = False
+        for number in range(TRIES):
             try:
                 rows = await self._store.read(self.caller, self.window.key, owner)
                 wanted = decided(rows)
@@ -199,7 +228,9 @@ class Account:
                     return None
                 await self._store.write(self.caller, self.window.key, owner, wanted)
             except Changed:
-                await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - against colliding again
+                self.is_crowded = True
+                longest = min(_FIRST_PAUSE_SECONDS * 2**number, _LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - against colliding again
             else:
                 return wanted
-        raise StoreError("too many processes write the same row at once")
+        raise Contended("too many processes write the same row at once")

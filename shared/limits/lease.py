@@ -71,6 +71,9 @@ def reclaimed(parent: Parent, lease: Lease) -> tuple[Parent, Lease]:
     return replace(parent, granted=parent.granted - lease.held), replace(lease, held=0)
 
 
-def usual_block(maximum: int, left: int, needed: int) -> int:
-    """Return how much to lease where `needed` is needed now: enough for more, not so much that others get nothing."""
-    return max(needed, min(left // USUAL_SHARE, maximum // LARGEST_SHARE))
+def usual_block(maximum: int, left: int, needed: int, wanted: int) -> int:
+    """Return how much to lease where `needed` is needed now: enough for more, not so much that others get nothing.
+
+    `wanted`: what all who wait for this lease need together.
+    """
+    return max(needed, min(max(left // USUAL_SHARE, wanted), maximum // LARGEST_SHARE))

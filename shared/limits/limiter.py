@@ -6,7 +6,6 @@ While a lease lasts, no request waits for the store. One that must wait does so 
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,16 +18,20 @@ from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.estimate import Outputs, estimate
 from shared.limits.meters import Meter, Span, Unit, Window
-from shared.limits.store import LeaseStore, StoreError
+from shared.limits.patience import Patience
+from shared.limits.store import Contended, LeaseStore, StoreError
 
 _log = logging.getLogger(__name__)
 
 STORE_SECONDS = 1.0
-"""How long a request waits for the store at most."""
+"""How long a request waits for the store at most, for all its limits together."""
+EXCHANGE_SECONDS = 3.0
+"""How long the store may take for a lease, which nobody may be waiting for any more."""
 FAILURE_SECONDS = 2.0
 """How long after a failure no request waits for the store."""
 TEND_SECONDS = 1.0
 """How often leases are looked after."""
+TENDED_AT_ONCE = 16
 CLOSE_SECONDS = 3.0
 STREAMS_AGAIN_SECONDS = 1.0
 """When to try again where too many streams are open: nobody knows when one ends."""
@@ -94,8 +97,11 @@ class Limiter:
         self._past: set[Account] = set()
         """Accounts of windows that are over, with answers under way."""
         self._failing_until = float("-inf")
+        self._crowded_until = float("-inf")
+        self._contended: dict[Account, float] = {}
+        """Until when no request waits for an account that too many processes want at once."""
         self._tending: asyncio.Task[None] | None = None
-        self._refills: set[asyncio.Task[None]] = set()
+        self._exchanges: set[asyncio.Task[StoreError | None]] = set()
 
     async def admit(self, caller: str, model: str, demand: Demand) -> Ticket:
         """Return the right to ask the model. Raise `CallerLimitExceeded` or `LimitsUnavailable`."""
@@ -104,11 +110,14 @@ class Limiter:
         if not meters:
             return Ticket(caller, model, {}, self)
         tokens = estimate(demand, self.outputs.usual(caller, model))
+        needed = [(self._account(caller, one), tokens if one.unit is Unit.TOKENS else 1) for one in meters]
         promises: list[Promise] = []
         try:
-            for meter in meters:
-                amount = tokens if meter.unit is Unit.TOKENS else 1
-                promises.append(await self._reserve(caller, meter, amount))
+            short = [one for one in needed if one[0].is_short_of(one[1])]
+            failures = await self._reserve_leased(short, promises) if short else {}
+            for account, amount in needed:
+                if (account, amount) not in short or account in failures:
+                    promises.append(self._reserve(account, amount, failures.get(account)))
         except BaseException:
             for promise in promises:
                 promise.account.settle(promise.amount, 0)
@@ -130,10 +139,10 @@ class Limiter:
 
     async def _standing(self, caller: str, meter: Meter) -> Standing:
         account = self._accounts.get((caller, meter))
-        if account is None or account.is_over:
+        if account is None or not account.is_current:
             account = Account(caller, meter.window(self._clock()), self._owner, self._store, self._clock)
         try:
-            async with asyncio.timeout(STORE_SECONDS):
+            async with Patience(STORE_SECONDS):
                 left: int | None = await account.look()
         except (StoreError, TimeoutError):
             left = None
@@ -155,50 +164,112 @@ class Limiter:
 
     async def close(self) -> None:
         """Give back what is held, and report what was spent, as far as the store takes it in time."""
-        for task in (self._tending, *self._refills):
+        for task in (self._tending, *self._exchanges):
             if task is not None:
                 task.cancel()
+        accounts = [account for account in self._accounts.values() if not account.is_over]
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                accounts = [*self._accounts.values()]
-                found = await asyncio.gather(*map(self._give_back, accounts), return_exceptions=True)
-                if failures := sum(isinstance(one, BaseException) for one in found):
-                    _log.warning(
-                        "%d limits could not be given back; they are free again when their lease ends", failures
-                    )
+                await asyncio.gather(*map(self._give_back, accounts), return_exceptions=True)
+        if left := [account for account in accounts if not account.is_settled]:
+            _log.warning(
+                "%d limits could not be given back; they are free again when their lease ends. Used, and not counted: %s",
+                len(left),
+                {f"{one.caller} {one.window.key}": one.unreported for one in left if one.unreported},
+            )
         await self._store.close()
 
-    async def _reserve(self, caller: str, meter: Meter, amount: int) -> Promise:
-        account = self._account(caller, meter)
+    async def _reserve_leased(
+        self, short: Sequence[tuple[Account, int]], promises: list[Promise]
+    ) -> Mapping[Account, Exception | None]:
+        """Lease each amount, and reserve it in the moment that it is leased. Return the others, and why that failed.
+
+        None: the store has been asked, and there is too little.
+        """
+        failures: dict[Account, Exception | None] = {}
+
+        async def reserve_one(account: Account, amount: int) -> None:
+            failure = await self._lease(account, amount)
+            if failure is None and account.free >= amount:
+                promises.append(self._reserve(account, amount, None))
+            else:
+                failures[account] = failure
+
+        await asyncio.gather(*(reserve_one(*one) for one in short))
+        return failures
+
+    def _reserve(self, account: Account, amount: int, failure: Exception | None) -> Promise:
+        """Reserve what is leased, or do what is to be done where it is not. `failure`: of asking the store."""
         if account.free < amount:
-            try:
-                await self._lease(account, amount)
-            except (StoreError, TimeoutError) as error:
-                return self._reserve_alone(account, amount, error)
-        if account.free < amount:
-            return self._refuse(account, amount)
+            return self._refuse(account, amount) if failure is None else self._reserve_alone(account, amount, failure)
         account.reserve(amount)
-        if account.wants_refill and not account.lock.locked():
-            self._refill(account)
+        if account.wants_refill and _now() >= self._failing_until:
+            self._exchange(account, account.free + 1)
         return Promise(account, amount)
 
-    async def _lease(self, account: Account, amount: int) -> None:
-        """Raise `StoreError` or `TimeoutError`."""
-        if time.monotonic() < self._failing_until:
-            raise StoreError("it failed a moment ago")
+    async def _lease(self, account: Account, amount: int) -> Exception | None:
+        """Wait until the amount is leased, or known not to be there. Return why that is not known."""
+        if _now() < max(self._failing_until, self._contended.get(account, self._failing_until)):
+            return StoreError("it failed a moment ago")
+        patience, left = Patience(STORE_SECONDS), 0.0
+        account.wanted += amount
         try:
-            async with asyncio.timeout(STORE_SECONDS), account.lock:
-                if account.free < amount:
-                    await account.lease(amount)
+            while account.is_short_of(amount):
+                left = patience.left
+                async with patience:
+                    failure = await asyncio.shield(self._exchange(account, amount))
+                if failure is not None:
+                    return failure
+        except TimeoutError as error:
+            if left > STORE_SECONDS / 2 and not account.is_crowded:
+                self._failed(error)
+            else:  # the store is well
+                self._crowded(account, "too many want it at once")
+            return error
+        finally:
+            account.wanted -= amount
+        return None
+
+    def _exchange(self, account: Account, amount: int) -> asyncio.Task[StoreError | None]:
+        """Return the exchange with the store that is under way for an account; begin one where there is none.
+
+        It goes on when nobody waits for it any more: whoever comes next has what it brings.
+        """
+        task = account.exchange
+        if task is None or task.done():
+            account.exchange = task = asyncio.create_task(self._exchanged(account, amount))
+            self._exchanges.add(task)
+            task.add_done_callback(self._exchanges.discard)
+        return task
+
+    async def _exchanged(self, account: Account, amount: int) -> StoreError | None:
+        """Lease at least the amount. Return why that failed; None where the store was asked."""
+        try:
+            async with asyncio.timeout(EXCHANGE_SECONDS), account.lock:
+                await account.lease(amount)
+        except Contended as error:
+            self._crowded(account, str(error))
+            self._contended[account] = _now() + FAILURE_SECONDS
+            return error
         except (StoreError, TimeoutError) as error:
             self._failed(error)
-            raise
+            return error if isinstance(error, StoreError) else StoreError("it did not answer")
+        self.ask_again()
+        return None
+
+    def _crowded(self, account: Account, why: str) -> None:
+        """Log that an account could not be asked for in time, once in a while: it is no other caller's trouble."""
+        if _now() >= self._crowded_until:
+            _log.warning(
+                "A limit of %s cannot be looked up (%s): %s", account.caller, self._policy.when_store_fails, why
+            )
+            self._crowded_until = _now() + FAILURE_SECONDS
 
     def _failed(self, error: Exception) -> None:
-        if time.monotonic() >= self._failing_until:
+        if _now() >= self._failing_until:
             what = str(error) or f"no answer within {STORE_SECONDS:g} s"
             _log.error("Callers' limits cannot be looked up (%s): %s", self._policy.when_store_fails, what)
-        self._failing_until = time.monotonic() + FAILURE_SECONDS
+        self._failing_until = _now() + FAILURE_SECONDS
 
     def _reserve_alone(self, account: Account, amount: int, error: Exception) -> Promise:
         """Do what LIMITS_WHEN_STORE_FAILS says."""
@@ -226,7 +297,7 @@ class Limiter:
     def _account(self, caller: str, meter: Meter) -> Account:
         """Return the account of the current window."""
         account = self._accounts.get((caller, meter))
-        if account is not None and account.is_over:
+        if account is not None and not account.is_current:
             self._past.add(account)
             account = None
         if account is None:
@@ -249,15 +320,6 @@ class Limiter:
             }
         return told
 
-    def _refill(self, account: Account) -> None:
-        async def refill() -> None:
-            with suppress(StoreError, TimeoutError):
-                await self._lease(account, max(1, account.free + 1))
-
-        task = asyncio.create_task(refill())
-        self._refills.add(task)
-        task.add_done_callback(self._refills.discard)
-
     def _tend(self) -> None:
         if self._tending is None or self._tending.done():
             self._tending = asyncio.create_task(self._tend_until_idle())
@@ -270,14 +332,28 @@ class Limiter:
 
     async def tend(self) -> None:
         """Renew, give back or forget each lease, as its time has come."""
-        for account in [*self._past, *self._accounts.values()]:
-            try:
-                async with asyncio.timeout(STORE_SECONDS):
-                    await self._look_after(account)
-            except (StoreError, TimeoutError) as error:
-                self._failed(error)
-            except Exception:  # noqa: BLE001 - logged, and the other leases are looked after
-                _log.exception("A limit could not be looked after")
+        turnstile = asyncio.Semaphore(TENDED_AT_ONCE)
+        began = _now()
+        self._contended = {account: until for account, until in self._contended.items() if until > began}
+
+        async def tend_one(account: Account) -> None:
+            async with turnstile:
+                has_failed = self._failing_until >= began + FAILURE_SECONDS
+                if not has_failed and not account.lock.locked():
+                    await self._tend_one(account)
+
+        await asyncio.gather(*map(tend_one, (*self._past, *self._accounts.values())))
+
+    async def _tend_one(self, account: Account) -> None:
+        try:
+            async with Patience(STORE_SECONDS):
+                await self._look_after(account)
+        except Contended:
+            pass  # the next round tries again
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+        except Exception:  # noqa: BLE001 - logged, and the other leases are looked after
+            _log.exception("A limit could not be looked after")
 
     async def _look_after(self, account: Account) -> None:
         async with account.lock:
@@ -294,14 +370,14 @@ class Limiter:
 
     def _drop(self, account: Account) -> None:
         self._past.discard(account)
+        self._contended.pop(account, None)
         key = (account.caller, account.window.meter)
         if self._accounts.get(key) is account:
             del self._accounts[key]
 
     async def _give_back(self, account: Account) -> None:
         async with account.lock:
-            if not account.is_over:
-                await account.give_back()
+            await account.give_back()
 
 
 def meters_of(limits: CallerLimits) -> Sequence[Meter]:
@@ -314,6 +390,10 @@ def meters_of(limits: CallerLimits) -> Sequence[Meter]:
         (Unit.TOKENS, Span.MONTH, limits.tokens_per_month),
     )
     return [Meter(unit, span, maximum) for unit, span, maximum in given if maximum is not None]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _seconds_left(account: Account, now: float) -> float:

@@ -37,25 +37,29 @@ class Meter:
         match self.span:
             case Span.MINUTE:
                 start = moment.replace(second=0, microsecond=0)
-                return Window(self, f"m:{start:%Y-%m-%dT%H:%M}:{self.unit.value}", (start + _MINUTE).timestamp())
+                return _window(self, f"m:{start:%Y-%m-%dT%H:%M}", start, start + _MINUTE)
             case Span.DAY:
                 start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-                return Window(self, f"d:{start:%Y-%m-%d}:{self.unit.value}", (start + _DAY).timestamp())
+                return _window(self, f"d:{start:%Y-%m-%d}", start, start + _DAY)
             case Span.MONTH:
                 start = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-                end = (start + _LONGEST_MONTH).replace(day=1)
-                return Window(self, f"M:{start:%Y-%m}:{self.unit.value}", end.timestamp())
+                return _window(self, f"M:{start:%Y-%m}", start, (start + _LONGEST_MONTH).replace(day=1))
             case Span.NOW:
-                return Window(self, f"n:{self.unit.value}", None)
+                return Window(self, f"n:{self.unit.value}", 0.0, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A meter while it counts. `key`: its row in the table; `ends_at`: seconds since 1970, None where it never does."""
+    """A meter while it counts. `key`: its row in the table. Times are in seconds since 1970; None where it never ends."""
 
     meter: Meter
     key: str
+    starts_at: float
     ends_at: float | None
+
+
+def _window(meter: Meter, key: str, start: datetime, end: datetime) -> Window:
+    return Window(meter, f"{key}:{meter.unit.value}", start.timestamp(), end.timestamp())
 
 
 _MINUTE, _DAY, _LONGEST_MONTH = timedelta(minutes=1), timedelta(days=1), timedelta(days=31)

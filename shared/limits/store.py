@@ -11,6 +11,10 @@ class StoreError(Exception):
     """The store cannot be asked, or its answer did not arrive: a write may have been applied. For the log, without secrets."""
 
 
+class Contended(StoreError):
+    """Others were faster each time. Nothing was written, and nothing is wrong with the store."""
+
+
 class Changed(Exception):
     """Somebody else has written one of the rows since they were read, or there was no table yet: nothing was written."""
 

@@ -96,9 +96,11 @@ def test_an_expired_lease_gives_back_what_it_holds_and_not_what_it_has_spent(
 
 
 def test_a_lease_leaves_something_to_others() -> None:
-    assert usual_block(1000, 800, 10) == 100
-    assert usual_block(100, 800, 10) == 25
-    assert usual_block(1000, 800, 500) == 500
+    assert usual_block(1000, 800, 10, 10) == 100
+    assert usual_block(100, 800, 10, 10) == 25
+    assert usual_block(1000, 800, 500, 500) == 500
+    assert usual_block(1000, 800, 10, 150) == 150, "for all who wait"
+    assert usual_block(1000, 800, 10, 9000) == 250
 
 
 def test_the_clock_is_the_stores_once_that_is_known() -> None:
