@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 LIMITS_TABLE = "callerlimits"
 """Made by infra/, and by the first writer where that did not make the account."""
 
-_REQUEST_SECONDS = 1
+_REQUEST_SECONDS = 2
+"""The longest silence within any request; whoever waits for one knows how long that is worth."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _CONFLICTS = frozenset({404, 409, 412})
 """A row was deleted, made or changed by somebody else since it was read."""
@@ -92,8 +93,10 @@ class Table:
             if getattr(error, "status_code", None) in _CONFLICTS:
                 raise Changed from None
             raise StoreError(described(error)) from None
-        except ValueError:  # by the SDK, of an answer that is none
-            raise StoreError("the table's answer could not be read") from None
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the SDK raises of an answer that is none
+            raise StoreError(f"the table's answer could not be read ({type(error).__name__})") from None
 
     async def _open(self) -> None:
         """Open the client once, however many wait for it."""
@@ -219,9 +222,12 @@ def _lease(row: Row | None) -> Lease:
 
 
 def number(row: Row | None, name: str) -> int:
-    """Return a whole number of a row; 0 where it has none."""
+    """Return a whole number of a row; 0 where it has none. Raise `StoreError` for what is none."""
     value: Any = (row or {}).get(name, 0)
-    return int(getattr(value, "value", value))
+    try:
+        return int(getattr(value, "value", value))
+    except (TypeError, ValueError, OverflowError):
+        raise StoreError("a row of the table has no number where one belongs") from None
 
 
 def numbers(values: Mapping[str, int]) -> dict[str, Any]:
@@ -246,7 +252,11 @@ def _operation(row: Row, tag: str) -> Any:
 
 
 def _tag(row: Any) -> str:
-    return str(row.metadata["etag"]) if row is not None else ""
+    if row is None:
+        return ""
+    if tag := row.metadata.get("etag"):
+        return str(tag)
+    raise StoreError("a row of the table has no version")
 
 
 def _date(response: Any) -> float:
