@@ -38,6 +38,15 @@ class AttemptRecord:
         return self.outcome not in _NO_FAILURES
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What else was asked of a model for an answer, such as the query of its search."""
+
+    usage: Usage
+    is_estimated: bool = False
+    """The model did not report it."""
+
+
 @dataclass(slots=True)
 class Receipt:
     """The record of one answer: filled in while the answer goes on, logged once at its end as one line of JSON."""
@@ -63,6 +72,7 @@ class Receipt:
     """What became of the search before the answer; empty where there was none."""
     resume: dict[str, object] = field(default_factory=dict)
     """How the answer was taken up again; empty where it was not."""
+    aside: Aside | None = None
     ended: str = "unknown"
     upstream_request_id: str = ""
     first_token_seconds: float | None = None

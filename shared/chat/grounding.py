@@ -21,7 +21,8 @@ from shared.config.settings import Settings
 from shared.demand import Demand
 from shared.errors import UpstreamTimeout
 from shared.events import AnswerEvent, Usage
-from shared.receipt import Receipt
+from shared.progress import Progress
+from shared.receipt import Aside, Receipt
 from shared.retrieval.client import SearchClient
 from shared.retrieval.markers import MarkerReader
 from shared.retrieval.plan import Plan, Turn, plan_of
@@ -33,6 +34,7 @@ from shared.upstream.call import UpstreamCall
 
 MAX_REWRITING_TOKENS = 1000
 """Of the call that writes the query, the reasoning of a model that does included."""
+_CHARACTERS_PER_TOKEN = 4
 
 
 class Grounding:
@@ -169,7 +171,7 @@ class Prelude:
         except TimeoutError:
             raise UpstreamTimeout("The query took too long.", cause=f"not rewritten within {limit:g} s") from None
         finally:
-            _note(asked.receipt, answer.translation.progress.usage)
+            _note(asked.receipt, own, request, answer.translation.progress)
         return rewritten_query(text, plan)
 
     def _new_rewriting(self) -> ChatTranslation:
@@ -187,6 +189,12 @@ async def _whole(answer: Answer) -> str:
     return text
 
 
-def _note(receipt: Receipt, usage: Usage | None) -> None:
+def _note(receipt: Receipt, own: Receipt, request: ChatRequest, progress: Progress) -> None:
+    """Note what the query has cost: as the model reported it, or what was sent and seen of it."""
+    usage = progress.usage
     if usage is not None:
+        receipt.aside = Aside(usage)
         receipt.retrieval |= {"rewriting_tokens": {"input": usage.input_tokens, "output": usage.output_tokens}}
+    elif own.attempts and not own.attempts[-1].has_failed:
+        characters = sum(len(str(message.text)) for message in request.messages)
+        receipt.aside = Aside(Usage(characters // _CHARACTERS_PER_TOKEN, progress.chunks), is_estimated=True)

@@ -209,6 +209,7 @@ class AnswerResponse(Response):
             output_tokens=progress.chunks,
             is_finished=progress.phase is Phase.ENDED,
             was_asked=progress.usage is not None or progress.has_content or was_left,
+            aside=self._receipt.aside,
         )
 
     async def _requested(self, receive: Receive) -> Answer | Prelude:

@@ -20,6 +20,7 @@ from shared.limits.estimate import Outputs, estimate
 from shared.limits.meters import Meter, Span, Unit, Window
 from shared.limits.patience import Patience
 from shared.limits.store import Contended, LeaseStore, StoreError
+from shared.receipt import Aside
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +60,26 @@ class Ticket:
     """As they were estimated."""
     _is_settled: bool = field(default=False)
 
-    def settle(self, usage: Usage | None, *, output_tokens: int, is_finished: bool, was_asked: bool) -> None:
+    def settle(
+        self,
+        usage: Usage | None,
+        *,
+        output_tokens: int,
+        is_finished: bool,
+        was_asked: bool,
+        aside: Aside | None = None,
+    ) -> None:
         """Say what the answer used. `usage`: the model's own count; without one, `output_tokens` are what was seen of it.
 
-        `is_finished`: the model ended it. `was_asked`: a backend was asked at all; otherwise nothing was used.
+        `is_finished`: the model ended it. `was_asked`: a backend was asked at all; otherwise nothing was used but `aside`.
         """
         if self._is_settled:
             return
         self._is_settled = True
-        tokens = self._prompt_tokens + output_tokens if usage is None else usage.input_tokens + usage.output_tokens
-        self._limiter.settle(self._promises, tokens if was_asked else 0)
+        tokens = 0 if aside is None else aside.usage.input_tokens + aside.usage.output_tokens
+        if was_asked:
+            tokens += self._prompt_tokens + output_tokens if usage is None else usage.input_tokens + usage.output_tokens
+        self._limiter.settle(self._promises, tokens)
         if usage is not None and is_finished:
             self._limiter.outputs.note(self.caller, self.model, usage.output_tokens)
 

@@ -1,9 +1,10 @@
 """What callers have used: sums of tokens by caller, day and model. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from shared.events import Usage
+from shared.receipt import Aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Sums:
             estimated_answers=1,
             estimated_tokens=input_tokens + output_tokens,
         )
+
+    @classmethod
+    def aside(cls, aside: Aside) -> "Sums":
+        """Return what was used besides an answer: it is no answer."""
+        used = replace(cls.reported(aside.usage), answers=0)
+        tokens = used.input_tokens + used.output_tokens
+        return replace(used, estimated_tokens=tokens) if aside.is_estimated else used
 
     def __add__(self, other: "Sums") -> "Sums":
         """Return both together."""

@@ -8,7 +8,8 @@ from shared.events import Usage
 from shared.http.admission import Admission, Ticket
 from shared.limits.estimate import estimate
 from shared.limits.ledger import Ledger
-from shared.limits.usage import Sums
+from shared.limits.usage import NOTHING, Sums
+from shared.receipt import Aside
 
 
 class Recorded:
@@ -43,13 +44,26 @@ class RecordedTicket:
         """What the caller is told of its limits."""
         return {} if self.ticket is None else self.ticket.headers
 
-    def settle(self, usage: Usage | None, *, output_tokens: int, is_finished: bool, was_asked: bool) -> None:
+    def settle(
+        self,
+        usage: Usage | None,
+        *,
+        output_tokens: int,
+        is_finished: bool,
+        was_asked: bool,
+        aside: Aside | None = None,
+    ) -> None:
         """Note the answer once, and settle with the limits. One that no model was asked for is none."""
-        if was_asked and not self._is_settled:
-            self.ledger.note(self.caller, self.model, self._used(usage, output_tokens))
+        used = self._used(usage, output_tokens) if was_asked else NOTHING
+        if aside is not None:
+            used += Sums.aside(aside)
+        if used != NOTHING and not self._is_settled:
+            self.ledger.note(self.caller, self.model, used)
         self._is_settled = True
         if self.ticket is not None:
-            self.ticket.settle(usage, output_tokens=output_tokens, is_finished=is_finished, was_asked=was_asked)
+            self.ticket.settle(
+                usage, output_tokens=output_tokens, is_finished=is_finished, was_asked=was_asked, aside=aside
+            )
 
     def _used(self, usage: Usage | None, output_tokens: int) -> Sums:
         prompts = self.ledger.prompts

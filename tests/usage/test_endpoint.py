@@ -12,6 +12,7 @@ import pytest
 from shared.limits.store import StoreError
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Caller, Received
+from tests.harness.search import SEARCH
 from tests.harness.upstream import Says, refuses
 from tests.worker.ways import WAYS
 
@@ -81,6 +82,46 @@ def test_the_prompt_of_a_left_answer_is_estimated_from_those_that_the_model_has_
 
     counted, both = play(scene, {"main": [Says(), SLOW]}, OPERATORS="nobody")
     assert both == 2 * counted
+
+
+TURNS = [
+    {"role": "user", "content": "What waits?"},
+    {"role": "assistant", "content": "A body."},
+    {"role": "user", "content": "And how long?"},
+]
+
+
+def test_the_query_that_a_model_writes_for_a_search_is_the_callers_and_no_answer() -> None:
+    async def scene(app: InProcessApp) -> list[Any]:
+        answer = await app.begin("/chat", {"messages": TURNS}, headers={"accept": "text/event-stream"}).end()
+        refused = await app.begin("/chat", {"messages": TURNS}).end()
+        return [answer, refused, (await usage(app)).json]
+
+    rewriting = Says(words=("how long", " a body waits"))
+    limits = json.dumps({"*": {"tokens_per_day": 1300}})
+    answer, refused, told = play(
+        scene, {"main": [rewriting, Says(), rewriting, refuses(400)]}, CALLER_LIMITS=limits, **SEARCH
+    )
+    own, aside = answer.receipt["tokens"], answer.receipt["retrieval"]["rewriting_tokens"]
+    (row,) = told["rows"]
+    assert refused.receipt["ended"] == "400"
+    assert row["answers"] == 1
+    assert row["input_tokens"] == own["input"] + 2 * aside["input"]
+    assert row["output_tokens"] == own["output"] + 2 * aside["output"]
+    assert row["estimated_tokens"] == 0
+    assert told["limits"][0]["left"] == 1300 - row["input_tokens"] - row["output_tokens"]
+
+
+def test_a_query_that_was_abandoned_is_an_estimate() -> None:
+    async def scene(app: InProcessApp) -> Received:
+        left = await app.begin("/chat", {"messages": TURNS}, caller=Caller(leaves_at=2.5)).end()
+        assert left.receipt["ended"] == "client_left"
+        return await usage(app)
+
+    (row,) = play(scene, {"main": SLOW}, OPERATORS="nobody", **SEARCH).json["rows"]
+    assert (row["answers"], row["output_tokens"]) == (0, 2)
+    assert row["estimated_tokens"] == row["input_tokens"] + row["output_tokens"]
+    assert row["input_tokens"] > 20
 
 
 def test_what_no_model_answered_is_not_noted() -> None:
