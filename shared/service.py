@@ -17,7 +17,7 @@ from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
 from shared.config.settings import Settings, host_checks_keys, unknown_names
 from shared.errors import AnswerError, Misconfigured, NotFound, UsageNotRecorded
-from shared.http.auth import authorise
+from shared.http.auth import SHARED_NAMES, authorise
 from shared.http.context import RequestContext
 from shared.http.cors import RefusedOrigins, cors_headers, preflight_headers
 from shared.http.open_streams import OpenStreams
@@ -214,6 +214,12 @@ class ConfiguredService:
             _log.warning("%s", problem.operator_message)
         if self._settings.auth_mode == "anonymous":
             _log.warning("AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens.")
+        if everybody := self._settings.operators & SHARED_NAMES.get(self._settings.auth_mode, frozenset()):
+            _log.warning(
+                "OPERATORS names '%s', which is every caller under AUTH_MODE=%s: each of them is told what all use.",
+                *everybody,
+                self._settings.auth_mode,
+            )
         if self._settings.search is not None:
             _log.warning(
                 "RETRIEVAL is '%s': every caller sees all that the search finds, within SEARCH_FILTER where that is set; "

@@ -218,6 +218,26 @@ def test_a_stopping_service_takes_no_more_answers(served: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("mode", "operators", "warns"),
+    [
+        ("function", "boss, function", True),
+        ("anonymous", "anonymous", True),
+        ("function", "anonymous", False),
+        ("function", "boss", False),
+    ],
+)
+def test_it_warns_where_every_caller_is_an_operator(
+    mode: str, operators: str, warns: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        service_from_env(SETTINGS | {"AUTH_MODE": mode, "OPERATORS": operators}).announce()
+
+    asyncio.run(main())
+    said = f"OPERATORS names '{mode}', which is every caller under AUTH_MODE={mode}: each of them is told what all use."
+    assert (said in caplog.text) is warns
+
+
+@pytest.mark.parametrize(
     ("env", "said"),
     [
         (SETTINGS, "AUTH_MODE is 'anonymous': anyone who finds this address can spend tokens."),

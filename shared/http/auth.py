@@ -8,6 +8,11 @@ from shared.config.settings import Settings
 from shared.errors import Unauthorized
 
 _CHALLENGE = {"www-authenticate": "Bearer"}
+SHARED_NAMES: Mapping[str, frozenset[str]] = {
+    "function": frozenset({"function"}),
+    "anonymous": frozenset({"anonymous"}),
+}
+"""By mode, the one name that every caller has: there the app cannot tell who calls."""
 
 
 def authorise(settings: Settings, headers: Mapping[str, str]) -> str:
