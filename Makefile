@@ -72,6 +72,10 @@ test-slow: $(READY) ## Run the slow tests: memory, benchmarks, storms, a worker'
 storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000)
 	@$(PYTHON) -m tests.storm --streams $(or $(STREAMS),5000) $(if $(SEED),--seed $(SEED))
 
+.PHONY: storm-limits
+storm-limits: $(READY) ## Callers who all ask at once, of four processes over one table: nobody may pass its limit (RUNS=10)
+	@$(PYTHON) -m tests.limits.storm --runs $(or $(RUNS),10)
+
 .PHONY: soak
 soak: $(RUN_READY) ## The same for MINUTES=15, with memory, sockets and tasks printed as it goes on
 	@$(PYTHON) -m tests.storm --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))

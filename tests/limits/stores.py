@@ -1,10 +1,11 @@
 """Stores over Azure's emulator, and the scenes that every store has to play."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from shared.limits.tables import LIMITS_TABLE, OpenClient, client_of
+from shared.limits.tables import LIMITS_TABLE, OpenClient, TableStore, client_of
 from shared.state.storage_account import StorageAccount
 from tests.state.azurite import Account
 
@@ -27,6 +28,16 @@ def opening(account: Account) -> OpenClient:
         raise AssertionError
 
     return lambda: client_of(named, LIMITS_TABLE, no_credential)
+
+
+@asynccontextmanager
+async def opened_store(account: Account) -> AsyncIterator[TableStore]:
+    """Open the leases of an account, to look at them."""
+    store = TableStore(opening(account))
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def run_scene[Store: Closing](scene: Scene[Store], open_one: Callable[[], Store]) -> None:
