@@ -52,9 +52,15 @@ class ScriptedWorker:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
-                    head = await reader.readuntil(b"\r\n\r\n")
+                    try:
+                        head = await reader.readuntil(b"\r\n\r\n")
+                    except asyncio.LimitOverrunError:
+                        # A body. Closing with unread bytes would be a reset, which takes back the answer on its way.
+                        while await reader.read(65536):
+                            pass
+                        return
                     if b" HTTP/1.1\r\n" not in head:
                         continue  # the end of a chunked body
                     self.heads.append(head)
