@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, Page, Route
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 BROWSERS = (
+    "chromium-headless-shell",  # first: it takes less than half of the time
     "chromium",
     "chromium-browser",
-    "chromium-headless-shell",
     "google-chrome",
     "microsoft-edge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
