@@ -35,11 +35,13 @@ def addresses(node: Node) -> Iterator[dict[str, str]]:
         App.start(upstream) as app,
         App.start(upstream, AUTH_MODE="keys", CALLER_KEYS=entry, AZURE_OPENAI_MODELS=models) as keyed_app,
         App.start(upstream, **upstream.search_environment) as searching_app,
+        App.start(upstream, RESUME="on", AZURE_OPENAI_API="responses") as resuming_app,
     ):
         yield {
             "APP_URL": app.url,
             "KEYS_URL": keyed_app.url,
             "SEARCH_URL": searching_app.url,
+            "RESUME_URL": resuming_app.url,
             "CALLER_KEY": key,
             "UPSTREAM_URL": upstream.backends["main"],
             "UPSTREAM_KEY": UPSTREAM_KEY,

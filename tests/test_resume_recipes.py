@@ -1,0 +1,46 @@
+"""Every file of docs/resume.md, run unchanged behind a proxy that breaks the connection (ResumedChat.tsx: tests/node)."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.simulator.control import Simulator
+from tests.app_process import ROOT, App
+from tests.cutting_proxy import CuttingProxy
+from tests.recipes import LOCAL, kinds, recipes, run
+
+DOCUMENT = "docs/resume.md"
+RECIPES = recipes(DOCUMENT)
+RUNNABLE = ["resume.sh", "resumed.mjs", "openai_resume.py", "openai-resume.mjs"]
+RUN_ELSEWHERE = ["resume.mjs", "ResumedChat.tsx"]
+"""One is imported by resumed.mjs, the other is used in tests/node/resume-react.test.mjs."""
+WORDS = [f"wörd{number} " for number in range(12)]
+
+
+@pytest.fixture(scope="module")
+def resuming(simulator_process: Simulator) -> Iterator[App]:
+    """An app whose answers can be taken up again."""
+    with App.start(simulator_process, RESUME="on", AZURE_OPENAI_API="responses") as app:
+        yield app
+
+
+def test_every_file_of_the_document_is_run() -> None:
+    assert sorted(RECIPES) == sorted(RUNNABLE + RUN_ELSEWHERE)
+    text = (ROOT / DOCUMENT).read_text("utf-8")
+    assert len(re.findall(r"^```\w", text, re.MULTILINE)) == len(RECIPES)
+    assert all(LOCAL in RECIPES[name] for name in RUNNABLE)
+
+
+@pytest.mark.parametrize("name", kinds(RUNNABLE))
+def test_a_recipe_shows_every_word_once_although_its_connection_breaks(
+    name: str, resuming: App, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.behave({"tokens": WORDS, "interval": 0.05})
+    cuts = 0 if name == "resume.sh" else 1  # that one leaves by itself
+    with CuttingProxy(resuming.url, "wörd3 ".encode(), cuts) as proxy:
+        done = run(name, RECIPES, proxy.url, tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "".join(WORDS)
+        assert (proxy.cuts, proxy.answers >= 2) == (0, True)
