@@ -29,13 +29,18 @@ The model's service and the search are asked through a forward proxy where the p
 lists what is asked directly: hosts, suffixes such as `.example.com`, either with a port, or `*`. Lower case wins. What is on
 this machine, the identity endpoint among it, is always asked directly. A proxy that refuses is a 502 `upstream_unreachable`;
 the log has the cause.
+
+Receipts, warnings, errors, traces and metrics go to Application Insights where the platform's
+`APPLICATIONINSIGHTS_CONNECTION_STRING` is set, as the identity that `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` names; and to
+`OTEL_EXPORTER_OTLP_ENDPOINT`.
 """
 
 _FORWARDED = """\
 ## What travels
 
 Between caller and model's service, besides the body. All other headers of a request end here, as all others of a response do.
-`PASS_HEADERS` lets further ones go up. The chat API's answers are its own: no header of the service comes down with them.
+`PASS_HEADERS` lets further ones go up. Where telemetry is on, each call has a `traceparent` of its own, in the caller's trace.
+The chat API's answers are its own: no header of the service comes down with them.
 """
 
 _ERRORS = """\

@@ -70,6 +70,10 @@ class Receipt:
     usage: Usage | None = None
     retrieval: dict[str, object] = field(default_factory=dict)
     """What became of the search before the answer; empty where there was none."""
+    retrieval_began_seconds: float | None = None
+    """How long after the answer the search began; None where there was none."""
+    rewriting: list[AttemptRecord] = field(default_factory=list)
+    """The calls that rewrote the question before the search."""
     resume: dict[str, object] = field(default_factory=dict)
     """How the answer was taken up again; empty where it was not."""
     aside: Aside | None = None
@@ -80,6 +84,12 @@ class Receipt:
     duration_seconds: float = 0.0
     """0 until it is logged."""
     _began: float = field(default_factory=time.monotonic)
+
+    def part(self) -> "Receipt":
+        """Return a receipt for a call that is a part of the same answer; it is not logged."""
+        return Receipt(
+            id=self.id, invocation_id="", api=self.api, trace_id=self.trace_id, trace=self.trace, _began=self._began
+        )
 
     def elapsed(self) -> float:
         """Return for how many seconds the answer has gone on."""

@@ -9,14 +9,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.chat.dialects import DIALECTS
 from shared.chat.endpoint import ChatEndpoint
-from shared.config.settings import Settings, host_checks_keys, unknown_names
+from shared.config.backends import Backend
+from shared.config.settings import Settings, host_checks_keys, unknown_names, unwanted_settings
 from shared.errors import AnswerError, Misconfigured, NotFound, UsageNotRecorded
+from shared.hosting.telemetry_target import Measured
 from shared.http.auth import SHARED_NAMES, authorise
 from shared.http.context import RequestContext
 from shared.http.cors import RefusedOrigins, cors_headers, preflight_headers
@@ -28,7 +31,7 @@ from shared.page.files import page_response
 from shared.page.home import home_text
 from shared.state.key_stores import find_key_store
 from shared.state.signing_key import KeyRing
-from shared.trace import HostTrace
+from shared.trace import HostTrace, Tracer
 from shared.upstream.attempt_log import log_backends
 from shared.upstream.attempts import Upstream
 from shared.upstream.client import OpenAIClients
@@ -82,6 +85,9 @@ class Service(Protocol):
     def unmatched(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:
         """Every other address and method: one with a slash too many, one without its base, or one that means nothing."""
 
+    def measured(self) -> Measured | None:
+        """Return what telemetry measures; None where nothing is exported but the log."""
+
     def announce(self) -> None:
         """Log what an operator has to know about the settings."""
 
@@ -101,7 +107,7 @@ class Service(Protocol):
 def service_from_env(env: Mapping[str, str]) -> Service:
     """Return the service that these settings make, or one that answers with the invalid setting. Never raise."""
     by_host = host_checks_keys(env)
-    unknown = unknown_names(env)
+    unknown = (*unknown_names(env), *unwanted_settings(env))
     try:
         settings = Settings.from_env(env)
     except Misconfigured as problem:
@@ -119,7 +125,11 @@ class ConfiguredService:
         self._settings = settings
         self._open_streams = OpenStreams(settings.max_open_streams)
         self._clients = OpenAIClients(settings)
-        upstream = Upstream(self._clients, BackendPool(settings.backends), settings)
+        self._tracer = None
+        if settings.has_telemetry:
+            self._tracer = Tracer(ratio=settings.telemetry_sample, host_reports=settings.host_reports)
+        self._pool = BackendPool(settings.backends)
+        upstream = Upstream(self._clients, self._pool, settings)
         self._grounding = _grounding(settings, upstream)
         self._limiter = _limiter(settings)
         self._usage = _usage(settings, self._limiter)
@@ -203,6 +213,21 @@ class ConfiguredService:
         except AnswerError as error:
             return context.refuse(error)
 
+    def measured(self) -> Measured | None:
+        """Return what telemetry measures; None where it is off."""
+        settings = self._settings
+        if self._tracer is None:
+            return None
+        return Measured(
+            otlp_endpoint=settings.otlp_endpoint,
+            otlp_headers=settings.otlp_headers,
+            semconv=settings.telemetry_semconv,
+            names_callers=settings.telemetry_callers,
+            backends={backend.name: _address(backend) for backend in settings.backends},
+            open_streams=self._open_streams.__len__,
+            ready=self._pool.readiness,
+        )
+
     def announce(self) -> None:
         """Log whom the app asks, and warn of open doors, of names that are no settings, and of a missing default model."""
         log_backends(self._settings)
@@ -257,7 +282,7 @@ class ConfiguredService:
 
     def _context(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> RequestContext:
         cors = cors_headers(self._settings, request.headers)
-        return RequestContext.of(request, invocation_id, cors, host_trace=trace)
+        return RequestContext.of(request, invocation_id, cors, host_trace=trace, tracer=self._tracer)
 
 
 def _grounding(settings: Settings, upstream: Upstream) -> "Grounding | None":
@@ -303,6 +328,13 @@ ROUTES: Mapping[str, Route] = {
 """By the path that `requested_path` returns: function_app.py has them as the host matches them, which knows one spelling."""
 _PAGE_FILES = "/page/"
 _OPENAI_BASES = ("/v1/", "/openai/")
+
+
+def _address(backend: Backend) -> tuple[str, str, int]:
+    """Return a backend as `Measured` has it."""
+    found = urlsplit(backend.base_url)
+    port = found.port or (80 if found.scheme == "http" else 443)
+    return "azure.ai.openai" if backend.is_azure else "openai", found.hostname or "", port
 
 
 def _key_ring(settings: Settings) -> KeyRing:
@@ -395,6 +427,9 @@ class MisconfiguredService:
     def unmatched(self, request: Request, invocation_id: str, trace: HostTrace | None = None) -> Response:  # noqa: ARG002
         """Return 503 and the sentence."""
         return _context(request, invocation_id).refuse(self._problem)
+
+    def measured(self) -> Measured | None:
+        """Return None: what to export, and where, is not known."""
 
     def announce(self) -> None:
         """Log what was found, redacted, and what to do then: the settings are read once."""

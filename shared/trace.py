@@ -66,6 +66,11 @@ def caller_of(headers: Mapping[str, str]) -> TraceContext | None:
     return TraceContext.parse(parent, headers.get("tracestate", "")) if parent else None
 
 
+def new_span_id(bits: Callable[[int], int] = random.getrandbits) -> str:
+    """Return an id that no other span has. It need not be secret: the system's random numbers cost several times as much."""
+    return f"{bits(64) or 1:016x}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerTrace:
     """The trace of one answer: the ids of its own span and of that span's parent ('' for the first of a trace)."""
@@ -95,7 +100,6 @@ class Tracer:
     ratio: float = 1.0
     host_reports: bool = False
     bits: Callable[[int], int] = random.getrandbits
-    """Ids need not be secret, and the system's random numbers cost several times as much."""
 
     def begin(self, host: HostTrace | None, headers: Mapping[str, str]) -> AnswerTrace:
         """Return the trace of a new answer, below the span that caused its request."""
@@ -104,16 +108,12 @@ class Tracer:
         decided = self._decided(parent, headers)
         return AnswerTrace(
             trace_id=trace_id,
-            span_id=self.span_id(),
+            span_id=new_span_id(self.bits),
             parent_id=parent.span_id if parent is not None else "",
             is_sampled=self._is_in_share(trace_id) if decided is None else decided,
             ratio=self.ratio if decided is None else 1.0,
             state=parent.state if parent is not None else "",
         )
-
-    def span_id(self) -> str:
-        """Return the id of a new span."""
-        return f"{self.bits(64) or 1:016x}"
 
     def _decided(self, parent: TraceContext | None, headers: Mapping[str, str]) -> bool | None:
         """Return whether the trace is sampled; None where nobody has decided."""

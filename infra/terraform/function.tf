@@ -46,6 +46,11 @@ locals {
     UPSTREAM_SILENCE_SECONDS      = "120"
     HEARTBEAT_SECONDS             = "15"
     DRAIN_SECONDS                 = "25"
+    OTEL_EXPORTER_OTLP_ENDPOINT   = ""
+    OTEL_EXPORTER_OTLP_HEADERS    = ""
+    TELEMETRY_SEMCONV             = "1.41"
+    TELEMETRY_SAMPLE              = "1"
+    TELEMETRY_CALLERS             = "false"
     DEBUG_HEADERS                 = "false"
   }
 

@@ -100,6 +100,7 @@ class Prelude:
         """Yield what can be sent of the steps and sources, when they happen. Raise `SearchUnavailable`."""
         grounding = self._grounding
         required = grounding.settings.search_required
+        self._asked.receipt.retrieval_began_seconds = self._asked.receipt.elapsed()
         self._retrieval = retrieval = Retrieval(grounding.search, self._rewritten, required=required)
         try:
             async with aclosing(retrieval.events(self._plan)) as events:
@@ -151,7 +152,8 @@ class Prelude:
         """Return the query that a model writes. Raise `UpstreamFailure`."""
         grounding, asked = self._grounding, self._asked
         limit = grounding.settings.search_seconds
-        own = Receipt(id=asked.receipt.id, invocation_id="", api=asked.receipt.api)
+        own = asked.receipt.part()
+        asked.receipt.rewriting = own.attempts
         request = ChatRequest(
             messages=(
                 Message("system", (TextPart.of(REWRITING),)),

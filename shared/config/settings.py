@@ -34,6 +34,7 @@ from shared.config.values import (
     api_version,
     caller_names,
     choice,
+    collector_address,
     flag,
     guid,
     header_names,
@@ -44,12 +45,14 @@ from shared.config.values import (
     scope,
     seconds,
     secret,
+    share,
     text,
 )
 from shared.errors import Misconfigured
 
 APIS = ("chat", "responses", "completions")
 RETRIEVALS = ("off", "on", "ask")
+SEMCONVS = ("1.41", "latest")
 AUTH_MODES = ("function", "keys", "entra", "anonymous")
 
 _LIKE_A_SETTING = re.compile(r"AZURE_OPENAI_[A-Z0-9_]{1,50}|OPENAI_BASE_[A-Z0-9_]{1,50}")
@@ -277,6 +280,32 @@ class Settings:
         seconds(25, minimum=0),
         meaning="How long a stopping process lets its streams finish.",
     )
+    otlp_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        collector_address(),
+        meaning="The OpenTelemetry collector that gets traces, metrics and the log, as protobuf over HTTP at `/v1/…` below it.",
+    )
+    otlp_headers: str = setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        secret(),
+        meaning="What a request to the collector carries, such as `api-key=…`: names and URL-encoded values between commas.",
+    )
+    telemetry_semconv: str = setting(
+        "TELEMETRY_SEMCONV",
+        choice(SEMCONVS, default="1.41"),
+        meaning="Which version of OpenTelemetry's names for generative AI traces and metrics have.",
+    )
+    telemetry_sample: float = setting(
+        "TELEMETRY_SAMPLE",
+        share(1),
+        meaning="Which share of the traces is exported where neither the Functions host nor the caller has decided; metrics "
+        "and receipts count every answer.",
+    )
+    telemetry_callers: bool = setting(
+        "TELEMETRY_CALLERS",
+        flag(default=False),
+        meaning="Whether the count of answers names the caller: a series for each.",
+    )
     debug_headers: bool = setting(
         "DEBUG_HEADERS",
         flag(default=False),
@@ -290,10 +319,17 @@ class Settings:
     """What is searched; None where RETRIEVAL is off."""
     proxies: Proxies
     """What the model's service and the search are asked through."""
+    host_reports: bool
+    """Whether Application Insights gets telemetry: the Functions host's own, and this app's."""
     in_azure: bool
     has_managed_identity: bool
     max_answer_seconds: float
     """How old an answer may become: the host's functionTimeout less a margin, infinite where that is unlimited."""
+
+    @property
+    def has_telemetry(self) -> bool:
+        """Whether traces and metrics have somewhere to go."""
+        return self.host_reports or bool(self.otlp_endpoint)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -305,6 +341,7 @@ class Settings:
                 field: problems.collect(partial(declaration.read, env), default=declaration.default)
                 for field, declaration in DECLARATIONS.items()
             },
+            host_reports=bool(env.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()),
             in_azure=in_azure,
             has_managed_identity=in_azure or bool(env.get("IDENTITY_ENDPOINT")),
             proxies=problems.collect(partial(Proxies.from_env, env), default=Proxies),
@@ -330,6 +367,23 @@ DECLARATIONS = declarations_of(Settings)
 """Every setting that the app itself reads, in the order of docs/reference.md, by its field in `Settings`."""
 
 SETTING_NAMES = tuple(declaration.name for declaration in DECLARATIONS.values())
+
+
+_NOT_WITH_THIS_APP: Mapping[str, str] = {
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "it lets the Functions worker instrument this process for Application "
+    "Insights, with the texts of exceptions",
+    "PYTHON_ENABLE_OPENTELEMETRY": "the Functions host then leaves this process's log to the worker, which sends it nowhere",
+}
+"""Settings of the platform's worker that work against this app's own telemetry."""
+
+
+def unwanted_settings(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each setting of the platform that should not be set where this app runs."""
+    return tuple(
+        f"{name} is set: {reason}. Remove it; this app exports its telemetry by itself."
+        for name, reason in _NOT_WITH_THIS_APP.items()
+        if env.get(name, "").strip().lower() in ("1", "true", "t", "yes", "y")
+    )
 
 
 def host_checks_keys(env: Mapping[str, str]) -> bool:

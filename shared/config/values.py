@@ -119,6 +119,32 @@ def seconds(default: float, *, minimum: float = 0.05, maximum: float = 86_400) -
     return Kind(f"{default:g}", allowed, parse)
 
 
+def share(default: float) -> Kind[float]:
+    """Return the kind of a share from 0 to 1. Raise `Misconfigured` outside the bounds."""
+    allowed = "a number from 0 to 1"
+
+    def parse(name: str, found: str) -> float:
+        value = float(found) if _DECIMAL.fullmatch(found) else nan
+        if not 0 <= value <= 1:
+            raise invalid_setting(name, number(found), allowed)
+        return value
+
+    return Kind(f"{default:g}", allowed, parse)
+
+
+def collector_address() -> Kind[str]:
+    """Return the kind of a collector's base address, '' where it is not set. Raise `Misconfigured` for anything else."""
+    allowed = "an address such as https://collector.example.com:4318 (no user, query or fragment)"
+
+    def parse(name: str, found: str) -> str:
+        parsed = Address.parse(found) if found else None
+        if found and (parsed is None or parsed.scheme not in ("http", "https") or parsed.query or parsed.fragment):
+            raise invalid_setting(name, address(found), allowed)
+        return found
+
+    return Kind("", allowed, parse)
+
+
 def guid() -> Kind[str]:
     """Return the kind of a GUID, '' where it is not set. Raise `Misconfigured` for anything else."""
     allowed = "a GUID such as 11111111-2222-3333-4444-555555555555"

@@ -1,4 +1,4 @@
-"""The exporter to Application Insights: the only module that imports opentelemetry and azure.monitor, which takes a second.
+"""The exporter of the log to Application Insights. What it imports, opentelemetry and azure.monitor, takes a second.
 
 `telemetry` imports it in a thread, after everything else, and once SWITCHED_OFF is in the environment.
 """
@@ -6,6 +6,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from azure.identity import ManagedIdentityCredential
 from azure.monitor.opentelemetry.exporter import AzureMonitorLogExporter
@@ -68,16 +69,21 @@ class ExporterHandler(logging.Handler):
         super().close()
 
 
-def _exporter(target: TelemetryTarget, complaints: "_Complaints") -> "_Exporter":
+def exporter_options(target: TelemetryTarget) -> dict[str, Any]:
+    """Return what each of the exporter's classes is made with: where to, as whom, and how patiently."""
     credential = ManagedIdentityCredential(client_id=target.client_id or None) if target.with_identity else None
-    exporter = _Exporter(
-        connection_string=target.connection_string,
-        credential=credential,
-        disable_offline_storage=True,
-        retry_total=RETRIES,
-        timeout=SEND_SECONDS,
-        read_timeout=SEND_SECONDS,
-    )
+    return {
+        "connection_string": target.connection_string,
+        "credential": credential,
+        "disable_offline_storage": True,
+        "retry_total": RETRIES,
+        "timeout": SEND_SECONDS,
+        "read_timeout": SEND_SECONDS,
+    }
+
+
+def _exporter(target: TelemetryTarget, complaints: "_Complaints") -> "_Exporter":
+    exporter = _Exporter(**exporter_options(target))
     exporter.complaints = complaints
     return exporter
 

@@ -14,7 +14,7 @@ from shared.hosting.library_logs import quiet_libraries
 from shared.hosting.patches import OWN_SERVER, PATCHES, Patch, Site
 from shared.hosting.shapes import NOT_LOADED, Modules
 from shared.hosting.telemetry import Telemetry
-from shared.hosting.telemetry_target import TelemetryTarget
+from shared.hosting.telemetry_target import Measured, TelemetryTarget
 from shared.version import VERSION
 
 _log = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ _WORKER = "azure_functions_runtime"
 
 class Application(Protocol):
     """What is put into the process."""
+
+    def measured(self) -> Measured | None:
+        """Return what telemetry measures; None where nothing is exported but the log."""
 
     def announce(self) -> None:
         """Log what its operator has to know, once its log is heard."""
@@ -49,7 +52,8 @@ def install(application: Application, env: Mapping[str, str]) -> "Installation":
     """
     show_records(env)
     quiet_libraries()
-    installation = Installation(application, Telemetry(TelemetryTarget.from_env(env)), sys.modules, PATCHES)
+    telemetry = Telemetry(TelemetryTarget.from_env(env), application.measured())
+    installation = Installation(application, telemetry, sys.modules, PATCHES)
     installation.apply()
     application.announce()
     return installation

@@ -1,7 +1,8 @@
-"""The app's own log records on their way to Application Insights.
+"""The app's own telemetry on its way to Application Insights and to an OpenTelemetry collector.
 
 A record that is written while a stream runs belongs to no invocation any more: the host drops it or pins it on another
-one. So the receipts, and the warnings and errors of `shared`, go there directly, with the app's identity. It never
+one. So the receipts, and the warnings and errors of `shared`, go there directly, with the app's identity; traces and metrics
+are made of the receipts (`shared.telemetry`). All of that happens in other threads, some seconds after the start, and never
 delays or disturbs an answer: what cannot be sent is dropped, and the log says so at most once an hour.
 """
 
@@ -12,12 +13,14 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from logging.handlers import QueueHandler, QueueListener
 
-from shared.hosting.telemetry_target import CONNECTION_STRING_FORM, TelemetryTarget
+from shared.hosting.telemetry_target import CONNECTION_STRING_FORM, Measured, TelemetryTarget
 from shared.receipt import LOGGER_NAME as RECEIPTS
+from shared.version import VERSION
 
 _log = logging.getLogger(__name__)
 
@@ -30,41 +33,44 @@ SWITCHED_OFF = (
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
 )
 """What the exporter would report to Microsoft and ask of it besides; only the environment can forbid it."""
 
-_OWN_LOGGERS = frozenset({__name__, "shared.hosting.exporter"})
+_OWN_LOGGERS = frozenset({__name__, "shared.hosting.exporter", "shared.telemetry.sender"})
 
 type Records = queue.Queue[logging.LogRecord | None]
 type Pause = Callable[[], AbstractContextManager[None]]
 
 
 class Telemetry:
-    """Queues the records of `shared` from the start, and sends them once the exporter is there.
+    """Queues the records of `shared` from the start, and sends them once the exporters are there.
 
-    Without a connection string nothing is queued, and every method returns at once.
+    Without a destination nothing is queued, and every method returns at once.
     """
 
-    def __init__(self, target: TelemetryTarget) -> None:
-        """Listen to the logger `shared` from now on."""
+    def __init__(self, target: TelemetryTarget, measured: Measured | None = None) -> None:
+        """Listen to the logger `shared` from now on. `measured`: None where nothing is exported but the log."""
         self._target = target
+        self._measured = measured
+        self._is_on = bool(target.connection_string) or measured is not None
         self._records: Records = queue.Queue(MAXIMUM_WAITING)
         self._handler = _RecordQueue(self._records)
         self._opening = threading.Lock()
         self._is_opened = False
         self._listener: QueueListener | None = None
-        if target.connection_string:
+        if self._is_on:
             logging.getLogger("shared").addHandler(self._handler)
 
     async def start(self, pause: Pause = nullcontext) -> None:
         """Open the exporter in a thread, START_SECONDS from now; its import is done within `pause()`."""
-        if self._target.connection_string:
+        if self._is_on:
             await asyncio.sleep(START_SECONDS)
             await asyncio.to_thread(self._open, pause)
 
     async def stop(self) -> None:
         """Send what is left, for FLUSH_SECONDS at most."""
-        if not self._target.connection_string:
+        if not self._is_on:
             return
         loop, sent = asyncio.get_running_loop(), asyncio.Event()
         # A thread of its own, since the loop's executor would be waited for at the process's end.
@@ -77,8 +83,7 @@ class Telemetry:
             self._open()
         if self._listener is not None:
             self._listener.stop()
-            for handler in self._listener.handlers:
-                handler.close()
+            _close(self._listener.handlers)
         with contextlib.suppress(RuntimeError):  # the loop has not waited for it
             loop.call_soon_threadsafe(sent.set)
 
@@ -87,26 +92,40 @@ class Telemetry:
             if self._is_opened:
                 return
             self._is_opened = True
-            try:
-                with pause():
-                    exporter = _exporter(self._target)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the app serves on
-                self._give_up(error)
+            with pause():
+                handlers = self._handlers()
+            if not handlers:
+                self._give_up()
                 return
-            self._listener = _Listener(self._records, exporter)
+            self._listener = _Listener(self._records, handlers)
             self._listener.start()
 
-    def _give_up(self, error: Exception) -> None:
+    def _handlers(self) -> list[logging.Handler]:
+        """Import and open all exporters that can be opened."""
+        target, handlers = self._target, list[logging.Handler]()
+        if target.connection_string:
+            try:
+                handlers.append(_exporter(target))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the app serves on
+                target = replace(target, connection_string="")
+                _log.warning(
+                    "Telemetry export to Application Insights is disabled for this process (%s): expected %s in "
+                    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+                    type(error).__name__,
+                    CONNECTION_STRING_FORM,
+                )
+        if self._measured is not None:
+            try:
+                handlers += _recorders(target, self._measured)
+            except Exception as error:  # noqa: BLE001
+                _log.warning("Traces and metrics are disabled for this process (%s)", type(error).__name__)
+        return handlers
+
+    def _give_up(self) -> None:
         logging.getLogger("shared").removeHandler(self._handler)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._records.get_nowait()
-        _log.warning(
-            "Telemetry export to Application Insights is disabled for this process (%s): expected %s in "
-            "APPLICATIONINSIGHTS_CONNECTION_STRING",
-            type(error).__name__,
-            CONNECTION_STRING_FORM,
-        )
 
 
 class _RecordQueue(QueueHandler):
@@ -126,8 +145,8 @@ class _RecordQueue(QueueHandler):
 
 
 class _Listener(QueueListener):
-    def __init__(self, records: Records, exporter: logging.Handler) -> None:
-        super().__init__(records, exporter)
+    def __init__(self, records: Records, handlers: Sequence[logging.Handler]) -> None:
+        super().__init__(records, *handlers)
         self._records = records
 
     def enqueue_sentinel(self) -> None:
@@ -148,6 +167,44 @@ def _exporter(target: TelemetryTarget) -> logging.Handler:
     from shared.hosting.exporter import ExporterHandler
 
     return ExporterHandler(target, _attributes, maximum_waiting=MAXIMUM_WAITING)
+
+
+def _recorders(target: TelemetryTarget, measured: Measured) -> list[logging.Handler]:
+    """Import and open what makes traces and metrics; nothing where they have nowhere to go."""
+    from shared.telemetry.calls import BackendAddress
+    from shared.telemetry.collector import Collector, parse_headers
+    from shared.telemetry.names import Semconv
+    from shared.telemetry.otlp import Envelope
+    from shared.telemetry.recorder import Recorder, Sources
+    from shared.telemetry.sender import Destination
+
+    destinations: list[Destination] = []
+    if measured.otlp_endpoint:
+        envelope = Envelope(target.resource, "shared", VERSION)
+        destinations.append(Collector(measured.otlp_endpoint, parse_headers(measured.otlp_headers), envelope))
+    if target.connection_string:
+        from shared.hosting.azure_monitor import AzureMonitor
+
+        destinations.append(AzureMonitor(target))
+    if not destinations:
+        return []
+    sources = Sources(
+        semconv=Semconv(measured.semconv),
+        backends={name: BackendAddress(*found) for name, found in measured.backends.items()},
+        names_callers=measured.names_callers,
+        open_streams=measured.open_streams,
+        ready=measured.ready,
+    )
+    return [Recorder(destinations, sources, _attributes)]
+
+
+def _close(handlers: Sequence[logging.Handler]) -> None:
+    """Send what each has left, all at the same time: one that takes none does not hold up another."""
+    threads = [threading.Thread(target=handler.close, daemon=True) for handler in handlers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _attributes(record: logging.LogRecord) -> dict[str, str | int | float]:

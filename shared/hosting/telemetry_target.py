@@ -1,9 +1,10 @@
-"""Where the app's log records go, as the platform's own settings name it."""
+"""Where the app's telemetry goes, as the platform's own settings name it, and what there is to measure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.config.addresses import Address
+from shared.version import VERSION
 
 CONNECTION_STRING_FORM = "InstrumentationKey=<GUID>;IngestionEndpoint=https://<host>/"
 
@@ -31,6 +32,13 @@ class TelemetryTarget:
             instance=env.get("WEBSITE_INSTANCE_ID", ""),
         )
 
+    @property
+    def resource(self) -> dict[str, str | int | float | bool]:
+        """Return what OpenTelemetry says of the process."""
+        found: dict[str, str | int | float | bool] = {"service.name": self.role or "streaming-endpoint"}
+        found["service.version"] = VERSION
+        return found | ({"service.instance.id": self.instance} if self.instance else {})
+
     def check(self) -> None:
         """Raise ValueError for an endpoint that is not an address: the exporter would quote it in every complaint."""
         pairs = (pair.partition("=") for pair in self.connection_string.split(";"))
@@ -39,3 +47,19 @@ class TelemetryTarget:
         for endpoint in (values.get("ingestionendpoint", ""), suffix and f"https://{suffix}"):
             if endpoint and Address.parse(endpoint) is None:
                 raise ValueError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the app lets be measured, and how its settings want that exported. The functions may be called by any thread.
+
+    `backends`: of each backend, by name, whose API it serves in OpenTelemetry's words, its host and its port.
+    """
+
+    otlp_endpoint: str
+    otlp_headers: str
+    semconv: str
+    names_callers: bool
+    backends: Mapping[str, tuple[str, str, int]]
+    open_streams: Callable[[], int]
+    ready: Callable[[], Mapping[str, bool]]

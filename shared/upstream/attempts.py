@@ -6,7 +6,7 @@ knows no backend but its own.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.config.backends import Backend
 from shared.config.settings import Settings
@@ -24,6 +24,7 @@ from shared.errors import (
 from shared.header_values import clean_value
 from shared.progress import Phase
 from shared.receipt import AttemptRecord, Receipt
+from shared.trace import new_span_id
 from shared.translation import Translation
 from shared.upstream.additions import RefusedAdditions
 from shared.upstream.asked import Asked
@@ -134,10 +135,15 @@ class Answer:
     async def _try(self, candidate: Candidate) -> Stream:
         """Make one attempt, report it to the pool and note it in the receipt."""
         pool, clock = self._upstream.pool, asyncio.get_running_loop().time
-        began, outcome = clock(), "abandoned"
-        self._receipt.backend = candidate.backend.name
+        began, outcome, receipt = clock(), "abandoned", self._receipt
+        receipt.backend = candidate.backend.name
+        record = AttemptRecord(candidate.backend.name, outcome, 0.0, receipt.elapsed())
+        call = self._call
+        if receipt.trace is not None:
+            record.span_id = new_span_id()
+            call = replace(call, headers={**call.headers, **receipt.trace.headers_up(record.span_id)})
         try:
-            stream = await self._attempt(candidate)
+            stream = await self._attempt(candidate, call)
             pool.succeeded(candidate)
             outcome = "content" if self.translation.progress.has_content else "alive"
             return stream
@@ -149,7 +155,8 @@ class Answer:
             pool.abandoned(candidate)
             raise
         finally:
-            self._receipt.attempts.append(AttemptRecord(candidate.backend.name, outcome, clock() - began))
+            record.outcome, record.seconds = outcome, clock() - began
+            receipt.attempts.append(record)
 
     def _report(self, candidate: Candidate, failure: AnswerError) -> None:
         """Report to the pool: a backend that only lacks what is named, or refuses what is the caller's own, is well."""
@@ -161,8 +168,8 @@ class Answer:
         else:
             pool.succeeded(candidate)
 
-    async def _attempt(self, candidate: Candidate) -> Stream:
-        settings, call = self._upstream.settings, self._call
+    async def _attempt(self, candidate: Candidate, call: UpstreamCall) -> Stream:
+        settings = self._upstream.settings
         self.translation = self._new_translation()
         patience = settings.first_content_seconds
         response = None
@@ -170,7 +177,7 @@ class Answer:
             call.signing.start()
         try:
             async with asyncio.timeout(patience) as deadline:
-                response = await self._open(candidate)
+                response = await self._open(candidate, call)
                 if call.signing is not None:
                     await _ready(call.signing, candidate.backend, deadline)
                 reader = Reader(response.body, self.translation)
@@ -190,16 +197,16 @@ class Answer:
         self._receipt.upstream_request_id = clean_value(response.headers.get("x-request-id", ""))[:MAX_ID_CHARACTERS]
         return Stream(reader, held, status=response.status, headers=response.headers, renewal=response.renewal)
 
-    async def _open(self, candidate: Candidate) -> UpstreamResponse:
+    async def _open(self, candidate: Candidate, call: UpstreamCall) -> UpstreamResponse:
         """Send the call. A background response's body comes back as one that goes on where its upstream breaks."""
         resumption = self._call.resumption
         if resumption is None:
-            return await self._send(candidate)
-        return await resumption.opened(lambda: self._send(candidate), self._upstream.clients, candidate.backend)
+            return await self._send(candidate, call)
+        return await resumption.opened(lambda: self._send(candidate, call), self._upstream.clients, candidate.backend)
 
-    async def _send(self, candidate: Candidate) -> UpstreamResponse:
+    async def _send(self, candidate: Candidate, call: UpstreamCall) -> UpstreamResponse:
         """Send the call; without this app's own addition to it where the deployment refuses that, or has refused it."""
-        clients, refused, call = self._upstream.clients, self._upstream.refused, self._call
+        clients, refused = self._upstream.clients, self._upstream.refused
         name, deployment, addition = candidate.backend.name, candidate.deployment, call.addition
         if addition is None:
             return await clients.open(candidate.backend, call, deployment)

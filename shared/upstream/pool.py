@@ -97,6 +97,12 @@ class BackendPool:
         """Report that nothing was learnt: the client left first."""
         self._report(candidate, circuit.Abandoned())
 
+    def readiness(self) -> dict[str, bool]:
+        """Return of each backend, by its name, whether none of its deployments is cooling down. Any thread may ask."""
+        now = self._clock()
+        cooling = {name for (name, _), state in self._circuits.copy().items() if not circuit.is_ready(state, now)}
+        return {backend.name: backend.name not in cooling for backend in self._backends}
+
     def _circuit(self, candidate: Candidate) -> Circuit:
         return self._circuits.get(candidate.key, CLOSED)
 

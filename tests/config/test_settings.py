@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import pytest
 
 from shared.config.proxies import VARIABLES
-from shared.config.settings import DECLARATIONS, SETTING_NAMES, Settings, host_checks_keys, unknown_names
+from shared.config.settings import (
+    DECLARATIONS,
+    SETTING_NAMES,
+    Settings,
+    host_checks_keys,
+    unknown_names,
+    unwanted_settings,
+)
 from shared.errors import Misconfigured
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
@@ -305,11 +312,22 @@ class Recorded(dict[str, str]):
 def test_each_declared_setting_is_read_once_and_besides_them_only_what_the_platform_says() -> None:
     env = Recorded(ENDPOINT)
     Settings.from_env(env)
-    assert sorted(env.read) == sorted([*SETTING_NAMES, *VARIABLES, "IDENTITY_ENDPOINT", "WEBSITE_SITE_NAME"])
+    assert sorted(env.read) == sorted(
+        [*SETTING_NAMES, *VARIABLES, "APPLICATIONINSIGHTS_CONNECTION_STRING", "IDENTITY_ENDPOINT", "WEBSITE_SITE_NAME"]
+    )
 
 
 def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_written_as_it_is_read() -> None:
-    others = {"backends", "catalog", "proxies", "search", "in_azure", "has_managed_identity", "max_answer_seconds"}
+    others = {
+        "backends",
+        "catalog",
+        "proxies",
+        "search",
+        "in_azure",
+        "has_managed_identity",
+        "max_answer_seconds",
+        "host_reports",
+    }
     assert set(Settings.__slots__) - set(DECLARATIONS) == others
     defaults = {name: declaration.kind.default for name, declaration in DECLARATIONS.items()}
     written = {DECLARATIONS[name].name: default for name, default in defaults.items() if default}
@@ -333,6 +351,43 @@ def test_auth_mode_alone_decides_whether_the_host_checks_keys_and_an_invalid_one
     auth_mode: str, by_host: bool, other: dict[str, str]
 ) -> None:
     assert host_checks_keys({"AUTH_MODE": auth_mode} | other) is by_host
+
+
+@pytest.mark.parametrize(
+    ("env", "host_reports", "has_telemetry"),
+    [
+        ({}, False, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, False, True),
+        ({"APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=k"}, True, True),
+        ({"APPLICATIONINSIGHTS_CONNECTION_STRING": " "}, False, False),
+    ],
+)
+def test_telemetry_is_on_where_it_has_somewhere_to_go(
+    env: dict[str, str], host_reports: bool, has_telemetry: bool
+) -> None:
+    settings = Settings.from_env(ENDPOINT | env)
+    assert (settings.host_reports, settings.has_telemetry) == (host_reports, has_telemetry)
+
+
+@pytest.mark.parametrize(
+    "address", ["collector:4318", "grpc://collector:4317", "https://user:key@c.example", "https://c/?a=b"]
+)
+def test_a_collector_has_a_plain_address_and_no_key_in_it(address: str) -> None:
+    with pytest.raises(Misconfigured, match="OTEL_EXPORTER_OTLP_ENDPOINT is not valid; expected an address such as"):
+        Settings.from_env(ENDPOINT | {"OTEL_EXPORTER_OTLP_ENDPOINT": address})
+
+
+@pytest.mark.parametrize("share", ["-1", "1.1", "half", "nan"])
+def test_a_share_is_a_number_from_0_to_1(share: str) -> None:
+    with pytest.raises(Misconfigured, match="TELEMETRY_SAMPLE is not valid; expected a number from 0 to 1"):
+        Settings.from_env(ENDPOINT | {"TELEMETRY_SAMPLE": share})
+    assert Settings.from_env(ENDPOINT | {"TELEMETRY_SAMPLE": "0.05"}).telemetry_sample == 0.05
+
+
+def test_settings_of_the_worker_that_work_against_this_apps_telemetry_are_named() -> None:
+    set_ = {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "True", "PYTHON_ENABLE_OPENTELEMETRY": "1"}
+    assert [sentence.split()[0] for sentence in unwanted_settings(set_)] == list(set_)
+    assert unwanted_settings(dict.fromkeys(set_, "false")) == ()
 
 
 @pytest.mark.parametrize("name", ["AZURE_OPENAI_API_KEY", "OPENAI_BASE_URL"])

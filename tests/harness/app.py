@@ -32,6 +32,7 @@ from shared.limits.memory_usage import MemoryUsage
 from shared.openai_api.endpoint import OpenAIEndpoint
 from shared.receipt import LOGGER_NAME
 from shared.state.signing_key import KeyRing
+from shared.trace import Tracer
 from shared.upstream.attempts import Upstream
 from shared.upstream.pool import BackendPool
 from shared.usage.endpoint import UsageEndpoint
@@ -107,6 +108,7 @@ class InProcessApp:
             self.settings, upstream, self.open_streams, grounding, resuming=resuming, admission=admission
         )
         self._openai = OpenAIEndpoint(self.settings, upstream, self.open_streams, key_ring, admission=admission)
+        self._tracer = Tracer() if self.settings.has_telemetry else None
         self._connections: list[Connection] = []
 
     @property
@@ -145,7 +147,8 @@ class InProcessApp:
 
     def _respond(self, scope: Scope) -> Response:
         request = Request(scope)
-        context = RequestContext.of(request, "invocation-1", cors_headers(self.settings, request.headers))
+        cors = cors_headers(self.settings, request.headers)
+        context = RequestContext.of(request, "invocation-1", cors, tracer=self._tracer)
         if scope["path"] == "/usage" and self.usage is not None:
             return self.usage.respond(context, authorise(self.settings, request.headers))
         if self.take_up is not None and self.take_up.serves(scope["path"]):

@@ -2,6 +2,8 @@
 
 import gc
 
+from shared.hosting.telemetry_target import Measured
+
 
 class Application:
     """Notes which patches are on, and how it was loaded."""
@@ -9,6 +11,9 @@ class Application:
     def __init__(self) -> None:
         self.summary = ""
         self.notes: list[str] = []
+
+    def measured(self) -> Measured | None:
+        return None
 
     def announce(self) -> None: ...
 

@@ -1,17 +1,21 @@
 """Records on their way to the exporter, without an exporter: a queue that never waits, then a listener."""
 
 import asyncio
+import json
 import logging
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from shared.hosting import telemetry
 from shared.hosting.telemetry import MAXIMUM_WAITING, Telemetry
-from shared.hosting.telemetry_target import TelemetryTarget
+from shared.hosting.telemetry_target import Measured, TelemetryTarget
 from shared.receipt import LOGGER_NAME
+from tests.telemetry.receiver import Receiver
+from tests.telemetry.samples import receipt
 
 TARGET = TelemetryTarget(connection_string="InstrumentationKey=00000000-0000-0000-0000-000000000000")
 _log = logging.getLogger("shared.planted")
@@ -137,6 +141,60 @@ def test_an_exporter_that_cannot_be_opened_leaves_nothing_behind_and_is_reported
     said = [record.getMessage() for record in caplog.records if record.name == "shared.hosting.telemetry"]
     assert len(said) == 1
     assert said[0].startswith("Telemetry export to Application Insights is disabled for this process (ValueError)")
+
+
+MEASURED = Measured(
+    otlp_endpoint="http://127.0.0.1:9",
+    otlp_headers="api-key=k",
+    semconv="1.41",
+    names_callers=False,
+    backends={"east": ("azure.ai.openai", "east.openai.azure.com", 443)},
+    open_streams=lambda: 0,
+    ready=dict,
+)
+
+
+def test_traces_and_metrics_need_no_application_insights_and_survive_one_that_cannot_be_opened(
+    monkeypatch: pytest.MonkeyPatch, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_target: TelemetryTarget) -> logging.Handler:
+        raise ValueError
+
+    receiver = Receiver()
+    monkeypatch.setattr(telemetry, "_exporter", fail)
+    measured = replace(MEASURED, otlp_endpoint=receiver.address)
+    for target in (TARGET, TelemetryTarget(role="my-app")):
+
+        async def run(target: TelemetryTarget = target) -> None:
+            sending = Telemetry(target, measured)
+            receipt().log()
+            await sending.start()
+            await sending.stop()
+
+        before = logging.getLogger("shared").handlers[:]
+        receiver.requests.clear()
+        logging.getLogger(LOGGER_NAME).setLevel(logging.INFO)
+        asyncio.run(run())
+        assert [span.name for span in receiver.spans()] == ["answer", "chat gpt", "chat gpt"]
+        assert {headers["api-key"] for _, headers, _ in receiver.requests} == {"k"}
+        assert json.loads(receiver.logs()[-1].body.string_value)["id"] == "req_1"
+        logging.getLogger("shared").handlers[:] = before
+    receiver.stop()
+    said = [one.getMessage() for one in caplog.records if one.name == "shared.hosting.telemetry"]
+    assert len(said) == 1
+
+
+def test_what_cannot_be_made_costs_the_traces_alone(
+    monkeypatch: pytest.MonkeyPatch, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        sending = Telemetry(TARGET, replace(MEASURED, semconv="no such version"))
+        _log.warning("the last")
+        await sending.stop()
+
+    asyncio.run(run())
+    assert "the last" in kept.messages
+    assert "Traces and metrics are disabled for this process (ValueError)" in caplog.text
 
 
 def test_an_exporter_that_hangs_holds_the_end_up_for_a_bounded_time(
