@@ -47,6 +47,7 @@ class ErrorResponse(Failure):
         if status == UNAUTHORISED_STATUS:
             message += f" {KEY_HINT}"
         super().__init__(f"{message} (retry in {retry_after} s)" if retry_after else message)
+        self.status = status
         self.code = str(error.get("code") or status)
         self.exit_status = UNAUTHORISED if status in (401, 403) else FAILED
 

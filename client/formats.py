@@ -14,7 +14,10 @@ async def read_sse(response: httpx.Response) -> AsyncGenerator[Event]:
     """Read server-sent events, https://html.spec.whatwg.org/multipage/server-sent-events.html; heartbeats are comments."""
     async for frame in EventSource(response).aiter_sse():
         if frame.data:
-            yield frame.json()
+            event = frame.json()
+            if frame.id:
+                event["seq"] = frame.id  # as the lines of `ndjson` have it
+            yield event
 
 
 async def read_ndjson(response: httpx.Response) -> AsyncGenerator[Event]:

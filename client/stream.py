@@ -11,6 +11,7 @@ the model.
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from client.formats import MEDIA_TYPES, READERS, Event
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = {"sse": 60.0, "ndjson": 60.0, "text": 240.0, "json": 240.0}
 """Read timeouts. The service sends a heartbeat every 15 s in the formats that have one (sse, ndjson)."""
+STOP_SECONDS = 5.0
 USAGE_SECONDS = 60.0
 """How long the service may take to add up what was used."""
 ENDS = ("finished", "failed")
@@ -34,11 +36,49 @@ async def ask(
     Raise `ErrorResponse` for an HTTP error status, `Unreachable` when no connection can be made, `Cut` when the answer does
     not reach its end or cannot be parsed, and `Failure` when the response has another content type.
     """
+    async with aclosing(
+        _events(http, url, "POST", "/chat", request=request, key=key, wire_format=wire_format)
+    ) as events:
+        async for event in events:
+            yield event
+
+
+async def take_up(  # noqa: PLR0913 - the parts of a request, all named
+    http: httpx.AsyncClient, url: str, answer_id: str, position: int, *, key: str = "", wire_format: str = "sse"
+) -> AsyncGenerator[Event]:
+    """Yield the events of an answer that follow a position. Raise what `ask` raises."""
+    path = f"/chat/answers/{answer_id}?after={position}"
+    async with aclosing(_events(http, url, "GET", path, key=key, wire_format=wire_format)) as events:
+        async for event in events:
+            yield event
+
+
+async def stop(http: httpx.AsyncClient, url: str, answer_id: str, *, key: str = "") -> None:
+    """End an answer at the model. Raise `Unreachable` or `ErrorResponse`."""
+    address = f"{url}/chat/answers/{answer_id}/stop"
+    try:
+        response = await http.post(address, json={}, headers=_key_headers(key), timeout=STOP_SECONDS)
+    except httpx.RequestError as error:
+        raise Unreachable(f"Cannot connect to {url}: {str(error) or 'timed out'}.") from error
+    if response.status_code != httpx.codes.OK:
+        raise ErrorResponse(response.status_code, _error(response))
+
+
+async def _events(  # noqa: PLR0913 - the parts of a request, all named
+    http: httpx.AsyncClient,
+    url: str,
+    method: str,
+    path: str,
+    *,
+    request: dict[str, Any] | None = None,
+    key: str,
+    wire_format: str,
+) -> AsyncGenerator[Event]:
     headers = {"accept": MEDIA_TYPES[wire_format], **_key_headers(key)}
     timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS[wire_format])
     last = ""
     try:
-        async with http.stream("POST", f"{url}/chat", json=request, headers=headers, timeout=timeout) as response:
+        async with http.stream(method, f"{url}{path}", json=request, headers=headers, timeout=timeout) as response:
             await _check(response, wire_format)
             async for event in READERS[wire_format](response):
                 last = event["type"]

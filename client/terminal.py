@@ -8,14 +8,17 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from client.failures import BROKEN_PIPE, FAILED, FINISHED, INCOMPLETE, INTERRUPTED, USAGE, FailedEvent, Failure
+from client.formats import Event
 from client.options import Options, UsageOptions, is_about_usage, read_options, read_usage_options
+from client.resume import Resumed, is_offered
 from client.screens import new_screen, strip_control_characters
 from client.stream import ask, models
 from client.timings import Timings
@@ -23,6 +26,7 @@ from client.usage import show_usage
 
 PROMPT = "> "
 STOPPED = "Stopped."
+RECONNECTING = "Reconnecting"
 HELP = "/new starts over, /model NAME asks another model, /model lists them, /exit or Ctrl-D quits; Ctrl-C stops an answer."
 _COMMAND = re.compile(r"/(?P<name>[a-z]+)(?P<rest>| .*)")
 """A path, such as /etc/hosts, is part of a question."""
@@ -136,6 +140,8 @@ class Chat:
         self._http = httpx.AsyncClient()
         self._messages: list[dict[str, str]] = []
         self._model = options.model
+        self._resumes: bool | None = None
+        """Whether the service lets an answer go on where it broke; None until it was asked."""
 
     def greeting(self) -> str:
         """Return one line for the start of a conversation."""
@@ -194,13 +200,7 @@ class Chat:
     async def _show(self, turn: list[dict[str, str]], timings: Timings, texts: list[str]) -> str:
         """Show the answer and return its finish reason. Show a `Failure` as an event before raising it."""
         options, reason = self._options, ""
-        answer = ask(
-            self._http,
-            options.url,
-            options.request(turn, model=self._model),
-            key=options.key,
-            wire_format=options.wire_format,
-        )
+        answer, resumed = await self._ask(options.request(turn, model=self._model))
         with new_screen(prints_events=options.prints_events) as screen:
             try:
                 async with aclosing(answer) as events:
@@ -214,11 +214,25 @@ class Chat:
                                 reason = event["finish_reason"] or ""
                             case "failed":
                                 raise FailedEvent(event["error"], has_text=bool(texts))
+            except asyncio.CancelledError:
+                if resumed is not None:  # a connection that is closed stops nothing then
+                    await resumed.stop()
+                raise
             except Failure as failure:
                 if not isinstance(failure, FailedEvent):  # which was already shown
                     screen.show(failure.event())
                 raise
         return reason
+
+    async def _ask(self, request: dict[str, Any]) -> tuple[AsyncGenerator[Event], Resumed | None]:
+        """Return the events of an answer, and the answer itself where it can be taken up again."""
+        http, options = self._http, self._options
+        if self._resumes is None:
+            self._resumes = await is_offered(http, options.url, options.wire_format)
+        if not self._resumes:
+            return ask(http, options.url, request, key=options.key, wire_format=options.wire_format), None
+        resumed = Resumed(http, options.url, key=options.key, wire_format=options.wire_format)
+        return resumed.events(request, on_lost=lambda: _report(RECONNECTING)), resumed
 
 
 def _report(text: str) -> None:

@@ -1,6 +1,9 @@
-"""Every file of docs/resume.md, run unchanged behind a proxy that breaks the connection (ResumedChat.tsx: tests/node)."""
+"""Each file of docs/resume.md, and the terminal client, while their connection breaks (ResumedChat.tsx: tests/node)."""
 
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,3 +47,28 @@ def test_a_recipe_shows_every_word_once_although_its_connection_breaks(
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "".join(WORDS)
         assert (proxy.cuts, proxy.answers >= 2) == (0, True)
+
+
+def terminal(url: str, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "client", "--url", url, *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_terminal_client_comes_back_by_itself(resuming: App, simulator: Simulator) -> None:
+    simulator.behave({"tokens": WORDS, "interval": 0.05})
+    with CuttingProxy(resuming.url, "wörd3 ".encode()) as proxy, terminal(proxy.url, "hello") as client:
+        said, told = client.communicate(timeout=30)
+        assert (client.returncode, said, told) == (0, "".join(WORDS) + "\n", "Reconnecting\n")
+        assert proxy.cuts == 0
+
+
+def test_ctrl_c_in_the_terminal_stops_the_answer_at_the_model(resuming: App, simulator: Simulator) -> None:
+    simulator.behave({"tokens": WORDS * 40, "interval": 0.05})
+    with terminal(resuming.url, "--json", "hello") as client:
+        assert client.stdout is not None
+        assert any('"delta"' in line for line in iter(client.stdout.readline, ""))
+        client.send_signal(signal.SIGINT)
+        assert simulator.wait_for(path="/cancel", ended="complete", timeout=10)["status"] == 200
+        assert client.wait(10) == 130
