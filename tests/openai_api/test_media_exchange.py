@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -327,3 +328,36 @@ def test_a_limit_before_the_first_content_is_the_callers_to_wait() -> None:
     limited = refuses(429, headers={"retry-after": "30"})
     received, asked = call("/v1/images/edits", form(), {"main": limited, "second": limited})
     assert (received.status, received.headers["retry-after"], len(asked)) == (429, "30", 2)
+
+
+WHOLE: dict[str, tuple[object, bytes]] = {
+    "images/generations": (IMAGE, PICTURE),
+    "images/edits": (form("painter"), PICTURE),
+    "audio/transcriptions": (form(), HEARD),
+}
+
+
+@pytest.mark.parametrize("path", WHOLE)
+def test_json_may_take_long_and_blanks_keep_its_connection(path: str) -> None:
+    body, answer = WHOLE[path]
+    sized = {**JSON, "content-length": str(len(answer))}
+    for late in (Play(body=[answer], headers=sized, seconds_to_headers=500), Play(body=[500.0, answer], headers=sized)):
+        received, asked = call(f"/v1/{path}", body, late)
+        assert (received.status, received.head_at, received.ended_at, len(asked)) == (200, 200.0, 500.0, 1)
+        assert (received.body.lstrip(), received.is_completed) == (answer, True)
+        times = [0.0, *(at for at, _ in received.writes)]
+        assert max(later - earlier for earlier, later in pairwise(times)) == 200.0
+        assert "content-length" not in received.headers
+
+
+def test_until_its_first_blank_json_keeps_its_status_and_after_it_a_failure_is_a_cut() -> None:
+    received, _ = call("/v1/images/generations", IMAGE, refuses(429, seconds_to_headers=199))
+    assert (received.status, received.head_at) == (429, 199.0)
+    received, _ = call("/v1/images/generations", IMAGE, refuses(429, seconds_to_headers=201))
+    assert (received.status, received.body, received.is_completed) == (200, b" ", False)
+
+
+def test_a_sound_and_a_text_take_no_blanks_and_end_before_the_platform_cuts_them() -> None:
+    for path, body in (("speech", SPEAK), ("transcriptions", form(response_format="srt"))):
+        received, _ = call(f"/v1/audio/{path}", body, Play(body=[b"x"], headers=SOUND, seconds_to_headers=500))
+        assert (received.status, received.ended_at) == (504, 225.0)
