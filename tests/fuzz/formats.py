@@ -34,7 +34,8 @@ def _strict_events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def _json(text: str | bytes) -> Any:
-    return json.loads(text, parse_constant=_no_constant)
+    # A caller's context comes back with integers of any length; `int` takes 4300 digits.
+    return json.loads(text, parse_constant=_no_constant, parse_int=lambda digits: int(digits[:4300]))
 
 
 def _no_constant(name: str) -> Any:

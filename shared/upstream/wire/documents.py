@@ -16,6 +16,8 @@ from shared.upstream.wire.frames import NO_EXPLANATION, fields_of, items_of, tex
 
 _KEPT = frozenset({"id", "created", "model", "service_tier", "system_fingerprint"})
 """The fields of a completion that each of its chunks has too."""
+_ENDED = ("completed", "incomplete", "failed", "cancelled")
+"""The statuses of a response that has ended (`ResponseStatus` of the openai package); an event is named after each."""
 _MALFORMED = "The upstream sent JSON that is no answer in place of a stream."
 
 
@@ -71,9 +73,8 @@ def _events(value: dict[str, Any]) -> Iterator[bytes]:
         if item.get("type") == "message":
             told += _texts(item, place)
         told.append(("response.output_item.done", {**place, "item": item}))
-    status = value.get("status")
-    ending = status if status in ("incomplete", "failed", "cancelled") else "completed"
-    told.append((f"response.{ending}", {"response": value}))
+    if (status := value.get("status")) in _ENDED:  # else the model has not ended it, and the stream is cut
+        told.append((f"response.{status}", {"response": value}))
     for number, (kind, fields) in enumerate(told):
         yield _frame({"type": kind, "sequence_number": number, **fields}, event=kind.encode())
 

@@ -73,6 +73,16 @@ def test_an_answer_that_the_model_did_not_finish_is_none(way: str) -> None:
     assert received.receipt["ended"] in ("upstream_cut", "server_error")
 
 
+@pytest.mark.parametrize("status", [None, "queued", "in_progress", "odd", 5, ["completed"]])
+def test_a_response_that_does_not_say_that_it_has_ended_is_cut(status: Any) -> None:
+    part = {"type": "output_text", "text": "half"}
+    document = {"object": "response", "output": [{"type": "message", "content": [part]}], "status": status}
+    body = json.dumps(document).encode()
+    for way, dialect in ("responses", "chat"), ("chat ndjson", "responses"):
+        _, _, received = ask_in(way, [Play(body=[body], headers=JSON)], AZURE_OPENAI_API=dialect)
+        assert received.receipt["ended"] == "upstream_cut"
+
+
 def told(document: dict[str, Any]) -> list[dict[str, Any]]:
     frames = frames_of_document(json.dumps(document).encode())
     return [json.loads(frame.partition(b"data: ")[2]) for frame in frames if b"[DONE]" not in frame]
