@@ -157,6 +157,9 @@ param budgetStartDate string = ''
 @description('Optional. Email addresses notified by the budget, in addition to the owners.')
 param budgetContactEmails array = []
 
+@description('Optional. Email addresses notified when answers begin late or fail, or no backend is ready; empty for no alert rules.')
+param alertContactEmails array = []
+
 var abbreviations = loadJsonContent('./abbreviations.json')
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = {
@@ -219,6 +222,29 @@ module monitoring 'core/monitoring.bicep' = {
     tags: tags
     retentionInDays: logRetentionInDays
     dailyQuotaGb: logDailyQuotaGb
+  }
+}
+
+module workbook 'core/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    location: location
+    tags: tags
+  }
+}
+
+module alerts 'core/alerts.bicep' = if (!empty(alertContactEmails)) {
+  name: 'alerts'
+  scope: group
+  params: {
+    actionGroupName: '${abbreviations.insightsActionGroups}${resourceToken}'
+    namePrefix: '${abbreviations.insightsScheduledQueryRules}${resourceToken}-'
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    location: location
+    tags: tags
+    contactEmails: alertContactEmails
   }
 }
 

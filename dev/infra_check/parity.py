@@ -19,8 +19,11 @@ TYPES = {
     "Microsoft.CognitiveServices/accounts": "azurerm_cognitive_account",
     "Microsoft.CognitiveServices/accounts/deployments": "azurerm_cognitive_deployment",
     "Microsoft.Consumption/budgets": "azurerm_consumption_budget_resource_group",
+    "Microsoft.Insights/actionGroups": "azurerm_monitor_action_group",
     "Microsoft.Insights/components": "azurerm_application_insights",
     "Microsoft.Insights/diagnosticSettings": "azurerm_monitor_diagnostic_setting",
+    "Microsoft.Insights/scheduledQueryRules": "azurerm_monitor_scheduled_query_rules_alert_v2",
+    "Microsoft.Insights/workbooks": "azurerm_application_insights_workbook",
     "Microsoft.KeyVault/vaults": "azurerm_key_vault",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "azurerm_user_assigned_identity",
     "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies": "azurerm_cdn_frontdoor_firewall_policy",
@@ -89,6 +92,14 @@ azurerm_cognitive_deployment.model_deployments properties.versionUpgradeOption v
 azurerm_application_insights.application_insights properties.Application_Type application_type
 azurerm_application_insights.application_insights properties.DisableLocalAuth !local_authentication_enabled
 azurerm_application_insights.application_insights properties.WorkspaceResourceId workspace_id
+azurerm_application_insights_workbook.workbook properties.displayName display_name
+azurerm_application_insights_workbook.workbook properties.category category
+azurerm_monitor_action_group.action_group properties.groupShortName short_name
+azurerm_monitor_action_group.action_group properties.enabled enabled
+azurerm_monitor_scheduled_query_rules_alert_v2.alert_rules properties.enabled enabled
+azurerm_monitor_scheduled_query_rules_alert_v2.alert_rules properties.evaluationFrequency evaluation_frequency
+azurerm_monitor_scheduled_query_rules_alert_v2.alert_rules properties.windowSize window_duration
+azurerm_monitor_scheduled_query_rules_alert_v2.alert_rules properties.autoMitigate auto_mitigation_enabled
 azurerm_log_analytics_workspace.workspace properties.sku.name sku
 azurerm_log_analytics_workspace.workspace properties.features.disableLocalAuth !local_authentication_enabled
 azurerm_log_analytics_workspace.workspace properties.retentionInDays retention_in_days

@@ -22,6 +22,7 @@ azurerm_cdn_frontdoor_route.route properties.supportedProtocols supported_protoc
 azurerm_cdn_frontdoor_route.route properties.patternsToMatch patterns_to_match
 azurerm_cdn_frontdoor_firewall_policy.firewall properties.managedRules managed_rule
 azurerm_consumption_budget_resource_group.budget properties.notifications notification
+azurerm_monitor_scheduled_query_rules_alert_v2.alert_rules properties.criteria criteria
 """.strip().splitlines()
 )
 # Values that one tree leaves implicit, and values with another name.

@@ -292,3 +292,9 @@ variable "budget_contact_emails" {
   type        = list(string)
   default     = []
 }
+
+variable "alert_contact_emails" {
+  description = "Optional. Email addresses notified when answers begin late or fail, or no backend is ready; empty for no alert rules."
+  type        = list(string)
+  default     = []
+}

@@ -53,7 +53,10 @@ class Instruments:
         self.limit_refusals = self._counter("limit_refusals", "{answer}", "Answers refused by a caller's limit.")
         self.open_streams = self._instrument("open_streams", Kind.UP_DOWN, "{answer}", "Answers under way.")
         self.backend_ready = self._instrument(
-            "backend_ready", Kind.GAUGE, "1", "1 where no deployment of the backend is cooling down, 0 otherwise."
+            "backend_ready",
+            Kind.GAUGE,
+            "{backend}",
+            "1 where no deployment of the backend is cooling down, 0 otherwise.",
         )
 
     def _histogram(
