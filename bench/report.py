@@ -128,10 +128,12 @@ def _streams(results: Results, name: str) -> Sequence[str]:
 
 def concurrency(results: Results) -> str:
     """Return the recommended concurrency, from the slower of the two APIs."""
-    figures = [figure for name in (RELAY, CHAT) if (figure := results.figure("capacity", name)) is not None]
+    figures = {name: figure for name in (RELAY, CHAT) if (figure := results.figure("capacity", name)) is not None}
     if not figures:
         return NOTHING
-    held = min(figure.median for figure in figures)
+    held, slower = min((figure.median, name) for name, figure in figures.items())
+    if held == max(results.delays[slower]):
+        return f"This run held all the {number(held)} streams that it tried, which is no limit and gives no advice."
     share = int(held / PARTS_OF_A_CORE)
     advised = share // STEP * STEP or max(1, share)
     bicep = ROOT / "infra" / "main.bicep"

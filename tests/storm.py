@@ -34,6 +34,8 @@ MOST_STREAMS_OF_A_ROUND = 4000
 LEAST_ROUNDS = 2
 MOST_GROWTH = {False: (4096, 2.0), True: (400, 0.5)}
 """Bytes and blocks a stream, by whether there were more rounds than two: with few, the allocators' steps count for much."""
+LEAST_STREAMS = 500
+"""With fewer, what the allocators take once weighs more than what streams leave."""
 SETTLE_SECONDS = OTHER_HALF_SECONDS + 5
 """A client that leaves before the host has passed its request on leaves an invocation, which waits for so long."""
 OPERATOR = "operator"
@@ -316,10 +318,12 @@ def growth(samples: Sequence[Sample], *, most_sockets: int) -> Iterator[str]:
     most_bytes, most_blocks = MOST_GROWTH[len(samples) > LEAST_ROUNDS]
     grown = (last.private - first.private) / streams
     blocks = max(last.blocks - first.blocks - BLOCKS_OF_IDLE_CONNECTIONS, 0) / streams
-    print(f"storm: {grown:.0f} bytes and {blocks:.2f} blocks a stream, over the last {streams} streams")
-    if grown > most_bytes:
+    is_judged = streams >= LEAST_STREAMS
+    unjudged = "" if is_judged else f", which are too few to judge growth by: {LEAST_STREAMS} are needed"
+    print(f"storm: {grown:.0f} bytes and {blocks:.2f} blocks a stream, over the last {streams} streams{unjudged}")
+    if is_judged and grown > most_bytes:
         yield f"the worker grew by {grown:.0f} bytes a stream"
-    if blocks > most_blocks:
+    if is_judged and blocks > most_blocks:
         yield f"the worker keeps {blocks:.2f} blocks of memory of each stream"
     if last.sockets > first.sockets + most_sockets:
         yield f"{last.sockets} sockets in the worker, {first.sockets} before"

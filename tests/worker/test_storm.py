@@ -1,5 +1,7 @@
 """A small storm, in CI and `make test-slow`; `make storm` blows a big one, `make soak` one after another."""
 
+from dataclasses import replace
+
 import pytest
 
 from dev.simulator.control import Simulator
@@ -36,3 +38,10 @@ def sample(number: int, **each: float) -> Sample:
 def test_what_grows_from_round_to_round_is_found(each: dict[str, float], problem: str) -> None:
     samples = [sample(number, **each) for number in range(1, 7)]
     assert list(growth(samples, most_sockets=60)) == ([problem] if problem else [])
+
+
+def test_growth_over_few_streams_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    first, last = sample(1), sample(1, private=90_000)
+    assert list(growth([first, replace(last, streams=first.streams + 499)], most_sockets=60)) == []
+    assert "too few to judge growth by: 500 are needed" in capsys.readouterr().out
+    assert len(list(growth([first, replace(last, streams=first.streams + 500)], most_sockets=60))) == 1
