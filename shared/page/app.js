@@ -1,7 +1,7 @@
 // @ts-check
 /** The page's controller: send a question, receive its answer, and update the views. */
 
-import { ask } from "./ask.js";
+import { offersResume, stopAnswer } from "./ask.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { announce, byId } from "./elements.js";
@@ -11,6 +11,7 @@ import { Follow } from "./follow.js";
 import { Key } from "./key.js";
 import { Models } from "./models.js";
 import { Options } from "./options.js";
+import { askOn } from "./resume.js";
 import { TabStorage } from "./tab-storage.js";
 import { transcript } from "./transcript.js";
 import { TurnView } from "./turn-view.js";
@@ -68,6 +69,8 @@ let bringingBack = 0;
 let leftOutBefore = 0;
 /** Whether the page has been left: the browser ends the answer then, which is no failure to be kept. */
 let isLeft = false;
+/** Whether an answer goes on where its connection broke. */
+const resumes = offersResume();
 
 /**
  * Ask the turn's question and show the answer.
@@ -86,6 +89,7 @@ async function answer(turn) {
   const saving = setInterval(save, SAVE_MS);
   const { measure, reason, failure, isStopped } = await receive(turn, view, aborter.signal);
   clearInterval(saving);
+  turn.place = null;
   turn.isUsable = reason !== "content_filter";
   const note = isStopped ? STOPPED : finishNote(reason);
   turn.ending = { measure, note, failure };
@@ -123,8 +127,25 @@ async function receive(turn, view, signal) {
   const { temperature, instructions } = options;
   const messages = conversation.messagesFor(turn, instructions);
   view.wait(streaming ? "Waiting for the first word" : "Waiting for the complete answer");
+  const place = turn.place ?? null;
+  if (place !== null) view.goOn();
+  let isLost = place !== null;
+  /** @param {import("./resume.js").Place} at */
+  const onPlace = (at) => (turn.place = at);
+  const onLost = () => {
+    isLost = true;
+    view.wait("Reconnecting");
+    announce("Reconnecting.");
+  };
+  if (isLost) view.wait("Reconnecting");
   try {
-    for await (const event of ask({ messages, model: models.chosen, streaming, temperature, key: key.value, signal })) {
+    const question = { messages, model: models.chosen, streaming, temperature, key: key.value, signal };
+    const asked = { ...question, resumes: streaming && (await resumes) };
+    for await (const event of askOn(asked, { place, onPlace, onLost })) {
+      if (isLost) {
+        isLost = false;
+        view.back();
+      }
       if (event.type === "delta" || event.type === "reasoning") measure.firstMs ??= performance.now() - began;
       switch (event.type) {
         case "complete":
@@ -259,7 +280,7 @@ function setBusy(isBusy) {
 
 /** @param {BeforeUnloadEvent} event */
 function askBeforeLeaving(event) {
-  event.preventDefault();
+  if (!conversation.last?.place) event.preventDefault(); // or the answer goes on, and the next page with it
 }
 
 function save() {
@@ -276,7 +297,13 @@ function saveDraftSoon() {
 /** Bring back what this tab had before the page was loaded, and the question in its address. */
 function restore() {
   const { turns, leftOut: count } = storage.loadChat();
-  if (turns.length > 0) showAll(turns);
+  const last = turns.at(-1);
+  const goesOn = last !== undefined && last.ending === null;
+  if (turns.length > 0) showAll(goesOn ? turns.slice(0, -1) : turns);
+  if (goesOn) {
+    conversation.turns = turns;
+    void answer(last);
+  }
   leftOutBefore = count;
   leftOut.hidden = count === 0;
   leftOut.textContent = `${count === 1 ? "The first question was" : `The first ${count} questions were`} too much to be kept when the page was reloaded.`;
@@ -289,9 +316,11 @@ function restore() {
   if (question !== "") composer.draft = { text: question, pictures: [] };
 }
 
-/** Close the connection, which stops the model. What has arrived stays and is shown at once. */
+/** Close the connection, and stop the model. What has arrived stays and is shown at once. */
 function stop() {
   activeRequest?.abort();
+  const place = conversation.last?.place;
+  if (activeRequest !== null && place) stopAnswer(place.id, key.value);
   lastView?.hurry();
 }
 

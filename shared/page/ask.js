@@ -8,6 +8,9 @@
 import { AnswerFailed, INCOMPLETE, MALFORMED, UNREACHABLE, retryAfter, describeFailure, unexpectedType } from "./failures.js";
 import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-parser.js";
 
+/** How long the question waits for the answer to whether answers can be taken up again. */
+const HEALTH_MS = 2000;
+
 /** @typedef {{type: "text", text: string} | {type: "image_url", image_url: {url: string}}} Part */
 /** @typedef {{role: "system" | "user" | "assistant", content: string | Part[]}} Message */
 /** @typedef {{name: string, status: string, detail: Record<string, unknown>}} Step */
@@ -18,15 +21,16 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
 /** @typedef {{unit: string, span: string, maximum: number, left: number | null, resetsAt: string}} Limit `left`: null when nobody knows */
 /** @typedef {{caller: string, isAboutAll: boolean, from: string, to: string, rows: UsageRow[], limits: Limit[]}} UsageReport */
 /**
- * @typedef {{type: "started", model: string}
+ * @typedef {{at?: number} & ({type: "started", model: string, resume: string}
  *   | {type: "delta", text: string}
  *   | {type: "reasoning", text: string}
  *   | {type: "step", step: Step}
  *   | {type: "source", source: Source}
  *   | {type: "usage", usage: Usage}
  *   | {type: "complete"}
- *   | {type: "finished", reason: string}} AnswerEvent
- * `complete` comes first when the answer is not streamed.
+ *   | {type: "finished", reason: string})} AnswerEvent
+ * `complete` comes first when the answer is not streamed. `resume`: the id under which the answer is taken up again, "" for
+ * none; `at`: the position of the event in such an answer.
  */
 /**
  * @typedef {object} Question
@@ -35,7 +39,8 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
  * @property {boolean} streaming
  * @property {number | null} temperature null for the model's default
  * @property {string} key "" when there is none
- * @property {AbortSignal} signal aborting closes the connection, which stops the model
+ * @property {boolean} [resumes] whether the answer is to go on where its connection broke
+ * @property {AbortSignal} signal aborting closes the connection, which stops the model where the answer does not go on
  */
 
 /**
@@ -43,7 +48,7 @@ import { MalformedStream, NdjsonDecoder, SseDecoder, parseJson } from "./stream-
  * @param {Question} question
  * @returns {AsyncGenerator<AnswerEvent, void, void>}
  */
-export async function* ask({ messages, model, streaming, temperature, key, signal }) {
+export async function* ask({ messages, model, streaming, temperature, key, resumes, signal }) {
   const response = await send("chat", {
     method: "POST",
     headers: {
@@ -51,10 +56,59 @@ export async function* ask({ messages, model, streaming, temperature, key, signa
       accept: streaming ? "application/x-ndjson" : "application/json",
       ...credentials(key),
     },
-    body: JSON.stringify({ messages, stream: streaming, ...(model && { model }), ...(temperature !== null && { temperature }) }),
+    body: JSON.stringify({
+      messages,
+      stream: streaming,
+      ...(model && { model }),
+      ...(temperature !== null && { temperature }),
+      ...(resumes && { resume: true }),
+    }),
     signal,
   });
-  if (!response.ok) throw new AnswerFailed(await readFailure(response, key));
+  yield* events(response, key, signal);
+}
+
+/**
+ * Yield the events of an answer that follow a position; see `ask`.
+ * @param {import("./resume.js").Place} place
+ * @param {{key: string, signal: AbortSignal}} request
+ * @returns {AsyncGenerator<AnswerEvent, void, void>}
+ */
+export async function* takeUp({ id, after }, { key, signal }) {
+  const path = `chat/answers/${encodeURIComponent(id)}?after=${after}`;
+  const response = await send(path, { headers: { accept: "application/x-ndjson", ...credentials(key) }, signal });
+  yield* events(response, key, signal);
+}
+
+/**
+ * End an answer at the model, for one that goes on without its connection. Nobody waits for it, and it outlives the page.
+ * @param {string} id
+ * @param {string} key
+ */
+export function stopAnswer(id, key) {
+  const headers = { "content-type": "application/json", ...credentials(key) };
+  const path = `chat/answers/${encodeURIComponent(id)}/stop`;
+  void send(path, { method: "POST", headers, body: "{}", keepalive: true }).catch(() => {});
+}
+
+/** @returns {Promise<boolean>} whether answers go on where their connection broke; false where nobody says so in time */
+export async function offersResume() {
+  try {
+    const response = await send("health", { signal: AbortSignal.timeout(HEALTH_MS) });
+    return fields(await response.json())["resume"] === true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {string} key
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<AnswerEvent, void, void>}
+ */
+async function* events(response, key, signal) {
+  if (!response.ok) throw new AnswerFailed(await readFailure(response, key), response.status >= 500 || response.status === 429);
   const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   const read = READERS[mediaType];
   if (read === undefined) {
@@ -151,7 +205,8 @@ async function* readStream(response, decode, signal) {
         const event = toEvent(payload, response);
         if (event === null) continue;
         isFinished ||= event.type === "finished";
-        yield event;
+        const at = fields(payload)["seq"];
+        yield typeof at === "number" ? { ...event, at } : event;
       }
     }
   } catch (error) {
@@ -181,7 +236,7 @@ async function* readComplete(response, signal) {
   const answer = fields(payload);
   if (typeof answer["text"] !== "string" || typeof answer["finish_reason"] !== "string") throw new AnswerFailed(MALFORMED);
   yield { type: "complete" };
-  yield { type: "started", model: text(answer["model"]) };
+  yield { type: "started", model: text(answer["model"]), resume: "" };
   for (const one of list(answer["steps"])) yield { type: "step", step: step(one) };
   for (const one of list(answer["sources"])) yield { type: "source", source: source(one) };
   if (answer["reasoning"]) yield { type: "reasoning", text: text(answer["reasoning"]) };
@@ -199,7 +254,7 @@ function toEvent(payload, response) {
   const event = fields(payload);
   switch (event["type"]) {
     case "started":
-      return { type: "started", model: text(event["model"]) };
+      return { type: "started", model: text(event["model"]), resume: text(event["resume"]) };
     case "delta":
     case "reasoning":
       return { type: event["type"], text: text(event["text"]) };
@@ -211,6 +266,8 @@ function toEvent(payload, response) {
       return { type: "usage", usage: usage(event) };
     case "finished":
       return { type: "finished", reason: text(event["finish_reason"]) };
+    case "moved": // to another instance, where it goes on
+      throw new AnswerFailed(INCOMPLETE);
     case "failed":
       throw new AnswerFailed(describeFailure({ error: event["error"], requestId: response.headers.get("x-request-id") ?? "" }));
     default:

@@ -16,6 +16,7 @@
  * @property {import("./ask.js").Source[]} sources what the answer can refer to
  * @property {boolean} isUsable whether this turn may be sent to the model again
  * @property {Ending | null} ending null while the answer is being written
+ * @property {import("./resume.js").Place | null} [place] where the page is in an answer that goes on without it
  */
 
 /** The images of a request, newest first, up to this number of characters: the endpoint limits a request's size. */

@@ -25,10 +25,14 @@
 
 /** The failure as an exception; its message is the title. */
 export class AnswerFailed extends Error {
-  /** @param {Failure} failure */
-  constructor(failure) {
+  /**
+   * @param {Failure} failure
+   * @param {boolean} [mayPass] whether the same request may succeed in a moment
+   */
+  constructor(failure, mayPass = failure === INCOMPLETE || failure === UNREACHABLE) {
     super(failure.title);
     this.failure = failure;
+    this.mayPass = mayPass;
   }
 }
 

@@ -60,7 +60,9 @@ export class TabStorage {
   loadChat() {
     const { turns, leftOut } = fields(parsed(this.#read(CHAT)));
     if (!Array.isArray(turns)) return { turns: [], leftOut: 0 };
-    return { turns: turns.map((turn) => this.#turn(fields(turn))).filter((turn) => turn !== null), leftOut: Number(leftOut) || 0 };
+    const last = turns.length - 1;
+    const found = turns.map((turn, index) => this.#turn(fields(turn), index === last)).filter((turn) => turn !== null);
+    return { turns: found, leftOut: Number(leftOut) || 0 };
   }
 
   /** @returns {Draft} */
@@ -122,21 +124,24 @@ export class TabStorage {
 
   /**
    * @param {Record<string, unknown>} saved
+   * @param {boolean} isLast whether the answer may still be going on
    * @returns {Turn | null}
    */
-  #turn({ question, pictures, lostPictures, answer, sources, isUsable, ending }) {
+  #turn({ question, pictures, lostPictures, answer, sources, isUsable, ending, place }, isLast) {
     if (typeof question !== "string" || typeof answer !== "string") return null;
     const found = this.#pictures(pictures);
     const named = Array.isArray(pictures) ? pictures.length : 0;
     const { measure, note, failure } = fields(ending);
+    const goesOn = isLast && ending === null && isPlace(place);
     return {
+      ...(goesOn && { place }),
       question,
       pictures: found,
       lostPictures: (Number(lostPictures) || 0) + named - found.length,
       answer,
       sources: Array.isArray(sources) ? sources.filter(isSource) : [],
-      isUsable: ending === null ? answer !== "" : isUsable === true,
-      ending: {
+      isUsable: ending === null ? answer !== "" && !goesOn : isUsable === true,
+      ending: goesOn ? null : {
         measure: isMeasure(measure) ? measure : null,
         note: ending === null ? INTERRUPTED : typeof note === "string" ? note : "",
         failure: isFailure(failure) ? failure : null,
@@ -234,6 +239,15 @@ function isMeasure(value) {
   const counts = fields(usage);
   const isUsage = usage === null || ["input", "output", "cached", "reasoning"].every((name) => typeof counts[name] === "number");
   return typeof totalMs === "number" && typeof model === "string" && isUsage;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is import("./resume.js").Place}
+ */
+function isPlace(value) {
+  const { id, after } = fields(value);
+  return typeof id === "string" && id !== "" && typeof after === "number";
 }
 
 /**

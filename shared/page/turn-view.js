@@ -83,6 +83,17 @@ export class TurnView {
     this.#reveal.add(piece);
   }
 
+  /** Show what an earlier page had of an answer that goes on. */
+  goOn() {
+    for (const source of this.#turn.sources) this.#sources.add(source);
+    if (this.#turn.answer !== "") this.addText(this.#turn.answer);
+  }
+
+  /** Show that the connection is back. */
+  back() {
+    this.wait(this.#text.childElementCount === 0 ? "Waiting for the first word" : "Writing");
+  }
+
   /** @param {string} piece the next piece of the model's reasoning */
   addReasoning(piece) {
     if (this.#reasoning === null) {

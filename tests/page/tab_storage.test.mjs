@@ -148,3 +148,15 @@ test("the transcript is Markdown in which nothing swallows the rest", () => {
     "## Instructions\n\nBe brief.\n\n## You\n\n*Image: a\\*b.png*\n\nHi\n\n## gpt\n\nHello.\n\n## You\n\nCode?\n\n## Answer\n\n```js\nlet a;\n```\n\n*Stopped.*\n",
   );
 });
+
+test("an answer that goes on without the page comes back with its place, and as not ended", () => {
+  const place = { id: "resp_x", after: 7 };
+  const writing = turn("one", "Half", { ending: null, isUsable: false, place });
+  const [found] = reloaded([writing]).turns;
+  assert.deepEqual([found.answer, found.ending, found.place], ["Half", null, place]);
+  const [earlier] = reloaded([writing, turn("two")]).turns;
+  assert.equal(earlier.ending.note, INTERRUPTED);
+  for (const bad of [{}, { id: "", after: 1 }, { id: "x", after: "1" }, "x", null]) {
+    assert.equal(reloaded([{ ...writing, place: bad }]).turns[0].ending.note, INTERRUPTED);
+  }
+});

@@ -1,0 +1,77 @@
+"""The page comes back by itself: after a broken connection, after a reload; and Stop stops the model."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.simulator.control import Simulator
+from tests.app_process import App
+from tests.cutting_proxy import CuttingProxy
+from tests.page.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+WORDS = [f"wörd{number} " for number in range(16)]
+
+
+@pytest.fixture(scope="module")
+def resuming(simulator_process: Simulator) -> Iterator[App]:
+    """An app whose answers can be taken up again."""
+    with App.start(simulator_process, RESUME="on", AZURE_OPENAI_API="responses") as app:
+        yield app
+
+
+def sim(**behaviour: Any) -> str:
+    return f"hi [[sim {json.dumps(behaviour)}]]"
+
+
+def test_a_broken_connection_is_shown_and_no_word_is_lost_or_doubled(
+    open_page: OpenPage, resuming: App, simulator: Simulator
+) -> None:
+    with CuttingProxy(resuming.url, "wörd3 ".encode()) as proxy:
+        page = open_page(url=proxy.url)
+        page.ask(sim(tokens=WORDS, interval=0.15))
+        page.page.locator(".progress", has_text="Reconnecting").wait_for()
+        page.wait_for_end()
+        assert page.text.split() == [word.strip() for word in WORDS]
+        assert proxy.cuts == 0
+    assert page.page.locator(".failure").count() == 0
+
+
+def test_a_reload_in_mid_answer_goes_on_and_asks_nothing(
+    open_page: OpenPage, resuming: App, simulator: Simulator
+) -> None:
+    page = open_page(url=resuming.url)
+    page.ask(sim(tokens=WORDS, interval=0.15))
+    page.wait_for_text("wörd3")
+    page.page.reload()  # a dialog would be dismissed, and the reload with it
+    page.wait_for_end()
+    assert page.text.split() == [word.strip() for word in WORDS]
+    assert len(simulator.requests(method="POST")) == 1
+    page.page.reload()
+    page.wait_for_end()
+    assert page.text.split() == [word.strip() for word in WORDS]
+    assert sum("/chat/answers/" in url for url in page.requested) == 1
+
+
+def test_stop_ends_the_answer_at_the_model(open_page: OpenPage, resuming: App, simulator: Simulator) -> None:
+    page = open_page(url=resuming.url)
+    page.ask(sim(tokens=400, interval=0.1))
+    page.wait_for_words(3)
+    page.page.get_by_role("button", name="Stop").click()
+    assert simulator.wait_for(path="/cancel", ended="complete")["status"] == 200
+    page.wait_for_end()
+
+
+def test_an_answer_that_is_gone_when_the_page_comes_back_keeps_its_words_and_says_so(
+    open_page: OpenPage, resuming: App, simulator: Simulator
+) -> None:
+    page = open_page(url=resuming.url)
+    page.ask(sim(tokens=WORDS * 20, interval=0.1))
+    page.wait_for_text("wörd2")
+    page.page.route("**/chat/answers/**", lambda route: route.fulfill(status=404, json={"error": {"message": "gone"}}))
+    page.page.reload()
+    page.page.locator(".failure").wait_for()
+    assert "wörd2" in page.text
