@@ -46,8 +46,8 @@ help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_READY) ## Serve the app on this machine, with a simulated model or your own (MODEL_URL=http://localhost:11434/v1 MODEL=llama3.2, AZD=1; PORT=7071, KEYS=1, HOST=func)
-	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST) $(if $(AZD),--azd) $(if $(KEYS),--keys)
+run: $(RUN_READY) ## Serve the app on this machine, with a simulated model or your own (MODEL_URL=http://localhost:11434/v1 MODEL=llama3.2, AZD=1; PORT=7071, KEYS=1, HOST=func, TELEMETRY=1)
+	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST) $(if $(AZD),--azd) $(if $(KEYS),--keys) $(if $(TELEMETRY),--telemetry)
 
 .PHONY: simulator
 simulator: $(RUN_READY) ## Serve the simulated Azure OpenAI alone, where local.settings.json.example names it: for `func start`

@@ -12,9 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.parse import urlsplit
 
 from dev.functions_host import settings
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--host", choices=("dev", "func"), default="dev")
     parser.add_argument("--azd", action="store_true", help="ask the model that `azd up` deployed")
+    parser.add_argument("--telemetry", action="store_true", help="show traces and metrics of what is asked")
     parser.add_argument("--keys", action="store_true", help="ask for function keys, as Azure does")
     try:
         return _run(parser.parse_args())
@@ -46,9 +49,11 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     env = dict(os.environ)
     emptied: tuple[str, ...] = ()
-    simulator = None
+    simulator = collector = None
     model = _model(arguments, env)
     try:
+        if arguments.telemetry:
+            collector = _start_collector(env)
         if model is not None:
             env |= model.settings
             emptied = model.emptied
@@ -65,9 +70,10 @@ def _run(arguments: argparse.Namespace) -> int:
             emptied = tuple(name for name in SIMULATED_WITHOUT if name != "AZURE_OPENAI_MODELS")
         return _serve(arguments, env, emptied)
     finally:
-        if simulator is not None:
-            simulator.terminate()
-            simulator.wait(5)
+        for process in (simulator, collector):
+            if process is not None:
+                process.terminate()
+                process.wait(5)
 
 
 def _model(arguments: argparse.Namespace, env: Mapping[str, str]) -> Model | None:
@@ -130,6 +136,27 @@ def _start_simulator(env: dict[str, str]) -> subprocess.Popen[bytes]:
             flush=True,
         )
     return process
+
+
+def _start_collector(env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start what receives traces and metrics; it prints each trace, and shows all of them on its page."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dev.collector", "--port", "0"], stdout=subprocess.PIPE, cwd=ROOT, start_new_session=True
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline() or b"{}")
+    if not ready:
+        raise SystemExit("The collector did not start.")
+    threading.Thread(target=_show, args=(process.stdout,), daemon=True).start()
+    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = ready["address"]
+    print(f"Traces and metrics at {ready['address']}, a few seconds after each answer", flush=True)
+    return process
+
+
+def _show(lines: IO[bytes]) -> None:
+    for line in lines:
+        sys.stdout.write(line.decode(errors="replace"))
+        sys.stdout.flush()
 
 
 def _search_documentation(env: dict[str, str], search: str) -> None:

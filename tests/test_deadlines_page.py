@@ -13,6 +13,7 @@ PAGE = (ROOT / "docs" / "deadlines.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (?!---|what waits)(.+?) \| (.+?) \| `([\w.]+)` \| (.+?) \|$", PAGE, re.MULTILINE)
 SETTINGS = {one.name: one.kind.default for one in DECLARATIONS.values()}
 NO_WAIT = {
+    "shared.hosting.azure_monitor.METRICS_EVERY_SECONDS",
     "shared.hosting.exporter.COMPLAINT_SECONDS",
     "shared.hosting.telemetry.START_SECONDS",
     "shared.limits.account.IDLE_SECONDS",
@@ -27,9 +28,9 @@ NO_WAIT = {
     "shared.limits.limiter.TEND_SECONDS",
     "shared.limits.patience.TICK_SECONDS",
     "shared.state.signing_key.FAILURE_SECONDS",
+    "shared.telemetry.collector.METRICS_EVERY_SECONDS",
     "shared.telemetry.pace.PAUSE_SECONDS",
     "shared.telemetry.sender.COMPLAINT_SECONDS",
-    "shared.telemetry.sender.METRICS_EVERY_SECONDS",
     "shared.telemetry.sender.SEND_EVERY_SECONDS",
     "shared.upstream.circuit.FIRST_PAUSE_SECONDS",
     "shared.upstream.circuit.LONGEST_PAUSE_SECONDS",

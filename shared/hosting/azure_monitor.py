@@ -20,6 +20,8 @@ from shared.telemetry.spans import Span
 from shared.telemetry.spans import SpanKind as OwnKind
 from shared.version import VERSION
 
+METRICS_EVERY_SECONDS = 60.0
+"""A row in the log for each series each time."""
 _SAMPLE_RATE = "_MS.sampleRate"
 """In percent: Application Insights counts a record as as many as it stands for."""
 _KINDS = {OwnKind.INTERNAL: SpanKind.INTERNAL, OwnKind.CLIENT: SpanKind.CLIENT}
@@ -30,6 +32,7 @@ class AzureMonitor:
 
     name = "Application Insights"
     is_delta = True
+    metrics_every_seconds = METRICS_EVERY_SECONDS
     takes_logs = False
 
     def __init__(self, target: TelemetryTarget) -> None:

@@ -11,6 +11,7 @@ from shared.telemetry.otlp import Envelope, LogEntry
 from shared.telemetry.spans import Span
 
 SEND_SECONDS = 10.0
+METRICS_EVERY_SECONDS = 15.0
 GZIP_BYTES = 1024
 """From this size on a body is compressed, which every collector has to take."""
 _MAX_REPLY_BYTES = 64 * 1024
@@ -30,6 +31,7 @@ class Collector:
 
     name = "The OpenTelemetry collector"
     is_delta = False
+    metrics_every_seconds = METRICS_EVERY_SECONDS
     takes_logs = True
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], envelope: Envelope) -> None:

@@ -18,7 +18,6 @@ MAX_WAITING = 2048
 """Spans, and log records; what comes beyond them is dropped, the oldest first."""
 BATCH = 512
 SEND_EVERY_SECONDS = 5.0
-METRICS_EVERY_SECONDS = 60.0
 COMPLAINT_SECONDS = 3600.0
 
 
@@ -36,6 +35,10 @@ class Destination(Protocol):
     @property
     def is_delta(self) -> bool:
         """Whether it wants what was measured since the last time; otherwise since the start."""
+
+    @property
+    def metrics_every_seconds(self) -> float:
+        """How often it gets metrics."""
 
     @property
     def takes_logs(self) -> bool:
@@ -62,14 +65,13 @@ class Sender:
         destination: Destination,
         observe: Callable[[Aggregation], None],
         *,
-        metrics_every: float = METRICS_EVERY_SECONDS,
         every: float = SEND_EVERY_SECONDS,
     ) -> None:
         """Begin with nothing to send; `start` begins to send."""
         self.aggregation = Aggregation(is_delta=destination.is_delta)
         self._destination = destination
         self._observe = observe
-        self._metrics_every = metrics_every
+        self._metrics_every = destination.metrics_every_seconds
         self._every = every
         self._spans: deque[Span] = deque(maxlen=MAX_WAITING)
         self._logs: deque[LogEntry] = deque(maxlen=MAX_WAITING)

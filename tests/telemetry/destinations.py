@@ -14,6 +14,7 @@ class Kept:
     name = "The test"
     is_delta = False
     takes_logs = True
+    metrics_every_seconds = 60.0
 
     def __init__(self, fails: Callable[[], Exception] | None = None) -> None:
         self.sent_spans: list[Span] = []

@@ -32,7 +32,8 @@ def eventually(condition: object) -> None:
 
 def test_what_was_put_is_sent_by_itself_and_the_rest_at_the_end_with_what_is_measured_then() -> None:
     kept = Kept()
-    sender = Sender(kept, observe, every=0.01, metrics_every=0.02)
+    kept.metrics_every_seconds = 0.02
+    sender = Sender(kept, observe, every=0.01)
     sender.start()
     sender.put(SPANS, ENTRY)
     eventually(lambda: kept.sent_spans == SPANS and kept.sent_logs == [ENTRY])
@@ -72,7 +73,8 @@ def test_a_destination_that_takes_nothing_is_reported_once_without_its_words(
     caplog: pytest.LogCaptureFixture, error: type[Exception], said: str
 ) -> None:
     kept = Kept(fails=error)
-    sender = Sender(kept, observe, every=0.01, metrics_every=0.01)
+    kept.metrics_every_seconds = 0.01
+    sender = Sender(kept, observe, every=0.01)
     with caplog.at_level(logging.WARNING, "shared.telemetry.sender"):
         sender.start()
         for _ in range(5):
