@@ -1,7 +1,9 @@
 """Records of all requests, for tests to query."""
 
 import asyncio
+import sys
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -13,6 +15,9 @@ Phase = Literal["before_headers", "before_content", "streaming"]
 
 MOST_RECORDS = 5_000
 MOST_BODY_BYTES = 1024 * 1024
+
+
+_OWN = frozenset({"on_end", "blocked_since", "marks"})
 
 
 class Record(msgspec.Struct):
@@ -37,6 +42,8 @@ class Record(msgspec.Struct):
     """The resource of the caller's token; None for keys and without authentication."""
     first_byte_sent_at: float | None = None
     tokens_sent: int = 0
+    tokens_received: int = 0
+    """Those whose bytes the client's end of the connection has acknowledged (Linux; elsewhere those that were sent)."""
     bytes_sent: int = 0
     """Bytes passed to the socket, including head and framing (while open, up to 32 KiB of them may still be buffered)."""
     blocked_seconds: float = 0.0
@@ -49,6 +56,8 @@ class Record(msgspec.Struct):
     gone_after: float | None = None
     """Seconds from the request's arrival to the client's disconnect."""
     on_end: Callable[[], None] | None = None
+    marks: list[tuple[int, int]] = []
+    """Bytes sent and tokens sent, after each piece with tokens."""
 
     def sent(self, size: int) -> None:
         if self.first_byte_sent_at is None:
@@ -58,7 +67,13 @@ class Record(msgspec.Struct):
 
     def sent_tokens(self, count: int) -> None:
         self.tokens_sent += count
+        self.marks.append((self.bytes_sent, self.tokens_sent))
         self.phase = "streaming"
+
+    def acknowledged(self, size: int | None) -> None:
+        """Note how many bytes of the answer the client's end has acknowledged; None where nobody knows."""
+        reached = len(self.marks) if size is None else bisect_right(self.marks, (size, sys.maxsize))
+        self.tokens_received = self.marks[reached - 1][1] if reached else 0
 
     def blocked(self) -> None:
         self.blocked_since = time.time()
@@ -75,13 +90,16 @@ class Record(msgspec.Struct):
         self.unblocked()
         self.ended = how
         self.ended_at = time.time()
+        if how != "client_gone":
+            self.acknowledged(None)
+        self.marks = []
         if how == "client_gone":
             self.gone_after = self.ended_at - self.received_at
         if self.on_end is not None:
             self.on_end()
 
     def public(self) -> dict[str, Any]:
-        view = {name: getattr(self, name) for name in self.__struct_fields__ if name not in ("on_end", "blocked_since")}
+        view = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _OWN}
         if self.blocked_since is not None:
             view["blocked_seconds"] += time.time() - self.blocked_since
         return view

@@ -24,6 +24,9 @@ SLICE_BYTES = 16 * 1024
 SOCKET_SEND_BUFFER_BYTES = 64 * 1024
 FLUSH_POLL_SECONDS = 0.005
 
+_BYTES_ACKED = 120
+"""Where `tcpi_bytes_acked` is in Linux's `struct tcp_info`: https://github.com/torvalds/linux/blob/master/include/uapi/linux/tcp.h"""
+
 _connection_numbers = itertools.count(1)
 
 
@@ -44,7 +47,7 @@ class Exchange:
         """Write one piece in one write, and wait while the client does not read."""
         for start in range(0, len(data), SLICE_BYTES):
             piece = data[start : start + SLICE_BYTES] if len(data) > SLICE_BYTES else data
-            self._connection.transport.write(piece)
+            self._connection.write(piece)
             self.record.sent(len(piece))
             if self._connection.paused is not None:
                 await self._connection.writable(self.record)
@@ -93,6 +96,8 @@ class Connection(asyncio.Protocol):
         self._application = application
         self._connections = connections
         self._number = next(_connection_numbers)
+        self._written = self._written_before = 0
+        """Bytes in all, and those before the answer under way."""
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Record, bytes, bool]] = deque()
         self._exchange: Exchange | None = None
@@ -139,6 +144,10 @@ class Connection(asyncio.Protocol):
             finally:
                 record.unblocked()
 
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+        self._written += len(data)
+
     def set_option(self, option: int, value: int | bytes) -> None:
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, value)
 
@@ -163,7 +172,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         if self._headers.get("expect", "").lower() == "100-continue":
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -189,6 +198,7 @@ class Connection(asyncio.Protocol):
     async def _answer_all(self) -> None:
         while self._waiting:
             record, body, keep_alive = self._waiting.popleft()
+            self._written_before = self._written
             self._exchange = exchange = Exchange(self, record, body, keep_alive=keep_alive)
             try:
                 await self._application(exchange)
@@ -207,10 +217,20 @@ class Connection(asyncio.Protocol):
             unsent = self.transport.get_write_buffer_size()
             if self._exchange.record.ended == "open":
                 self._exchange.record.bytes_sent -= unsent
+                self._exchange.record.acknowledged(self._acknowledged())
             self._exchange.record.end("client_gone")
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def _acknowledged(self) -> int | None:
+        """Return how many bytes of the answer under way the other end has acknowledged; None where nobody knows."""
+        try:
+            info = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+            (acknowledged,) = struct.unpack_from("Q", info, _BYTES_ACKED)
+        except (AttributeError, NotImplementedError, OSError, struct.error):
+            return None
+        return int(acknowledged) - self._written_before
 
     def _refuse(self) -> None:
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")

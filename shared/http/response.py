@@ -102,6 +102,8 @@ class AnswerResponse(Response):
         """Why the task was cancelled; the first reason counts."""
         self._ends_at = asyncio.get_running_loop().time() + settings.max_answer_seconds
         self._is_body_read = False
+        self._was_complete: bool | None = None
+        """What `_has_sent_everything` said when the answer was interrupted: what is read afterwards is only counted."""
         self._out: Outbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,7 +181,13 @@ class AnswerResponse(Response):
             if self._admission is not None:
                 self._ticket = await self._admitted(self._admission)
             with closing(await self._begin()) as stream:
-                await self._pump(stream)
+                try:
+                    await self._pump(stream)
+                except asyncio.CancelledError:
+                    if self._ticket is not None:
+                        self._was_complete = self._has_sent_everything()
+                        await stream.count_the_rest()
+                    raise
         finally:
             watch.cancel()
             clock.stop()
@@ -273,6 +281,8 @@ class AnswerResponse(Response):
 
     def _has_sent_everything(self) -> bool:
         """Return whether the model's own ending has been sent: whoever leaves now, or stops this process, cuts nothing."""
+        if self._was_complete is not None:
+            return self._was_complete
         source = self._source
         is_ended = source is not None and source.translation.progress.phase is Phase.ENDED
         return is_ended and not self._out.is_writing

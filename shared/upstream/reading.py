@@ -2,13 +2,16 @@
 
 import asyncio
 
-from shared.errors import UpstreamCut
+from shared.errors import AnswerError, UpstreamCut
 from shared.progress import Phase
 from shared.translation import Translation
 from shared.upstream.call import Body
 
 EXPLANATION_SECONDS = 1.0
 """How long an announced failure waits for the event that explains it."""
+LAST_TURNS = 3
+"""For how many turns of the event loop an answer that its client has left is read on: each looks at the sockets once."""
+LAST_BYTES = 1024 * 1024
 TRAILER_SECONDS = 0.25
 """How long a finished answer waits for the upstream's own end, so that the connection can be used again."""
 
@@ -53,9 +56,33 @@ class Reader:
         except (TimeoutError, UpstreamCut):
             pass
 
+    async def count_the_rest(self) -> None:
+        """Read what has arrived of an answer that nobody wants any more: the model has made it, and it counts."""
+        left = LAST_BYTES
+        try:
+            for _ in range(LAST_TURNS):
+                await asyncio.sleep(0)
+                while left > 0 and (data := _arrived(self._body)):
+                    self.translation.feed(data)
+                    left -= len(data)
+        except AnswerError:
+            pass
+
     def close(self) -> None:
         """Release the body at once, finished or not."""
         self._body.close()
+
+
+def _arrived(body: Body) -> bytes:
+    """Return what can be read without waiting; b'' for nothing. Raise `UpstreamCut`."""
+    reading = body.read()
+    try:
+        reading.send(None)
+    except StopIteration as done:
+        data: bytes = done.value
+        return data
+    reading.close()
+    return b""
 
 
 async def _read_explanation(body: Body) -> bytes:

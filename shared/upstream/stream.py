@@ -76,6 +76,10 @@ class Stream:
         await reader.finish()
         return b""
 
+    async def count_the_rest(self) -> None:
+        """Take account of what has arrived and was not read, before `close`."""
+        await self._reader.count_the_rest()
+
     def close(self) -> None:
         """Release the upstream at once, finished or not."""
         self._reader.close()

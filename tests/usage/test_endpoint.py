@@ -73,6 +73,22 @@ def test_an_answer_that_was_left_is_noted_by_what_was_seen_of_it_and_as_an_estim
     assert row["output_tokens"] == (0 if is_whole else 3)
 
 
+@pytest.mark.parametrize("way", [name for name in WAYS if not name.endswith("whole") and "json" not in name])
+def test_what_has_arrived_of_a_left_answer_counts_although_nobody_was_sent_it(way: str) -> None:
+    async def scene(app: InProcessApp) -> list[Received]:
+        left = await app.ask(WAYS[way], Caller(reads_writes=2, leaves_at=3.5)).end()
+        cut = await app.ask(WAYS[way], Caller(reads_writes=2, leaves_at=3.5)).end()
+        return [left, cut, await usage(app)]
+
+    whole, endless = Says(words=["Hello", *[" you"] * 9]), Says(words=["Hello", *[" you"] * 9], then=lambda _: [60.0])
+    left, cut, told = play(scene, {"main": [whole, endless]}, OPERATORS="nobody")
+    assert [left.receipt["ended"], cut.receipt["ended"]] == ["client_left"] * 2
+    reported = left.receipt["tokens"]["output"]
+    assert (cut.receipt["tokens"], cut.receipt["chunks"]) == ("unknown", 10)
+    (row,) = told.json["rows"]
+    assert (row["answers"], row["estimated_answers"], row["output_tokens"]) == (2, 1, reported + 10)
+
+
 def test_the_prompt_of_a_left_answer_is_estimated_from_those_that_the_model_has_counted() -> None:
     async def scene(app: InProcessApp) -> list[Any]:
         finished = await app.ask(WAYS["openai chat"]).end()
