@@ -26,9 +26,14 @@ bench-conversations: $(RUN_READY) ## Conversations over three accounts of which 
 bench-retrieval: $(RUN_READY) ## When the first step of a search shows, and what the app adds to search and model
 	@$(PYTHON) -m bench.retrieval $(BENCH)
 
+.PHONY: bench-limits
+bench-limits: $(RUN_READY) ## What callers' limits cost an answer and a chunk while a lease is at hand
+	@$(PYTHON) -m bench.limits $(BENCH)
+
 .PHONY: bench-peers
-bench-peers: $(RUN_READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv)
+bench-peers: $(READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv), then that under make storm-limits
 	@$(PYTHON) -m bench --peers $(BENCH)
+	@$(PYTHON) -m tests.limits.peer
 
 $(PEERS)/.ready: bench/requirements-peers.txt
 	$(call install,$(@D),a minute or two)

@@ -1,0 +1,87 @@
+"""`make bench-peers`, its last part: LiteLLM's proxy under the script of `make storm-limits`.
+
+Its keys with limits are kept in PostgreSQL, which is not here. The limits are counted in memory, or in Redis for several
+processes, and hold as well for what a custom authentication returns: https://docs.litellm.ai/docs/proxy/custom_auth
+"""
+
+import argparse
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.peers import LITELLM, LITELLM_START_SECONDS
+from dev.simulator.control import Simulator
+from tests.limits.storm import Size, blow, key_of
+from tests.state.azurite import free_port
+
+_AUTH = """
+from litellm.proxy._types import UserAPIKeyAuth
+
+
+async def user_api_key_auth(request, api_key):
+    return UserAPIKeyAuth(api_key=api_key, tpm_limit={limit})
+"""
+_CONFIG = """
+model_list:
+  - model_name: gpt
+    litellm_params: {{model: openai/gpt, api_base: "{url}/v1", api_key: none}}
+litellm_settings: {{telemetry: false, num_retries: 0}}
+general_settings: {{custom_auth: auth.user_api_key_auth, disable_spend_logs: true, master_key: {key}}}
+"""
+
+
+@contextmanager
+def litellm(simulator: Simulator, size: Size, processes: int) -> Iterator[str]:
+    """Run the proxy with so many processes. Yield its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="litellm-") as folder:
+        Path(folder, "auth.py").write_text(_AUTH.format(limit=size.limit), encoding="utf-8")
+        config = Path(folder, "config.yaml")
+        config.write_text(
+            _CONFIG.format(url=simulator.backends["main"], key="sk-" + secrets.token_hex(32)), encoding="utf-8"
+        )
+        command = [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--num_workers", str(processes)]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_it_answers(f"http://127.0.0.1:{port}/health/liveliness", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + LITELLM_START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError("LiteLLM did not start")
+
+
+def main() -> int:
+    """Start what is needed, play, and tell."""
+    parser = argparse.ArgumentParser(prog="python -m tests.limits.peer", description=__doc__)
+    parser.add_argument("--runs", type=int, default=2)
+    runs = parser.parse_args().runs
+    size = Size(seconds=45.0)
+    with Simulator.start(open=True) as simulator:
+        for processes in (1, size.processes):
+            with litellm(simulator, size, processes) as url:
+                for number in range(runs):
+                    run = blow(size, simulator, lambda _, caller: (url, key_of(caller)), number=number, account=None)
+                    print(f"LiteLLM, {processes} processes, run {number + 1}: {run.line(size)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
