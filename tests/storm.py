@@ -3,7 +3,7 @@
 Everything random comes from one printed seed, so that a failing storm replays: `make storm SEED=…`. `make soak` is the same for
 minutes, in rounds. After each round there must be: no dishonest end, no error that the client saw where a healthy backend was
 reachable before content, no open upstream, no task and no memory left behind, and in the ledger (`GET /usage`) what the
-simulated models have counted: exactly for finished answers, within 1 % for the tokens of long streams (`--words 100`) that were
+simulated models have counted: exactly for finished answers, nearly for the tokens of long streams (`--words 100`) that were
 left, as far as they had reached the app (`Record.tokens_received`). What it has of those that broke is printed.
 """
 
@@ -47,9 +47,11 @@ BLOCKS_OF_IDLE_CONNECTIONS = 20_000
 """They come and go: as many blocks may be there at one look and not at another."""
 MOST_TASKS_LEFT = 3
 """Idle connections that are being closed at the moment of asking."""
-LARGEST_ERROR = 0.01
-"""Of the output of streams that were left, where they have a length: `LONG_TOKENS` on average."""
+LARGEST_ERROR, MOST_MISSING = 0.01, 2
+"""Of the output of streams that were left: a part of it, or tokens of each. What arrives while a connection is being closed is
+not seen: one turn of the event loop, which takes the longer the busier the machine is."""
 LONG_TOKENS = 20
+"""So many on average have to have arrived of them."""
 WORDS = ["Hello", " you", " and", " all", " the", " others"]
 
 BEFORE_CONTENT: list[dict[str, Any]] = [
@@ -259,11 +261,13 @@ class Books:
             time.sleep(0.2)
         for kind, counted in sorted(self.models.items()):
             booked = found[kind]
-            print(f"storm: ledger of what was {kind}: {booked}; the models' own: {counted}")
+            error = (booked.output - counted.output) / max(counted.output, 1)
+            print(f"storm: ledger of what was {kind}: {booked}; the models' own: {counted}; output {error:+.2%}")
             if kind == "finished" and booked != counted:
                 yield f"the ledger has {booked} of what was finished, the models {counted}"
             is_long = counted.output > LONG_TOKENS * counted.answers
-            if kind == "left" and is_long and abs(booked.output - counted.output) > LARGEST_ERROR * counted.output:
+            allowed = max(LARGEST_ERROR * counted.output, MOST_MISSING * counted.answers)
+            if kind == "left" and is_long and abs(booked.output - counted.output) > allowed:
                 yield f"the ledger has {booked.output} tokens of what was left, and {counted.output} had arrived"
 
     def _since(self) -> dict[str, Count]:
