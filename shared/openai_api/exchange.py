@@ -55,6 +55,12 @@ _CURSORS = frozenset({"after", "before"})
 """The parameters that name where a page of items begins or ends."""
 _STREAMED = frozenset({"stream", "starting_after"})
 """The parameters that make a stored response a stream."""
+_READS_FAILED_ALONE = "codex"
+"""How the names of clients begin that pass over `error`, say what `response.failed` says, and only after a clean end.
+
+After a cut Codex (0.171) shows the network's error in place of any event's. Other clients get no `response.failed` of ours: on
+seeing one, openai-agents for Python and JavaScript raises an error of its own, JavaScript's without the event's words.
+"""
 _NUMBER = re.compile(r"-1|[0-9]{1,10}")
 _NOT_A_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 """The upstream's bytes go down under the upstream's own label, so that clients get what they would get without this app.
@@ -195,7 +201,11 @@ class InferenceExchange(RelayExchange):
             return partial(BodyRelay, is_json=True) if ids is None else partial(SignedBodyRelay, ids)
         new_inspector: Callable[[], FrameInspector] = ChunkInspector
         if self.address.path == "responses":
-            new_inspector = partial(ResponseInspector, commits_at_once=request.background)
+            agent = self.context.request.headers.get("user-agent", "").lower()
+            ends_with_failed = agent.startswith(_READS_FAILED_ALONE)
+            new_inspector = partial(
+                ResponseInspector, commits_at_once=request.background, ends_with_failed=ends_with_failed
+            )
         relay = StreamRelay if self.settings.streaming_enabled else BufferedRelay
         limit, hides_usage = self.settings.max_event_bytes, not request.wants_usage
         return lambda: relay(new_inspector(), hides_usage=hides_usage, max_event_bytes=limit, ids=ids)

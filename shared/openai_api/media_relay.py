@@ -1,10 +1,10 @@
 """The translations of images and audio: the upstream's bytes go down as they came; see `relay`."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from shared.errors import AnswerError, ErrorObject
 from shared.events import Usage
-from shared.openai_api.inspector import FrameKind
+from shared.openai_api.inspector import ErrorFrame, FrameKind
 from shared.openai_api.relay import BodyRelay, StreamRelay
 from shared.sse import DONE
 from shared.translation import ErrorEnding
@@ -26,6 +26,7 @@ class MediaInspector:
     answer_id = ""
     has_response = False
     has_own_ending = False
+    cuts_after_error = True
     shows_life = False  # no client expects a keepalive among these events: comments are what it gets in silence
     shows_failure = True  # an event with an error object, which every client raises
 
@@ -52,9 +53,9 @@ class MediaInspector:
                 return FrameKind.TERMINAL
         return FrameKind.PREAMBLE if event.type in _PREAMBLE else FrameKind.CONTENT
 
-    def error_frame(self, error: ErrorObject) -> tuple[bytes, dict[str, Any]]:
+    def error_frames(self, error: ErrorObject, *, is_said: bool, answer_id: str) -> Sequence[ErrorFrame]:  # noqa: ARG002
         """Return an `error` event with the error object, which the openai packages raise."""
-        return b"error", {"type": "error", "error": error}
+        return () if is_said else ((b"error", {"type": "error", "error": error}),)
 
 
 class MediaBodyRelay(BodyRelay):

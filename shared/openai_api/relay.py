@@ -30,8 +30,6 @@ class StreamRelay(SseTranslation[bytes]):
     media_type = "text/event-stream; charset=utf-8"
     headers = _NO_HEADERS
     padding = b""
-    cuts_after_error = True
-    """azure-ai-inference, @azure/openai 1.x and others pass over an error event and do not wait for `[DONE]`."""
 
     def __init__(
         self,
@@ -53,14 +51,16 @@ class StreamRelay(SseTranslation[bytes]):
         self._has_id = False
 
     def fail(self, error: AnswerError) -> ErrorEnding:
-        """Return the format's error event, or no more than the cut where the upstream's own event has gone out.
+        """Return the format's error event, unless the upstream's own has gone out, and how the connection ends after it.
 
         Before anything has been sent it has not: what was held is dropped with its attempt.
         """
-        if self._has_forwarded_error and self.progress.is_settled and error is self.progress.failure:
-            return ErrorEnding(b"", is_cut=self.cuts_after_error and not self._inspector.has_own_ending)
-        name, value = self._inspector.error_frame(error.error_object())
-        return ErrorEnding(write_frame(msgspec.json.encode(value), event=name), self.cuts_after_error)
+        inspector, answer_id = self._inspector, self.progress.answer_id
+        is_said = self._has_forwarded_error and self.progress.is_settled and error is self.progress.failure
+        shown_id = answer_id if self._ids is None else self._ids.sign(answer_id)
+        frames = inspector.error_frames(error.error_object(), is_said=is_said, answer_id=shown_id)
+        ending = b"".join(write_frame(msgspec.json.encode(value), event=name) for name, value in frames)
+        return ErrorEnding(ending, is_cut=inspector.cuts_after_error and not (is_said and inspector.has_own_ending))
 
     def _frames_of(self, document: bytes) -> list[bytes]:
         return frames_of_document(document)

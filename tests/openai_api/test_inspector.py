@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from openai.types.responses import Response
 
 from shared.errors import ErrorObject, UpstreamMalformed
 from shared.events import Usage
-from shared.openai_api.inspector import ChunkInspector, FrameInspector, FrameKind, ResponseInspector
+from shared.openai_api.inspector import ChunkInspector, ErrorFrame, FrameInspector, FrameKind, ResponseInspector
 
 PREAMBLE, CONTENT, USAGE_ONLY, TERMINAL = (
     FrameKind.PREAMBLE,
@@ -24,6 +25,10 @@ COST = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
 
 def kinds(inspector: FrameInspector, *frames: Any) -> list[FrameKind]:
     return [inspector.classify(frame if isinstance(frame, bytes) else json.dumps(frame).encode()) for frame in frames]
+
+
+def ending(inspector: FrameInspector, error: ErrorObject, *, is_said: bool = False) -> list[ErrorFrame]:
+    return list(inspector.error_frames(error, is_said=is_said, answer_id="resp_2"))
 
 
 def test_the_frames_of_a_chat_answer_have_their_kinds() -> None:
@@ -86,11 +91,41 @@ def test_what_is_not_json_is_malformed(inspector: FrameInspector) -> None:
 
 def test_the_error_ending_is_the_one_of_the_format() -> None:
     error = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
-    assert ChunkInspector().error_frame(error) == (b"", {"error": error})
-    inspector = ResponseInspector()
+    assert ending(ChunkInspector(), error) == [(b"", {"error": error})]
+    ((name, fields),) = ending(ResponseInspector(), error)
+    assert (name, fields["code"], fields["error"]) == (b"error", "upstream_cut", error)
+
+
+def test_a_client_that_knows_a_failure_by_its_terminal_event_alone_gets_one() -> None:
+    error = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
+    inspector = ResponseInspector(ends_with_failed=True)
+    begun = {"id": "resp_1", "model": "m", "created_at": 7}
+    kinds(inspector, {"type": "response.created", "response": begun})
     kinds(inspector, {"type": "response.output_text.delta", "sequence_number": 4})
-    name, fields = inspector.error_frame(error)
+    (name, fields), (failed, ends) = ending(inspector, error)
     assert (name, fields["sequence_number"], fields["code"], fields["error"]) == (b"error", 5, "upstream_cut", error)
+    assert (failed, ends["type"], ends["sequence_number"]) == (b"response.failed", "response.failed", 6)
+    assert ends["response"]["error"] == {"code": "upstream_cut", "message": "It broke off."}
+    assert {name: ends["response"][name] for name in (*begun, "status")} == begun | {"id": "resp_2", "status": "failed"}
+    Response.model_validate(ends["response"] | {"error": {"code": "server_error", "message": "It broke off."}})
+
+
+def test_an_error_that_the_upstream_has_said_is_not_said_twice() -> None:
+    error = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
+    assert ending(ChunkInspector(), error, is_said=True) == []
+    inspector = ResponseInspector(ends_with_failed=True)
+    kinds(inspector, {"type": "error", "sequence_number": 4, "message": "It broke off."})
+    ((name, ends),) = ending(inspector, error, is_said=True)
+    assert (name, ends["sequence_number"]) == (b"response.failed", 5)
+    kinds(inspector, {"type": "response.failed", "sequence_number": 5})
+    assert ending(inspector, error, is_said=True) == []
+
+
+def test_a_background_response_has_not_failed_with_its_stream() -> None:
+    error = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
+    inspector = ResponseInspector(commits_at_once=True, ends_with_failed=True)
+    assert [name for name, _ in ending(inspector, error)] == [b"error"]
+    assert inspector.cuts_after_error
 
 
 def test_only_an_event_with_a_response_object_has_one() -> None:

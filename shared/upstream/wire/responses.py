@@ -58,6 +58,7 @@ class Response(msgspec.Struct):
 
     id: str | None = None
     model: str | None = None
+    created_at: Any = None
     usage: ResponseUsage | None = None
     error: Any = None
     incomplete_details: IncompleteDetails | None = None
@@ -197,6 +198,7 @@ def _read_response(value: Any) -> CompleteResponse | None:
     return CompleteResponse(
         id=string_or_none(fields.get("id")),
         model=string_or_none(fields.get("model")),
+        created_at=fields.get("created_at"),
         usage=read_response_usage(fields.get("usage")),
         error=fields.get("error"),
         incomplete_details=None if details is None else IncompleteDetails(string_or_none(details.get("reason"))),
