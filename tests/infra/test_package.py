@@ -19,7 +19,7 @@ from tests.infra.planting import ROOT
 
 LARGEST_PACKAGE_BYTES = 2_000_000
 """Of files, before they are compressed; the app has 0.9 MB."""
-LARGEST_PACKAGE_FILES = 250
+LARGEST_PACKAGE_FILES = 280
 
 INSTALLED = {
     ".python_packages/lib/site-packages/aiohttp/.libs/x.so",
