@@ -122,6 +122,13 @@ param httpPerInstanceConcurrency int = 100
 @minValue(0)
 param httpAlwaysReadyInstances int = 0
 
+@description('Optional. What a deploy and a change of settings do to running instances: Recreate restarts all of them at once, RollingUpdate (a preview of the platform) replaces them in turn and lets requests finish.')
+@allowed([
+  'Recreate'
+  'RollingUpdate'
+])
+param siteUpdateStrategy string = 'Recreate'
+
 @description('Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances.')
 param zoneRedundant bool = false
 
@@ -433,6 +440,7 @@ module api 'app/function.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     httpPerInstanceConcurrency: httpPerInstanceConcurrency
     httpAlwaysReadyInstances: httpAlwaysReadyInstances
+    siteUpdateStrategy: siteUpdateStrategy
     zoneRedundant: zoneRedundant
     subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
     authMode: authMode

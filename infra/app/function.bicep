@@ -61,6 +61,13 @@ param httpPerInstanceConcurrency int = 100
 @minValue(0)
 param httpAlwaysReadyInstances int = 0
 
+@description('Optional. What a deploy and a change of settings do to running instances: Recreate restarts all of them at once, RollingUpdate (a preview of the platform) replaces them in turn and lets requests finish.')
+@allowed([
+  'Recreate'
+  'RollingUpdate'
+])
+param siteUpdateStrategy string = 'Recreate'
+
 @description('Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances.')
 param zoneRedundant bool = false
 
@@ -247,6 +254,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
             perInstanceConcurrency: httpPerInstanceConcurrency
           }
         }
+      }
+      // The service knows this property, and the types of its newest API version do not. Without it: Recreate.
+      #disable-next-line BCP037
+      siteUpdateStrategy: siteUpdateStrategy == 'Recreate' ? null : {
+        type: siteUpdateStrategy
       }
     }
     siteConfig: {

@@ -127,6 +127,10 @@ resource "azapi_resource" "site" {
             }
           }
         }
+        # Not in the types: the service knows this property, its newest API version does not. Without it: Recreate.
+        siteUpdateStrategy = var.site_update_strategy == "Recreate" ? null : {
+          type = var.site_update_strategy
+        }
       }
       siteConfig = {
         minTlsVersion    = "1.2"
@@ -187,6 +191,9 @@ resource "azapi_resource" "site" {
       }
     }
   }
+
+  # The provider checks the body against those types: it would refuse the one property above.
+  schema_validation_enabled = var.site_update_strategy == "Recreate"
 
   ignore_null_property   = true
   response_export_values = ["properties.defaultHostName"]

@@ -219,6 +219,17 @@ variable "http_always_ready_instances" {
   }
 }
 
+variable "site_update_strategy" {
+  description = "Optional. What a deploy and a change of settings do to running instances: Recreate restarts all of them at once, RollingUpdate (a preview of the platform) replaces them in turn and lets requests finish."
+  type        = string
+  default     = "Recreate"
+
+  validation {
+    condition     = contains(["Recreate", "RollingUpdate"], var.site_update_strategy)
+    error_message = "site_update_strategy is Recreate or RollingUpdate."
+  }
+}
+
 variable "zone_redundant" {
   description = "Optional. Whether instances are spread over availability zones; requires at least 2 always-ready instances."
   type        = bool
