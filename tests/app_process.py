@@ -131,6 +131,12 @@ class App:
         """Send SIGTERM to the worker while the host goes on delivering, as Azure does with a whole instance."""
         self._process.send_signal(signal.SIGUSR1)
 
+    def kill(self) -> None:
+        """End the worker, then the host, as they are (kill -9)."""
+        os.kill(self.worker_pid, signal.SIGKILL)
+        self._process.kill()
+        self.stop()
+
     def wait(self, seconds: float) -> int:
         """Until the host has ended; its exit status."""
         return self._process.wait(seconds)

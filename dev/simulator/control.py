@@ -132,6 +132,10 @@ class Simulator:
         """Wait for at least `count` matching records, and return the newest."""
         return self._wait("/requests/wait", query, timeout, count)
 
+    def running_responses(self) -> int:
+        """How many responses go on in the background."""
+        return int(self._ask("GET", "/responses")["running"])
+
     def identity_requests(self, **query: str) -> list[Json]:
         return list(self._ask("GET", f"/identity/requests?{urlencode(query)}"))
 

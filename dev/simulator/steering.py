@@ -58,6 +58,7 @@ class Steering:
             ("GET", "/identity/requests/wait"): self._wait_identity,
             ("GET", "/requests"): self._requests,
             ("GET", "/requests/wait"): self._wait,
+            ("GET", "/responses"): self._responses,
             ("POST", "/reset"): self._reset,
         }
 
@@ -160,6 +161,9 @@ class Steering:
 
     async def _identity_requests(self, exchange: Exchange) -> Any:
         return [record.public() for record in self._identity.log.find(exchange.query)]
+
+    async def _responses(self, _: Exchange) -> Any:
+        return {"running": sum(service.store.running for service, _ in self._services.values())}
 
     async def _wait(self, exchange: Exchange) -> Any:
         return (await _wait(self._log, exchange.query)).public()

@@ -78,6 +78,10 @@ class Stored:
             self._ring()
 
     @property
+    def is_running(self) -> bool:
+        return self._task is not None
+
+    @property
     def missing(self) -> bool:
         """Return whether a retrieval is too early (a just-finished response can be a 404 for a while)."""
         ended = self.dialect.object.ended_at
@@ -135,6 +139,11 @@ class Store:
 
     def delete(self, response_id: str) -> bool:
         return self._responses.pop(response_id, None) is not None
+
+    @property
+    def running(self) -> int:
+        """How many responses go on in the background."""
+        return sum(stored.is_running for stored in self._responses.values())
 
     async def clear(self) -> None:
         responses, self._responses = self._responses, {}

@@ -6,6 +6,7 @@ import pytest
 
 from dev.simulator.control import Simulator
 from tests.remains import Sample
+from tests.resume_storm import storm as resume_storm
 from tests.storm import growth, halves, start_app, storm
 
 SEED = 20261121
@@ -15,6 +16,11 @@ SEED = 20261121
 def test_a_storm_leaves_nothing_behind_and_no_end_is_dishonest(simulator: Simulator) -> None:
     with start_app(simulator) as app:
         assert storm(app, simulator, rounds=halves(1200, SEED), parallel=40, seed=SEED) == []
+
+
+@pytest.mark.slow
+def test_of_resumable_streams_no_word_is_lost_or_doubled_whoever_cuts_them(simulator: Simulator) -> None:
+    assert resume_storm(simulator, streams=250, seed=SEED, parallel=25) == []
 
 
 def sample(number: int, **each: float) -> Sample:
