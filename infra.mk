@@ -2,9 +2,9 @@
 INFRA_READY := .venv-infra/.ready
 
 .PHONY: check-infra
-check-infra: $(RUN_READY) ## Check infra/: types, schemas, policy, settings, parity of the two trees, checkov
+check-infra: $(RUN_READY) ## Check infra/: compiler, what it evaluates to, policy, settings, parity of the two trees, checkov (STORE=1: store what it evaluates to)
 	@$(MAKE) -s $(INFRA_READY) || true
-	@$(PYTHON) -m dev.infra_check
+	@$(PYTHON) -m dev.infra_check $(if $(STORE),--store)
 
 .PHONY: smoke
 smoke: $(RUN_READY) ## Test a deployment: health, patches, one timed stream, one disconnect, one invalid key (URL=https://..., KEY=...)

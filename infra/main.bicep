@@ -1,6 +1,8 @@
 // Everything the app needs, starting from an empty subscription: one resource group, no keys.
 targetScope = 'subscription'
 
+import { Account } from 'types.bicep'
+
 @description('Required. Name of the environment; all other names are derived from it.')
 @minLength(1)
 @maxLength(64)
@@ -61,14 +63,14 @@ param openAiDeploymentSkuName string = 'GlobalStandard'
 @minValue(1)
 param openAiDeploymentCapacity int = 30
 
-@description('Optional. Several accounts, instead of the one described by the parameters above: list of {name, location, priority, weight, deployments: [{name, model, version, sku, capacity, alias}]}. The app fails over from one to the next.')
-param openAiAccounts array = []
+@description('Optional. Several accounts, instead of the one described by the parameters above; their fields are those of Account in types.bicep. The app fails over from one to the next.')
+param openAiAccounts Account[] = []
 
 @description('Optional. Resource ID of an existing Azure OpenAI account; no account is created then.')
 param existingOpenAiResourceId string = ''
 
 @description('Optional. For the existing account: names that callers use, each with its deployment. Empty: every name is used as a deployment name.')
-param existingOpenAiDeployments object = {}
+param existingOpenAiDeployments { *: string } = {}
 
 @description('Optional. Whether the models are blocked from fetching URLs for a caller. They then reject images given by URL.')
 param openAiRestrictOutbound bool = false
@@ -86,13 +88,13 @@ param authMode string = 'function'
 param authClientId string = ''
 
 @description('Optional. Client IDs of the applications allowed to call with authMode entra; empty: only the registration itself.')
-param authAllowedClientIds array = []
+param authAllowedClientIds string[] = []
 
 @description('Optional. Origins of web pages allowed to call (CORS), each as https://host.')
-param corsAllowedOrigins array = []
+param corsAllowedOrigins string[] = []
 
 @description('Optional. App settings that override the app\'s defaults, by name. No secrets.')
-param appSettings object = {}
+param appSettings { *: string } = {}
 
 @description('Optional. Python version: the one that the app is tested on.')
 @allowed([
@@ -162,7 +164,7 @@ param budgetAmount int = 0
 param budgetStartDate string = ''
 
 @description('Optional. Email addresses notified by the budget, in addition to the owners.')
-param budgetContactEmails array = []
+param budgetContactEmails string[] = []
 
 @description('Optional. Email addresses notified when answers begin late or fail, or no backend is ready; empty for no alert rules.')
 param alertContactEmails array = []
@@ -172,7 +174,18 @@ var resourceToken = toLower(uniqueString(subscription().id, environmentName, loc
 var tags = {
   'azd-env-name': environmentName
 }
-var groupName = empty(resourceGroupName) ? '${abbreviations.resourcesResourceGroups}${environmentName}' : resourceGroupName
+var groupName = empty(resourceGroupName)
+  ? '${abbreviations.resourcesResourceGroups}${environmentName}'
+  : resourceGroupName
+// Computed here, not taken from what a module outputs: a preview of a deployment skips whatever has a name that is not known at its start.
+var identityName = '${abbreviations.managedIdentityUserAssignedIdentities}${resourceToken}'
+var storageName = '${abbreviations.storageStorageAccounts}${resourceToken}'
+var applicationInsightsName = '${abbreviations.insightsComponents}${resourceToken}'
+var vaultName = authMode == 'keys' ? '${abbreviations.keyVaultVaults}${resourceToken}' : ''
+var searchName = empty(searchSku) ? '' : '${abbreviations.searchSearchServices}${resourceToken}'
+var frontDoorName = '${abbreviations.cdnProfiles}${resourceToken}'
+var accountPrefix = '${abbreviations.cognitiveServicesAccounts}${resourceToken}-'
+var identityId = '${subscription().id}/resourceGroups/${groupName}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${identityName}'
 var deploymentContainerName = 'app-package-${take(resourceToken, 7)}'
 
 // Tables hold what callers may use and have used.
@@ -201,7 +214,10 @@ var firstDeployment = listedAccounts[0].deployments[0]
 var defaultDeployment = usesExisting ? describedDeployment : (firstDeployment.?alias ?? firstDeployment.name)
 
 // The segments of /subscriptions/{2}/resourceGroups/{4}/providers/Microsoft.CognitiveServices/accounts/{8}.
-var existingIdParts = split(usesExisting ? existingOpenAiResourceId : '${subscription().id}/resourceGroups/${groupName}/providers/none/none/none', '/')
+var existingIdParts = split(
+  usesExisting ? existingOpenAiResourceId : '${subscription().id}/resourceGroups/${groupName}/providers/none/none/none',
+  '/'
+)
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: groupName
@@ -213,7 +229,7 @@ module identity 'core/identity.bicep' = {
   name: 'identity'
   scope: group
   params: {
-    name: '${abbreviations.managedIdentityUserAssignedIdentities}${resourceToken}'
+    name: identityName
     location: location
     tags: tags
   }
@@ -224,7 +240,7 @@ module monitoring 'core/monitoring.bicep' = {
   scope: group
   params: {
     workspaceName: '${abbreviations.operationalInsightsWorkspaces}${resourceToken}'
-    applicationInsightsName: '${abbreviations.insightsComponents}${resourceToken}'
+    applicationInsightsName: applicationInsightsName
     location: location
     tags: tags
     retentionInDays: logRetentionInDays
@@ -259,7 +275,7 @@ module storage 'core/storage.bicep' = {
   name: 'storage'
   scope: group
   params: {
-    name: '${abbreviations.storageStorageAccounts}${resourceToken}'
+    name: storageName
     location: location
     tags: tags
     containerName: deploymentContainerName
@@ -273,7 +289,7 @@ module openAi 'core/openai.bicep' = {
   scope: group
   params: {
     accounts: accounts
-    namePrefix: '${abbreviations.cognitiveServicesAccounts}${resourceToken}-'
+    namePrefix: accountPrefix
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
@@ -295,7 +311,7 @@ module vault 'core/vault.bicep' = if (authMode == 'keys') {
   name: 'vault'
   scope: group
   params: {
-    name: '${abbreviations.keyVaultVaults}${resourceToken}'
+    name: vaultName
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
@@ -307,7 +323,7 @@ module search 'core/search.bicep' = if (!empty(searchSku)) {
   name: 'search'
   scope: group
   params: {
-    name: '${abbreviations.searchSearchServices}${resourceToken}'
+    name: searchName
     location: location
     tags: tags
     skuName: searchSku == 'standard' ? 'standard' : 'basic'
@@ -338,37 +354,52 @@ module privateEndpoints 'core/private-endpoints.bicep' = if (vnetEnabled) {
     tags: tags
     subnetId: network!.outputs.endpointsSubnetId
     zoneIds: network!.outputs.zoneIds
-    endpoints: concat([
-      {
-        name: 'storage'
-        resourceId: storage.outputs.id
-        groupId: 'blob'
-      }
-    ], usesTables ? [
-      {
-        name: 'storage-table'
-        resourceId: storage.outputs.id
-        groupId: 'table'
-      }
-    ] : [], openAi.outputs.endpoints, usesExisting ? [
-      {
-        name: 'openai-existing'
-        resourceId: existingOpenAiResourceId
-        groupId: 'account'
-      }
-    ] : [], authMode == 'keys' ? [
-      {
-        name: 'vault'
-        resourceId: vault!.outputs.id
-        groupId: 'vault'
-      }
-    ] : [], !empty(searchSku) ? [
-      {
-        name: 'search'
-        resourceId: search!.outputs.id
-        groupId: 'searchService'
-      }
-    ] : [])
+    endpoints: concat(
+      [
+        {
+          name: 'storage'
+          resourceId: storage.outputs.id
+          groupId: 'blob'
+        }
+      ],
+      usesTables
+        ? [
+            {
+              name: 'storage-table'
+              resourceId: storage.outputs.id
+              groupId: 'table'
+            }
+          ]
+        : [],
+      openAi.outputs.endpoints,
+      usesExisting
+        ? [
+            {
+              name: 'openai-existing'
+              resourceId: existingOpenAiResourceId
+              groupId: 'account'
+            }
+          ]
+        : [],
+      authMode == 'keys'
+        ? [
+            {
+              name: 'vault'
+              resourceId: vault!.outputs.id
+              groupId: 'vault'
+            }
+          ]
+        : [],
+      !empty(searchSku)
+        ? [
+            {
+              name: 'search'
+              resourceId: search!.outputs.id
+              groupId: 'searchService'
+            }
+          ]
+        : []
+    )
   }
 }
 
@@ -376,27 +407,40 @@ module rbac 'app/rbac.bicep' = {
   name: 'rbac'
   scope: group
   params: {
+    identityId: identityId
     appPrincipalId: identity.outputs.principalId
     developerPrincipalId: principalId
     developerPrincipalType: principalType
-    storageAccountName: storage.outputs.name
+    storageAccountName: storageName
     usesTables: usesTables
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
-    vaultName: authMode == 'keys' ? vault!.outputs.name : ''
-    searchName: !empty(searchSku) ? search!.outputs.name : ''
+    applicationInsightsName: applicationInsightsName
+    vaultName: vaultName
+    searchName: searchName
   }
+  dependsOn: [
+    storage
+    monitoring
+    vault
+    search
+  ]
 }
 
-module openAiRbac 'app/rbac-openai.bicep' = [for (account, i) in accounts: {
-  name: 'rbac-openai-${account.name}'
-  scope: group
-  params: {
-    accountName: openAi.outputs.names[i]
-    appPrincipalId: identity.outputs.principalId
-    developerPrincipalId: principalId
-    developerPrincipalType: principalType
+module openAiRbac 'app/rbac-openai.bicep' = [
+  for account in accounts: {
+    name: 'rbac-openai-${account.name}'
+    scope: group
+    params: {
+      accountName: '${accountPrefix}${account.name}'
+      identityId: identityId
+      appPrincipalId: identity.outputs.principalId
+      developerPrincipalId: principalId
+      developerPrincipalType: principalType
+    }
+    dependsOn: [
+      openAi
+    ]
   }
-}]
+]
 
 // Only the app's role: the deploying principal may already have one on its account, and Azure rejects a duplicate.
 module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
@@ -404,6 +448,7 @@ module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
   scope: resourceGroup(existingIdParts[2], existingIdParts[4])
   params: {
     accountName: existingIdParts[8]
+    identityId: identityId
     appPrincipalId: identity.outputs.principalId
   }
 }
@@ -412,7 +457,7 @@ module frontDoor 'edge/frontdoor.bicep' = if (frontDoorEnabled) {
   name: 'frontdoor'
   scope: group
   params: {
-    name: '${abbreviations.cdnProfiles}${resourceToken}'
+    name: frontDoorName
     firewallPolicyName: '${abbreviations.networkFrontDoorWebApplicationFirewallPolicies}${resourceToken}'
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
@@ -428,12 +473,13 @@ module api 'app/function.bicep' = {
     name: '${abbreviations.webSitesFunctions}${resourceToken}'
     location: location
     tags: tags
-    identityId: identity.outputs.id
+    identityId: identityId
     identityClientId: identity.outputs.clientId
     storageBlobEndpoint: storage.outputs.blobEndpoint
     storageTableEndpoint: usesTables ? storage.outputs.tableEndpoint : ''
+    usesTables: usesTables
     deploymentContainerName: deploymentContainerName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    applicationInsightsName: applicationInsightsName
     workspaceId: monitoring.outputs.workspaceId
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
@@ -448,6 +494,7 @@ module api 'app/function.bicep' = {
     authClientId: authClientId
     authAllowedClientIds: authAllowedClientIds
     corsAllowedOrigins: corsAllowedOrigins
+    behindFrontDoor: frontDoorEnabled
     frontDoorId: frontDoorEnabled ? frontDoor!.outputs.frontDoorId : ''
     openAiEndpoint: openAiBackends[0].endpoint
     openAiDefaultDeployment: defaultDeployment
@@ -467,7 +514,7 @@ module edgeRoutes 'edge/routes.bicep' = if (frontDoorEnabled) {
   name: 'edge-routes'
   scope: group
   params: {
-    profileName: frontDoor!.outputs.name
+    profileName: frontDoorName
     endpointName: '${abbreviations.cdnProfilesAfdEndpoints}${resourceToken}'
     tags: tags
     originHostName: api.outputs.hostName
@@ -512,13 +559,13 @@ output AZURE_CLIENT_ID string = identity.outputs.clientId
 output AZURE_OPENAI_ENDPOINT string = openAiBackends[0].endpoint
 
 @description('Name of the first Azure OpenAI account.')
-output AZURE_OPENAI_RESOURCE string = usesExisting ? existingIdParts[8] : openAi.outputs.names[0]
+output AZURE_OPENAI_RESOURCE string = usesExisting ? existingIdParts[8] : '${accountPrefix}${accounts[0].name}'
 
 @description('Default model name, for requests that name none.')
 output AZURE_OPENAI_DEPLOYMENT string = defaultDeployment
 
 @description('Name of the key vault of caller keys; empty if there is none.')
-output AZURE_KEY_VAULT_NAME string = authMode == 'keys' ? vault!.outputs.name : ''
+output AZURE_KEY_VAULT_NAME string = vaultName
 
 @description('URL of the search service; empty if there is none.')
 output AZURE_SEARCH_ENDPOINT string = !empty(searchSku) ? search!.outputs.endpoint : ''

@@ -17,7 +17,8 @@ from dev.infra_check.workflows import workflows
 
 CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
     "bicep build": tools.bicep_build,
-    "bicep types": tools.bicep_types,
+    "bicep format": tools.bicep_format,
+    "bicep evaluated": tools.bicep_evaluated,
     "terraform types": tools.terraform_types,
     "terraform format": tools.terraform_format,
     "schemas": tools.schemas,
@@ -40,11 +41,14 @@ CHECKS: dict[str, Callable[[Project], Iterator[str]]] = {
 }
 
 
-def main(root: Path) -> int:
-    """Run every check, print the results, and return the exit status."""
+def main(root: Path, *, store: bool = False) -> int:
+    """Run every check, print the results, and return the exit status. `store`: first store what Bicep evaluates to."""
     try:
         project = Project.read(root)
-    except Malformed as error:
+        if store:
+            print(*tools.bicep_evaluated(project, "overwrite"), sep="\n")
+            project = Project.read(root)
+    except (Malformed, Skipped) as error:
         print(f"failed   reading: {error}")
         return 1
     failed, skipped = 0, 0
@@ -65,4 +69,4 @@ def main(root: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path.cwd()))
+    sys.exit(main(Path.cwd(), store="--store" in sys.argv[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from dev.infra_check.scanner import Malformed, Node, Scanner, find
 
 _DECLARATION = re.compile(
-    r"(param|var|output|resource|module)\s+(\w+)\s*('[^']*'|[\w\[\]?|' ]*?)\s*(existing)?\s*(?:=|(?=\n|$))(?![=>])"
+    r"(param|var|output|resource|module)\s+(\w+)\s*('[^']*'|\{[^}\n]*\}|[\w\[\]?|' ]*?)\s*(existing)?\s*(?:=|(?=\n|$))(?![=>])"
 )
 _GUARD = re.compile(r"\s*if\s*(?=\()")
 

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator
 
-from dev.infra_check.scanner import literal
 from dev.infra_check.tree import Project
 
 # Bicep resource type, path of a property, required value.
-REQUIRED = (
+REQUIRED: tuple[tuple[str, str, str | bool | int], ...] = (
     ("Microsoft.Storage/storageAccounts", "kind", "StorageV2"),
-    ("Microsoft.Storage/storageAccounts", "properties.allowSharedKeyAccess", "false"),
-    ("Microsoft.Storage/storageAccounts", "properties.defaultToOAuthAuthentication", "true"),
-    ("Microsoft.Storage/storageAccounts", "properties.allowBlobPublicAccess", "false"),
-    ("Microsoft.Storage/storageAccounts", "properties.allowCrossTenantReplication", "false"),
-    ("Microsoft.Storage/storageAccounts", "properties.supportsHttpsTrafficOnly", "true"),
+    ("Microsoft.Storage/storageAccounts", "properties.allowSharedKeyAccess", False),
+    ("Microsoft.Storage/storageAccounts", "properties.defaultToOAuthAuthentication", True),
+    ("Microsoft.Storage/storageAccounts", "properties.allowBlobPublicAccess", False),
+    ("Microsoft.Storage/storageAccounts", "properties.allowCrossTenantReplication", False),
+    ("Microsoft.Storage/storageAccounts", "properties.supportsHttpsTrafficOnly", True),
     ("Microsoft.Storage/storageAccounts", "properties.minimumTlsVersion", "TLS1_2"),
-    ("Microsoft.Storage/storageAccounts/blobServices", "properties.deleteRetentionPolicy.enabled", "true"),
-    ("Microsoft.Storage/storageAccounts/blobServices", "properties.containerDeleteRetentionPolicy.enabled", "true"),
+    ("Microsoft.Storage/storageAccounts/blobServices", "properties.deleteRetentionPolicy.enabled", True),
+    ("Microsoft.Storage/storageAccounts/blobServices", "properties.containerDeleteRetentionPolicy.enabled", True),
     ("Microsoft.Storage/storageAccounts/blobServices/containers", "properties.publicAccess", "None"),
-    ("Microsoft.CognitiveServices/accounts", "properties.disableLocalAuth", "true"),
+    ("Microsoft.CognitiveServices/accounts", "properties.disableLocalAuth", True),
     ("Microsoft.CognitiveServices/accounts", "sku.name", "S0"),
     ("Microsoft.CognitiveServices/accounts/deployments", "properties.raiPolicyName", "Microsoft.DefaultV2"),
     (
@@ -26,10 +25,10 @@ REQUIRED = (
         "OnceCurrentVersionExpired",
     ),
     ("Microsoft.Web/serverfarms", "sku.name", "FC1"),
-    ("Microsoft.Web/serverfarms", "properties.reserved", "true"),
+    ("Microsoft.Web/serverfarms", "properties.reserved", True),
     ("Microsoft.Web/sites", "kind", "functionapp,linux"),
     ("Microsoft.Web/sites", "identity.type", "UserAssigned"),
-    ("Microsoft.Web/sites", "properties.httpsOnly", "true"),
+    ("Microsoft.Web/sites", "properties.httpsOnly", True),
     (
         "Microsoft.Web/sites",
         "properties.functionAppConfig.deployment.storage.authentication.type",
@@ -38,22 +37,22 @@ REQUIRED = (
     ("Microsoft.Web/sites", "properties.functionAppConfig.runtime.name", "python"),
     ("Microsoft.Web/sites", "properties.siteConfig.minTlsVersion", "1.2"),
     ("Microsoft.Web/sites", "properties.siteConfig.scmMinTlsVersion", "1.2"),
-    ("Microsoft.Web/sites", "properties.siteConfig.cors.supportCredentials", "false"),
-    ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "properties.allow", "false"),
-    ("Microsoft.Web/sites/config", "properties.platform.enabled", "true"),
-    ("Microsoft.Web/sites/config", "properties.globalValidation.requireAuthentication", "true"),
+    ("Microsoft.Web/sites", "properties.siteConfig.cors.supportCredentials", False),
+    ("Microsoft.Web/sites/basicPublishingCredentialsPolicies", "properties.allow", False),
+    ("Microsoft.Web/sites/config", "properties.platform.enabled", True),
+    ("Microsoft.Web/sites/config", "properties.globalValidation.requireAuthentication", True),
     ("Microsoft.Web/sites/config", "properties.globalValidation.unauthenticatedClientAction", "Return401"),
-    ("Microsoft.Web/sites/config", "properties.login.tokenStore.enabled", "false"),
-    ("Microsoft.Insights/components", "properties.DisableLocalAuth", "true"),
-    ("Microsoft.OperationalInsights/workspaces", "properties.features.disableLocalAuth", "true"),
-    ("Microsoft.KeyVault/vaults", "properties.enableRbacAuthorization", "true"),
-    ("Microsoft.KeyVault/vaults", "properties.enablePurgeProtection", "true"),
-    ("Microsoft.Search/searchServices", "properties.disableLocalAuth", "true"),
+    ("Microsoft.Web/sites/config", "properties.login.tokenStore.enabled", False),
+    ("Microsoft.Insights/components", "properties.DisableLocalAuth", True),
+    ("Microsoft.OperationalInsights/workspaces", "properties.features.disableLocalAuth", True),
+    ("Microsoft.KeyVault/vaults", "properties.enableRbacAuthorization", True),
+    ("Microsoft.KeyVault/vaults", "properties.enablePurgeProtection", True),
+    ("Microsoft.Search/searchServices", "properties.disableLocalAuth", True),
     ("Microsoft.Search/searchServices", "properties.networkRuleSet.bypass", "None"),
     ("Microsoft.Cdn/profiles", "sku.name", "Premium_AzureFrontDoor"),
-    ("Microsoft.Cdn/profiles", "properties.originResponseTimeoutSeconds", "240"),
+    ("Microsoft.Cdn/profiles", "properties.originResponseTimeoutSeconds", 240),
     ("Microsoft.Cdn/profiles/afdEndpoints/routes", "properties.forwardingProtocol", "HttpsOnly"),
-    ("Microsoft.Cdn/profiles/originGroups/origins", "properties.enforceCertificateNameCheck", "true"),
+    ("Microsoft.Cdn/profiles/originGroups/origins", "properties.enforceCertificateNameCheck", True),
     ("Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "properties.policySettings.mode", "Prevention"),
 )
 # Properties that must be set, whatever their value.
@@ -70,13 +69,14 @@ PRESENT = (
 
 def checklist(project: Project) -> Iterator[str]:
     """Report properties that do not have the required value. Terraform is covered by the parity checks."""
-    made = project.bicep_resources().values()
-    for resource_type in {row[0] for row in (*REQUIRED, *PRESENT)} - {found.resource_type for found in made}:
+    for resource_type in sorted(
+        {row[0] for row in (*REQUIRED, *PRESENT)} - {found.type for found in project.evaluated}
+    ):
         yield f"Bicep creates no {resource_type}"
-    for found in made:
+    for found in project.evaluated:
         for resource_type, path, expected in REQUIRED:
-            if found.resource_type == resource_type and literal(found.at(path)) != expected:
-                yield f"{found.place}: {path} of {found.name} has to be {expected}, but is {found.at(path)}"
+            if found.type == resource_type and found.at(path) != expected:
+                yield f"{found.place}: {path} has to be {expected}, but is {found.at(path)}"
         for resource_type, path in PRESENT:
-            if found.resource_type == resource_type and found.at(path) in (None, "null", "''"):
-                yield f"{found.place}: {path} of {found.name} is not set"
+            if found.type == resource_type and found.at(path) in (None, ""):
+                yield f"{found.place}: {path} is not set"

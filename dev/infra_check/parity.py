@@ -1,7 +1,9 @@
 """Parity of Bicep and Terraform: resources, selected properties, parameters and outputs."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from dev.infra_check.bicep import Declaration
 from dev.infra_check.scanner import Node, leaves, literal
@@ -54,6 +56,7 @@ PARTS_IN_TERRAFORM = {
     ),
 }
 PARTS_IN_BICEP = {
+    "azapi_update_resource.deployment_options": ("modelDeployments", "properties.serviceTier"),
     "azurerm_subnet.app": ("network", "properties.subnets"),
     "azurerm_subnet.endpoints": ("network", "properties.subnets"),
     "azurerm_subnet_network_security_group_association.app": ("network", "properties.subnets"),
@@ -130,6 +133,7 @@ azurerm_consumption_budget_resource_group.budget properties.amount amount
 azurerm_consumption_budget_resource_group.budget properties.timeGrain time_grain
 """.strip().splitlines()
 )
+_LIST = re.compile(r"\.\d.*")
 _OPPOSITE = {"true": "false", "false": "true"}
 
 
@@ -178,24 +182,58 @@ def properties(project: Project) -> Iterator[str]:
             yield f"{address}: {bicep_path} is {left} in Bicep, {terraform_path} is {right} in Terraform"
     for address, found in sorted(counterparts.items()):
         if address in terraform:
-            yield from _bodies(address, found, terraform[address])
+            yield from _bodies(project, address, found, terraform[address])
             yield from _categories(address, found, terraform[address])
 
 
-def _bodies(address: str, found: Declaration, block: Block) -> Iterator[str]:
-    """Report differences of an azapi resource, whose properties have Bicep's names."""
+def _bodies(project: Project, address: str, found: Declaration, block: Block) -> Iterator[str]:
+    """Report differences of an azapi resource, whose properties have Bicep's names, from what Bicep evaluates to."""
     if not address.startswith("azapi_"):
         return
     if literal(block.at("type")) != found.type:
         yield f"{address}: {block.at('type')} in Terraform, {found.type} in Bicep"
-    body = block.at("body") or {}
-    left = {path: value for path, value in leaves(found.body).items() if path.startswith(("kind", "properties."))}
-    right = {path: value for path, value in leaves(body).items() if path != "name"}
-    for path in sorted(left.keys() ^ right.keys()):
-        yield f"{address}: {'Terraform' if path in left else 'Bicep'} lacks {path}"
-    for path in sorted(left.keys() & right.keys()):
-        if literal(left[path]) != literal(right[path]):
-            yield f"{address}: {path} is {left[path]} in Bicep and {right[path]} in Terraform"
+    name = literal(found.at("name"))
+    made = [
+        one
+        for one in project.evaluated
+        if one.type == found.resource_type and (name is None or one.name.endswith(f"/{name}"))
+    ]
+    if not made:
+        yield f"{address}: no evaluated deployment has {found.name}"
+        return
+    body = made[0].body
+    left = {
+        path: value
+        for path, value in _fields({"kind": body.get("kind"), "properties": body["properties"]})
+        if path != "kind" or value is not None
+    }
+    right = {
+        _LIST.sub("", path): value if not _LIST.search(path) else ""
+        for path, value in leaves(block.at("body") or {}).items()
+        if path != "name"
+    }
+    for path in sorted(left):
+        if not any(path == other or path.startswith(f"{other}.") for other in right):
+            yield f"{address}: Terraform lacks {path}"
+    for path in sorted(right):
+        if not any(path == other or other.startswith(f"{path}.") for other in left):
+            yield f"{address}: Bicep lacks {path}"
+        elif path in left and literal(right[path]) not in (None, _written(left[path])):
+            yield f"{address}: {path} is {_written(left[path])} in Bicep and {right[path]} in Terraform"
+
+
+def _fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value that is no object, with its dotted path."""
+    if not isinstance(value, Mapping) or not value:
+        yield path, value
+        return
+    for name, inner in value.items():
+        yield from _fields(inner, f"{path}.{name}" if path else name)
+
+
+def _written(value: Any) -> str:
+    """Return a value as both languages write its literal, without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _categories(address: str, found: Declaration, block: Block) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dev.infra_check.scanner import leaves, literal
-from dev.infra_check.setting_lists import bicep_settings, terraform_settings
+from dev.infra_check.setting_lists import terraform_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 
@@ -76,23 +76,16 @@ _KEY_READERS = re.compile(
 
 def roles(project: Project) -> Iterator[str]:
     """Report roles that are not in `ALLOWED_ROLES`, or not assigned on a single resource."""
-    for file in project.bicep:
-        symbols = {found.name: found.resource_type for found in file.of("resource")}
-        ids = {
-            path: value
-            for found in file.of("var")
-            if found.name == "roleIds"
-            for path, value in leaves(found.body).items()
-        }
-        for found in file.of("resource"):
-            if found.resource_type != "Microsoft.Authorization/roleAssignments":
-                continue
-            scope = found.at("scope")
-            if not isinstance(scope, str) or symbols.get(scope) in (None, "Microsoft.Resources/resourceGroups"):
-                yield f"{found.place}: the role {found.name} is not on one resource (scope: {scope or 'the resource group'})"
-            yield from _role_id(found.place, found.name, str(found.at("properties.roleDefinitionId")), ids)
-            if found.at("properties.principalType") is None:
-                yield f"{found.place}: the role {found.name} has no principalType"
+    for found in project.evaluated:
+        if found.type != "Microsoft.Authorization/roleAssignments":
+            continue
+        if not found.is_on_one_resource:
+            yield f"{found.place}: the role is not on one resource (id: {found.body['id']})"
+        role = str(found.at("properties.roleDefinitionId")).rpartition("/")[2]
+        if role not in ALLOWED_ROLES:
+            yield f"{found.place}: a role that is not in ALLOWED_ROLES ({role})"
+        if found.at("properties.principalType") is None:
+            yield f"{found.place}: the role has no principalType"
     ids = {
         path: value
         for block in blocks_of(project.terraform, "locals")
@@ -124,8 +117,17 @@ def keyless(project: Project) -> Iterator[str]:
         for number, line in enumerate(text.splitlines(), 1):
             if _KEY_READERS.search(_COMMENT.split(line)[0]):
                 yield f"infra/{path}:{number}: reads or holds a key: {line.strip()}"
-    for tree, settings in (("Bicep", bicep_settings(project)), ("Terraform", terraform_settings(project))):
-        for name, value in settings.items():
+    bicep = {
+        (name, value)
+        for site in project.evaluated
+        for name, value in site.settings().items()
+        if value or name in FORBIDDEN_SETTINGS  # an empty value is none
+    }
+    for name, value in bicep:
+        if _KEY_READERS.search(value):
+            yield f"Bicep sets {name} to what reads or holds a key"
+    for tree, settings in (("Bicep", bicep), ("Terraform", set(terraform_settings(project).items()))):
+        for name, value in sorted(settings):
             if name in FORBIDDEN_SETTINGS:
                 yield f"{tree} sets {name}, which is forbidden: it holds a key, or the platform sets or rejects it"
             elif _SECRET_NAME.search(name) and not re.search(_NOT_SECRET.get(name, r"\A(?!)"), value):
@@ -134,15 +136,16 @@ def keyless(project: Project) -> Iterator[str]:
 
 def streams(project: Project) -> Iterator[str]:
     """Report settings that buffer streams, and settings that Flex Consumption rejects."""
+    for site in project.evaluated:
+        for path in site.at("properties.siteConfig") or () if site.type == "Microsoft.Web/sites" else ():
+            if path in REJECTED_SITE_CONFIG:
+                yield f"{site.place}: Flex Consumption rejects properties.siteConfig.{path}"
+        if "*" in (site.at("properties.siteConfig.cors.allowedOrigins") or ()):
+            yield f"{site.place}: any origin may call"
+        if site.type.endswith("/routes") and site.at("properties.cacheConfiguration") is not None:
+            yield f"{site.place}: a cache or compression in Front Door buffers streams"
     for found in project.bicep_resources().values():
-        if found.resource_type == "Microsoft.Web/sites":
-            for path in leaves(found.body):
-                if path.startswith("properties.siteConfig.") and path.split(".")[2] in REJECTED_SITE_CONFIG:
-                    yield f"{found.place}: Flex Consumption rejects {path}"
-            if "'*'" in str(found.at("properties.siteConfig.cors.allowedOrigins")):
-                yield f"{found.place}: any origin may call"
-        if found.resource_type.endswith("/routes") and found.at("properties.cacheConfiguration") is not None:
-            yield f"{found.place}: a cache or compression in Front Door buffers streams"
+        # Of the order in which resources are made an evaluated deployment says nothing.
         if found.resource_type.endswith("accounts/deployments") and "batchSize(1)" not in found.decorators:
             yield f"{found.place}: deployments of one account have to be created one at a time: @batchSize(1)"
     for address, block in project.terraform_resources().items():

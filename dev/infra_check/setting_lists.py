@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from dev.infra_check.evaluated import DEFAULTS as DEFAULT_CASE
 from dev.infra_check.scanner import Node, Scanner, literal
 from dev.infra_check.terraform import local_value
 from dev.infra_check.tree import Project
@@ -54,15 +55,10 @@ def example_settings(root: Path) -> dict[str, str]:
     return values
 
 
-def bicep_settings(project: Project) -> dict[str, str]:
-    """Return the app settings of the site in Bicep, with their values as written."""
-    site = project.bicep_resource("site")
-    variables = {found.name: found.body for file in project.bicep for found in file.of("var")}
-    return _settings(
-        site.at("properties.siteConfig.appSettings") if site else None,
-        (variables.get("defaultSettings"), variables.get("deployedSettings")),
-        quote="'",
-    )
+def bicep_settings(project: Project) -> dict[str, str | None]:
+    """Return the app settings of the site that Bicep deploys by default; None for what only Azure knows."""
+    sites = (found for found in project.evaluated if found.case == DEFAULT_CASE and found.type == "Microsoft.Web/sites")
+    return {name: None if value.startswith("[") else value for site in sites for name, value in site.settings().items()}
 
 
 def terraform_settings(project: Project) -> dict[str, str]:
@@ -117,15 +113,16 @@ def setting_lists(project: Project) -> Iterator[str]:
     yield from _compare("docs/reference.md", frozenset(reference), code)
     yield from _order("local.settings.json.example", example)
     yield from _order("docs/reference.md", reference)
-    for found in project.bicep_resources().values():
-        if found.resource_type == "Microsoft.Web/sites/config" and literal(found.at("name")) == "appsettings":
-            yield f"{found.place}: {found.name} replaces every setting of the app"
+    for found in project.evaluated:
+        if found.type == "Microsoft.Web/sites/config" and found.name.endswith("/appsettings"):
+            yield f"{found.place} replaces every setting of the app"
     for name in sorted(bicep.keys() & terraform.keys() & code):
-        in_bicep, in_terraform = literal(bicep[name]), literal(terraform[name])
-        if in_bicep != in_terraform:
-            yield f"{name} is {in_bicep} in Bicep and {in_terraform} in Terraform"
+        # Where Terraform has an expression, the tests compare what the two trees evaluate to.
+        in_terraform = literal(terraform[name])
+        if in_terraform is not None and in_terraform != bicep[name]:
+            yield f"{name} is {bicep[name]} in Bicep and {in_terraform} in Terraform"
     yield from _defaults("local.settings.json.example", {name: example[name] for name in example.keys() - EXAMPLES})
-    yield from _defaults("Bicep", {name: literal(value) for name, value in bicep.items()})
+    yield from _defaults("Bicep", {name: bicep[name] for name in bicep.keys() - EXAMPLES})
 
 
 def _order(where: str, names: Iterable[str]) -> Iterator[str]:

@@ -6,15 +6,25 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dev.infra_check.evaluated import FOLDER, PARAMETERS, SNAPSHOT
 from dev.infra_check.tree import Project, Skipped
 
 TOOLS = Path(".venv-infra/bin")
 SCHEMA = Path(__file__).with_name("azure.yaml.schema.json")
 NOT_IN_TYPES = "# Not in the types:"
 _DIAGNOSTIC = re.compile(r" : (?:Error|Warning|Info)\b")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PRETENDED = (
+    *("--subscription-id", "00000000-0000-0000-0000-000000000001"),
+    *("--tenant-id", "00000000-0000-0000-0000-000000000002"),
+    *("--location", "swedencentral", "--deployment-name", "main"),
+)
+"""Where the parameter sets are deployed to, which names and ids are made of."""
+_TEMPLATE = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 _REASONED = re.compile(r"^skip-check:\n((?:  [#-].*\n)+)", re.MULTILINE)
 
 
@@ -40,29 +50,58 @@ def _compiler() -> Path:
     for found in (on_path, Path.home() / ".azure/bin/bicep", "../shared/bicep/bicep"):
         if found and Path(found).exists():
             return Path(found).resolve()
-    raise Skipped(
-        "no Bicep compiler here (BICEP, the PATH, az bicep install), so nothing was compiled; public CI does it"
-    )
+    raise Skipped("no Bicep compiler here (BICEP, the PATH, az bicep install), so {}; public CI does it")
+
+
+def _bicep(project: Project, unchecked: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the compiler; a $BICEP that is not there has failed. Without any, raise `Skipped`, saying what is unchecked."""
+    try:
+        compiler = _compiler()
+    except Skipped as reason:
+        raise Skipped(str(reason).format(unchecked)) from None
+    if not compiler.exists():
+        problem = f"BICEP is {os.environ['BICEP']}, and there is no such file"
+        return subprocess.CompletedProcess([], 127, "", problem)
+    return run([compiler, *arguments], project.root)
 
 
 def bicep_build(project: Project) -> Iterator[str]:
     """`bicep build`, with the linter's rules of bicepconfig.json; a warning leaves its status 0, and counts as an error."""
-    compiler = _compiler()
-    if not compiler.exists():
-        yield f"BICEP is {os.environ['BICEP']}, and there is no such file"
-        return
-    done = run([compiler, "build", "infra/main.bicep", "--stdout"], project.root)
+    done = _bicep(project, "nothing was compiled", "build", "infra/main.bicep", "--stdout")
     findings = [line for line in done.stderr.splitlines() if _DIAGNOSTIC.search(line)]
     yield from (line.replace(f"{project.root.resolve()}{os.sep}", "") for line in findings)
     if not findings and (done.returncode or not done.stdout.startswith("{")):
         yield f"the compiler did not finish: {done.stderr.strip()[-300:]}"
 
 
-def bicep_types(project: Project) -> Iterator[str]:
-    """Check syntax, symbols, and every property against the Bicep compiler's type data. Warnings are errors."""
-    checkers = _checkers()
-    program = [sys.executable, checkers / "bicepcheck.py", "--types", checkers / "azure_types.json.gz", "infra"]
-    yield from _findings(run(program, project.root))
+def bicep_format(project: Project) -> Iterator[str]:
+    """Check that `bicep format` would change no file."""
+    with tempfile.TemporaryDirectory() as name:
+        formatted = Path(name) / "infra"
+        shutil.copytree(project.root / "infra", formatted, ignore=shutil.ignore_patterns(".terraform*"))
+        done = _bicep(project, "no file's format was checked", "format", "--pattern", f"{formatted}/**/*.bicep")
+        if done.returncode:
+            yield f"bicep format failed: {done.stderr.strip()[-300:]}"
+        for path in sorted(formatted.rglob("*.bicep")):
+            original = project.root / "infra" / path.relative_to(formatted)
+            if path.read_bytes() != original.read_bytes():
+                yield f"{original.relative_to(project.root)} is not formatted: bicep format does it"
+
+
+def bicep_evaluated(project: Project, mode: str = "validate") -> Iterator[str]:
+    """Evaluate each parameter set, and report what differs from what is stored. `mode`: or "overwrite", to store it."""
+    parameters = sorted((project.root / FOLDER).glob(f"*{PARAMETERS}"))
+    stored = {path.name.removesuffix(SNAPSHOT) for path in (project.root / FOLDER).glob(f"*{SNAPSHOT}")}
+    for case in (
+        () if mode == "overwrite" else sorted(stored ^ {path.name.removesuffix(PARAMETERS) for path in parameters})
+    ):
+        yield f"{FOLDER}/{case} lacks its parameters or what they evaluate to"
+    for path in parameters:
+        unchecked = "what is stored of the evaluated deployments was not compared with infra/"
+        done = _bicep(project, unchecked, "snapshot", path, "--mode", mode, *_PRETENDED)
+        if done.returncode:
+            changes = _COLOUR.sub("", done.stdout + done.stderr).strip()
+            yield f"{FOLDER}/{path.name}: make check-infra STORE=1 stores what has changed:\n{changes[:2000]}"
 
 
 def terraform_types(project: Project) -> Iterator[str]:
@@ -115,7 +154,11 @@ def checkov(project: Project) -> Iterator[str]:
         return
     # Skips of the command line replace those of .checkov.yaml, so that all findings are reported here.
     options = ["--skip-check", "CKV_NONE", "--skip-download", "--compact", "-o", "json"]
-    done = run([program, "-d", "infra", "--framework", "bicep", "terraform", *options], project.root)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_templates(project, Path(folder) / "evaluated")
+        terraform = project.root / "infra/terraform"
+        shutil.copytree(terraform, Path(folder) / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+        done = run([program, "-d", folder, "--framework", "arm", "terraform", *options], project.root)
     try:
         reports = json.loads(done.stdout)
     except ValueError:
@@ -129,6 +172,15 @@ def checkov(project: Project) -> Iterator[str]:
             if failure["check_id"] not in skips:
                 yield f"infra{failure['file_path']}: {failure['check_id']} {failure['check_name']} ({failure['resource']})"
     yield from (f"infra/.checkov.yaml skips {check}, which checkov no longer finds" for check in sorted(skips - found))
+
+
+def _write_templates(project: Project, folder: Path) -> None:
+    """Write what Bicep evaluates to as templates: checkov's own reader of Bicep knows neither imports nor types."""
+    folder.mkdir()
+    for case in {found.case for found in project.evaluated}:
+        resources = [found.body for found in project.evaluated if found.case == case]
+        template = {"$schema": _TEMPLATE, "contentVersion": "1.0.0.0", "resources": resources}
+        (folder / f"{case}.json").write_text(json.dumps(template), encoding="utf-8")
 
 
 def reasoned_skips(root: Path) -> tuple[frozenset[str], list[str]]:

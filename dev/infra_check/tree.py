@@ -1,10 +1,11 @@
-"""The input of the checks: both trees of infra/, read once."""
+"""The input of the checks: both trees of infra/ and what Bicep evaluates to, read once."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from dev.infra_check.bicep import BicepFile, Declaration, read_bicep
+from dev.infra_check.evaluated import Resource, read_evaluated
 from dev.infra_check.terraform import Block, TerraformFile, blocks_of, read_terraform
 
 
@@ -19,11 +20,17 @@ class Project:
     root: Path
     bicep: tuple[BicepFile, ...]
     terraform: tuple[TerraformFile, ...]
+    evaluated: tuple[Resource, ...]
 
     @classmethod
     def read(cls, root: Path) -> "Project":
         """Read every file. Raise `Malformed` for one that cannot be parsed."""
-        return cls(root=root, bicep=read_bicep(root / "infra"), terraform=read_terraform(root / "infra"))
+        return cls(
+            root=root,
+            bicep=read_bicep(root / "infra"),
+            terraform=read_terraform(root / "infra"),
+            evaluated=read_evaluated(root),
+        )
 
     def main(self, kind: str) -> list[Declaration]:
         """Return the declarations of one kind in main.bicep."""

@@ -14,7 +14,8 @@ _DEPLOY = ".github/workflows/deploy.yml"
 _VARIABLE = re.compile(r"\$\{(\w+)")
 # azd sets the deploying principal.
 _OF_AZD = frozenset({"AZURE_PRINCIPAL_ID", "AZURE_PRINCIPAL_TYPE"})
-_EMPTY = {"array": "'[]'", "object": "'{}'"}
+_EMPTY = {"]": "'[]'", "}": "'{}'"}
+"""What an unset list or object is, by the last character of its type: `Account[]`, `{ *: string }`."""
 
 
 def workflows(project: Project) -> Iterator[str]:
@@ -47,7 +48,7 @@ def _parameters(project: Project) -> Iterator[str]:
     """Report parameters that the deployment does not pass to azd: each would be reset to its default."""
     name = _DEPLOY
     text = (project.root / name).read_text(encoding="utf-8")
-    types = {found.name: found.type for found in project.main("param")}
+    types = {found.name: found.type[-1] for found in project.main("param")}
     given = json.loads((project.root / "infra" / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     for parameter, entry in given.items():
         for variable in set(_VARIABLE.findall(str(entry["value"]))) - _OF_AZD:

@@ -1,5 +1,7 @@
 // The Flex Consumption plan and the app on it, with every app setting. One app per plan is what Flex Consumption allows.
 
+import { AppSettings, Backend, Tags } from '../types.bicep'
+
 @description('Required. Name of the plan.')
 param planName string
 
@@ -10,7 +12,7 @@ param name string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Required. Resource ID of the app\'s identity.')
 param identityId string
@@ -23,6 +25,9 @@ param storageBlobEndpoint string
 
 @description('Optional. URL of the table service, with a trailing slash; empty where the app keeps no tables.')
 param storageTableEndpoint string = ''
+
+@description('Optional. Whether the app keeps tables there.')
+param usesTables bool = false
 
 @description('Required. Name of the container for deployment packages.')
 param deploymentContainerName string
@@ -90,13 +95,16 @@ param vaultUri string = ''
 param authClientId string = ''
 
 @description('Optional. Client IDs of the applications allowed to call with authMode entra; empty: only the registration itself.')
-param authAllowedClientIds array = []
+param authAllowedClientIds string[] = []
 
 @description('Optional. Origins of web pages allowed to call (CORS).')
-param corsAllowedOrigins array = []
+param corsAllowedOrigins string[] = []
 
-@description('Optional. ID of the Front Door profile that is the only allowed origin of requests; empty if there is none.')
+@description('Optional. ID of the Front Door profile in front of the app; empty if there is none.')
 param frontDoorId string = ''
+
+@description('Optional. Whether that profile is the only allowed origin.')
+param behindFrontDoor bool = false
 
 @description('Required. URL of the first Azure OpenAI account.')
 param openAiEndpoint string
@@ -105,15 +113,13 @@ param openAiEndpoint string
 param openAiDefaultDeployment string
 
 @description('Required. Entries of AZURE_OPENAI_BACKENDS.')
-param openAiBackends array
+param openAiBackends Backend[]
 
 @description('Optional. URL of the search service; empty if there is none.')
 param searchEndpoint string = ''
 
 @description('Optional. App settings that override the defaults below. No secrets.')
-param appSettings object = {}
-
-var behindFrontDoor = !empty(frontDoorId)
+param appSettings AppSettings = {}
 
 // With Easy Auth the platform has to answer CORS preflights, which carry no token; otherwise the app does. Never both.
 var platformCors = authMode == 'entra'
@@ -177,17 +183,21 @@ var deployedSettings = {
 
 var namedSettings = union(defaultSettings, appSettings, deployedSettings)
 
-var tableSettings = empty(storageTableEndpoint) ? [] : [
-  {
-    name: 'AzureWebJobsStorage__tableServiceUri'
-    value: storageTableEndpoint
+var tableSettings = usesTables
+  ? [
+      {
+        name: 'AzureWebJobsStorage__tableServiceUri'
+        value: storageTableEndpoint
+      }
+    ]
+  : []
+
+var namedSettingList = [
+  for setting in items(namedSettings): {
+    name: setting.key
+    value: setting.value
   }
 ]
-
-var namedSettingList = [for setting in items(namedSettings): {
-  name: setting.key
-  value: setting.value
-}]
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: applicationInsightsName
@@ -243,12 +253,14 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: httpAlwaysReadyInstances > 0 ? [
-          {
-            name: 'http'
-            instanceCount: httpAlwaysReadyInstances
-          }
-        ] : []
+        alwaysReady: httpAlwaysReadyInstances > 0
+          ? [
+              {
+                name: 'http'
+                instanceCount: httpAlwaysReadyInstances
+              }
+            ]
+          : []
         triggers: {
           http: {
             perInstanceConcurrency: httpPerInstanceConcurrency
@@ -270,57 +282,63 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         supportCredentials: false
       }
       ipSecurityRestrictionsDefaultAction: behindFrontDoor ? 'Deny' : 'Allow'
-      ipSecurityRestrictions: behindFrontDoor ? [
-        {
-          name: 'front-door'
-          description: 'Only this Front Door profile.'
-          action: 'Allow'
-          priority: 100
-          tag: 'ServiceTag'
-          ipAddress: 'AzureFrontDoor.Backend'
-          headers: {
-            'x-azure-fdid': [
-              frontDoorId
-            ]
-          }
-        }
-      ] : []
+      ipSecurityRestrictions: behindFrontDoor
+        ? [
+            {
+              name: 'front-door'
+              description: 'Only this Front Door profile.'
+              action: 'Allow'
+              priority: 100
+              tag: 'ServiceTag'
+              ipAddress: 'AzureFrontDoor.Backend'
+              headers: {
+                'x-azure-fdid': [
+                  frontDoorId
+                ]
+              }
+            }
+          ]
+        : []
       scmIpSecurityRestrictionsUseMain: false
       scmIpSecurityRestrictionsDefaultAction: 'Allow'
-      appSettings: concat([
-        {
-          name: 'AzureWebJobsStorage__credential'
-          value: 'managedidentity'
-        }
-        {
-          name: 'AzureWebJobsStorage__clientId'
-          value: identityClientId
-        }
-        {
-          name: 'AzureWebJobsStorage__blobServiceUri'
-          value: storageBlobEndpoint
-        }
-        {
-          name: 'AZURE_CLIENT_ID'
-          value: identityClientId
-        }
-        {
-          name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
-          value: applicationInsights.properties.ConnectionString
-        }
-        {
-          name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
-          value: 'ClientId=${identityClientId};Authorization=AAD'
-        }
-        {
-          name: 'AzureWebJobsDisableHomepage'
-          value: 'true'
-        }
-        {
-          name: 'PYTHON_ENABLE_INIT_INDEXING'
-          value: '1'
-        }
-      ], tableSettings, namedSettingList)
+      appSettings: concat(
+        [
+          {
+            name: 'AzureWebJobsStorage__credential'
+            value: 'managedidentity'
+          }
+          {
+            name: 'AzureWebJobsStorage__clientId'
+            value: identityClientId
+          }
+          {
+            name: 'AzureWebJobsStorage__blobServiceUri'
+            value: storageBlobEndpoint
+          }
+          {
+            name: 'AZURE_CLIENT_ID'
+            value: identityClientId
+          }
+          {
+            name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+            value: applicationInsights.properties.ConnectionString
+          }
+          {
+            name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+            value: 'ClientId=${identityClientId};Authorization=AAD'
+          }
+          {
+            name: 'AzureWebJobsDisableHomepage'
+            value: 'true'
+          }
+          {
+            name: 'PYTHON_ENABLE_INIT_INDEXING'
+            value: '1'
+          }
+        ],
+        tableSettings,
+        namedSettingList
+      )
     }
   }
 }
@@ -372,9 +390,11 @@ resource easyAuth 'Microsoft.Web/sites/config@2025-03-01' = if (authMode == 'ent
             'api://${authClientId}'
           ]
           defaultAuthorizationPolicy: {
-            allowedApplications: empty(authAllowedClientIds) ? [
-              authClientId
-            ] : authAllowedClientIds
+            allowedApplications: empty(authAllowedClientIds)
+              ? [
+                  authClientId
+                ]
+              : authAllowedClientIds
           }
         }
       }

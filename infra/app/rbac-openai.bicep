@@ -3,6 +3,9 @@
 @description('Required. Name of the account.')
 param accountName string
 
+@description('Required. Resource ID of the app\'s identity, for the names of its roles: known before it exists.')
+param identityId string
+
 @description('Required. Principal ID of the app\'s identity.')
 param appPrincipalId string
 
@@ -21,15 +24,18 @@ var roleIds = {
   cognitiveServicesOpenAiUser: '5e0bd9bd-7b93-4f28-af87-19fc36ad61bd' // Cognitive Services OpenAI User
 }
 
-resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = {
+resource account 'Microsoft.CognitiveServices/accounts@2025-12-01' existing = {
   name: accountName
 }
 
 resource appOpenAiUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, appPrincipalId, roleIds.cognitiveServicesOpenAiUser)
+  name: guid(account.id, identityId, roleIds.cognitiveServicesOpenAiUser)
   scope: account
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.cognitiveServicesOpenAiUser)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.cognitiveServicesOpenAiUser
+    )
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }
@@ -39,7 +45,10 @@ resource developerOpenAiUser 'Microsoft.Authorization/roleAssignments@2022-04-01
   name: guid(account.id, developerPrincipalId, roleIds.cognitiveServicesOpenAiUser)
   scope: account
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.cognitiveServicesOpenAiUser)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.cognitiveServicesOpenAiUser
+    )
     principalId: developerPrincipalId
     principalType: developerPrincipalType
   }

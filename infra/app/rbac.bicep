@@ -1,5 +1,8 @@
 // All role assignments in this resource group, each on a single resource. Those on OpenAI accounts are in rbac-openai.bicep.
 
+@description('Required. Resource ID of the app\'s identity, for the names of its roles: known before it exists.')
+param identityId string
+
 @description('Required. Principal ID of the app\'s identity.')
 param appPrincipalId string
 
@@ -59,7 +62,7 @@ resource search 'Microsoft.Search/searchServices@2025-05-01' existing = if (!emp
 // The Functions host stores its locks and keys in blobs, the app its signing keys, and the platform reads the deployment
 // package from a blob.
 resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(storageAccount.id, appPrincipalId, roleIds.storageBlobDataOwner)
+  name: guid(storageAccount.id, identityId, roleIds.storageBlobDataOwner)
   scope: storageAccount
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.storageBlobDataOwner)
@@ -70,27 +73,33 @@ resource appStorageBlobDataOwner 'Microsoft.Authorization/roleAssignments@2022-0
 
 // What callers may use and have used, only where CALLER_LIMITS or OPERATORS is set.
 resource appStorageTableDataContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (usesTables) {
-  name: guid(storageAccount.id, appPrincipalId, roleIds.storageTableDataContributor)
+  name: guid(storageAccount.id, identityId, roleIds.storageTableDataContributor)
   scope: storageAccount
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.storageTableDataContributor)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.storageTableDataContributor
+    )
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }
 }
 
 resource appMonitoringMetricsPublisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(applicationInsights.id, appPrincipalId, roleIds.monitoringMetricsPublisher)
+  name: guid(applicationInsights.id, identityId, roleIds.monitoringMetricsPublisher)
   scope: applicationInsights
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.monitoringMetricsPublisher)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.monitoringMetricsPublisher
+    )
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }
 }
 
 resource appKeyVaultSecretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(vaultName)) {
-  name: guid(vault.id, appPrincipalId, roleIds.keyVaultSecretsUser)
+  name: guid(vault.id, identityId, roleIds.keyVaultSecretsUser)
   scope: vault
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.keyVaultSecretsUser)
@@ -111,7 +120,7 @@ resource developerKeyVaultSecretsOfficer 'Microsoft.Authorization/roleAssignment
 }
 
 resource appSearchIndexDataReader 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(searchName)) {
-  name: guid(search.id, appPrincipalId, roleIds.searchIndexDataReader)
+  name: guid(search.id, identityId, roleIds.searchIndexDataReader)
   scope: search
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.searchIndexDataReader)
@@ -125,7 +134,10 @@ resource developerSearchServiceContributor 'Microsoft.Authorization/roleAssignme
   name: guid(search.id, developerPrincipalId, roleIds.searchServiceContributor)
   scope: search
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.searchServiceContributor)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.searchServiceContributor
+    )
     principalId: developerPrincipalId
     principalType: developerPrincipalType
   }
@@ -135,7 +147,10 @@ resource developerSearchIndexDataContributor 'Microsoft.Authorization/roleAssign
   name: guid(search.id, developerPrincipalId, roleIds.searchIndexDataContributor)
   scope: search
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.searchIndexDataContributor)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.searchIndexDataContributor
+    )
     principalId: developerPrincipalId
     principalType: developerPrincipalType
   }

@@ -11,7 +11,7 @@ param amount int
 param startDate string
 
 @description('Optional. Email addresses to notify, in addition to the owners of the subscription.')
-param contactEmails array = []
+param contactEmails string[] = []
 
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {
   name: name

@@ -1,5 +1,7 @@
 // The identity of the app. User-assigned, so that its roles exist before the app starts for the first time.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the identity.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name

@@ -1,5 +1,7 @@
 // Log Analytics and Application Insights. Both accept data only from Entra identities; the daily cap limits the cost of logs.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the Log Analytics workspace.')
 param workspaceName string
 
@@ -10,7 +12,7 @@ param applicationInsightsName string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Optional. Retention of logs in days.')
 @minValue(30)

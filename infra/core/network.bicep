@@ -1,5 +1,7 @@
 // The virtual network: one subnet for the app, one for private endpoints, and the private DNS zones for them.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the virtual network.')
 param name string
 
@@ -10,7 +12,7 @@ param securityGroupPrefix string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Optional. Address range of the network.')
 param addressPrefix string = '10.0.0.0/16'
@@ -133,24 +135,28 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   }
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zoneName in zoneNames: {
-  name: zoneName
-  location: 'global'
-  tags: tags
-}]
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for zoneName in zoneNames: {
+    name: zoneName
+    location: 'global'
+    tags: tags
+  }
+]
 
-resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zoneName, i) in zoneNames: {
-  parent: zones[i]
-  name: name
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: {
-      id: network.id
+resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (zoneName, i) in zoneNames: {
+    parent: zones[i]
+    name: name
+    location: 'global'
+    tags: tags
+    properties: {
+      registrationEnabled: false
+      virtualNetwork: {
+        id: network.id
+      }
     }
   }
-}]
+]
 
 @description('Resource ID of the app\'s subnet.')
 output appSubnetId string = '${network.id}/subnets/app'
@@ -159,7 +165,7 @@ output appSubnetId string = '${network.id}/subnets/app'
 output endpointsSubnetId string = '${network.id}/subnets/endpoints'
 
 @description('Resource IDs of the private DNS zones, by the group ID of the service.')
-output zoneIds object = {
+output zoneIds { *: string } = {
   blob: zones[0].id
   table: zones[1].id
   account: zones[2].id

@@ -1,5 +1,7 @@
 // One Azure OpenAI account with its deployments, and its entry in AZURE_OPENAI_BACKENDS. No keys.
 
+import { Backend, Deployment, Tags } from '../types.bicep'
+
 @description('Required. Name of the account and of its subdomain, which Entra tokens require.')
 param name string
 
@@ -10,7 +12,7 @@ param backendName string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Optional. Priority among the backends; the lowest number goes first.')
 @minValue(0)
@@ -20,9 +22,9 @@ param priority int = 1
 @minValue(1)
 param weight int = 1
 
-@description('Required. List of {name, model, version, sku, capacity, alias}: alias is the name that callers use (default: the deployment\'s name); capacity is in thousands of tokens per minute.')
+@description('Required. Deployments, in the order in which they are created.')
 @minLength(1)
-param deployments array
+param deployments Deployment[]
 
 @description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string
@@ -35,7 +37,7 @@ param restrictOutbound bool = false
 
 var deploymentNames = [for deployment in deployments: '"${deployment.?alias ?? deployment.name}":"${deployment.name}"']
 
-resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
+resource account 'Microsoft.CognitiveServices/accounts@2025-12-01' = {
   name: name
   location: location
   tags: tags
@@ -56,23 +58,27 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
 
 // One at a time: the service rejects concurrent changes to an account.
 @batchSize(1)
-resource modelDeployments 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01' = [for deployment in deployments: {
-  parent: account
-  name: deployment.name
-  sku: {
-    name: deployment.sku
-    capacity: deployment.capacity
-  }
-  properties: {
-    model: {
-      format: 'OpenAI'
-      name: deployment.model
-      version: deployment.version
+resource modelDeployments 'Microsoft.CognitiveServices/accounts/deployments@2025-12-01' = [
+  for deployment in deployments: {
+    parent: account
+    name: deployment.name
+    sku: {
+      name: deployment.sku
+      capacity: deployment.capacity
     }
-    raiPolicyName: 'Microsoft.DefaultV2'
-    versionUpgradeOption: 'OnceCurrentVersionExpired'
+    properties: {
+      model: {
+        format: 'OpenAI'
+        name: deployment.model
+        version: deployment.version
+      }
+      raiPolicyName: 'Microsoft.DefaultV2'
+      versionUpgradeOption: 'OnceCurrentVersionExpired'
+      serviceTier: deployment.?serviceTier
+      spilloverDeploymentName: deployment.?spilloverDeployment
+    }
   }
-}]
+]
 
 resource openAiDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
@@ -104,7 +110,7 @@ output name string = account.name
 output endpoint string = account.properties.endpoint
 
 @description('Entry for AZURE_OPENAI_BACKENDS.')
-output backend object = {
+output backend Backend = {
   name: backendName
   endpoint: account.properties.endpoint
   priority: priority

@@ -1,5 +1,7 @@
 // Azure AI Search, created only with a searchSku: what answers with sources are based on. Keyless, as everything here.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the search service, which is also its host name.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Optional. Pricing tier. All of them are billed by the hour, whether anything is searched or not.')
 @allowed([

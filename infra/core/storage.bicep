@@ -1,6 +1,8 @@
 // The storage account required by the Functions host, with the containers for deployment packages and for the app's own
 // state. No shared keys.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the storage account.')
 param name string
 
@@ -8,7 +10,7 @@ param name string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Required. Name of the container for deployment packages.')
 param containerName string

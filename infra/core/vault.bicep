@@ -1,5 +1,7 @@
 // The vault for the hashes of the caller keys, created only with authMode 'keys'. Templates never contain the secret's value.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the vault.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string

@@ -1,5 +1,7 @@
 // Front Door Premium and its firewall policy. The routes are separate (routes.bicep), because the app needs the profile's ID first.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the profile.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param firewallPolicyName string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Required. Resource ID of the Log Analytics workspace.')
 param workspaceId string

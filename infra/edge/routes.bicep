@@ -1,5 +1,7 @@
 // The route from Front Door to the app: HTTPS only, without caching and compression, which would buffer streams.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the Front Door profile.')
 param profileName string
 
@@ -7,7 +9,7 @@ param profileName string
 param endpointName string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 @description('Required. Host name of the app.')
 param originHostName string

@@ -99,6 +99,23 @@ resource "azurerm_cognitive_deployment" "model_deployments" {
   }
 }
 
+# What azurerm has no arguments for.
+resource "azapi_update_resource" "deployment_options" {
+  for_each = { for key, deployment in local.deployments : key => deployment if deployment.serviceTier != null || deployment.spilloverDeployment != null }
+
+  type        = "Microsoft.CognitiveServices/accounts/deployments@2025-12-01"
+  resource_id = azurerm_cognitive_deployment.model_deployments[each.key].id
+  body = {
+    properties = { for name, value in {
+      serviceTier             = each.value.serviceTier
+      spilloverDeploymentName = each.value.spilloverDeployment
+    } : name => value if value != null }
+  }
+
+  # The deployment that takes what the units cannot exists first.
+  depends_on = [azurerm_cognitive_deployment.model_deployments]
+}
+
 resource "azurerm_monitor_diagnostic_setting" "open_ai_diagnostics" {
   for_each = azurerm_cognitive_account.account
 

@@ -96,6 +96,9 @@ variable "open_ai_accounts" {
       sku      = string
       capacity = number
       alias    = optional(string)
+      # Under the names that Bicep has, so that azd gives both trees the same list.
+      serviceTier         = optional(string)
+      spilloverDeployment = optional(string)
     }))
   }))
   default = []
@@ -103,6 +106,13 @@ variable "open_ai_accounts" {
   validation {
     condition     = alltrue([for account in var.open_ai_accounts : length(account.deployments) > 0])
     error_message = "Every account needs at least one deployment."
+  }
+
+  validation {
+    condition = alltrue(flatten([for account in var.open_ai_accounts : [for deployment in account.deployments :
+      contains(["Default", "Priority"], coalesce(deployment.serviceTier, "Default"))
+    ]]))
+    error_message = "serviceTier of a deployment is Default or Priority."
   }
 }
 

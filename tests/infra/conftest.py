@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dev.infra_check.evaluated import FOLDER
 from tests.infra.planting import ROOT
 from tests.infra.samples import ACCOUNT, CLIENT_ID
 
@@ -27,7 +28,7 @@ STAND_INS = (
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The parts of the project that the checks read, in a directory of their own."""
-    for directory in ("infra", ".github"):
+    for directory in ("infra", ".github", FOLDER):
         shutil.copytree(ROOT / directory, tmp_path / directory, ignore=shutil.ignore_patterns(".terraform*"))
     (tmp_path / "docs").mkdir()
     for name in ("azure.yaml", "local.settings.json.example", "docs/reference.md"):

@@ -1,22 +1,31 @@
-"""What the real Bicep compiler says, where there is one, and the cause of what it would say, where there is none."""
+"""What the real Bicep compiler says, where there is one."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from dev.infra_check.bicep import Declaration
-from dev.infra_check.tree import Project, Skipped
+from dev.infra_check.evaluated import DEFAULTS, FOLDER
+from dev.infra_check.tree import Skipped
 from tests.infra.planting import ROOT, plant, said
 
 CHECK = "bicep build"
 WARNING = "{root}/infra/main.bicep(405,13) : Warning BCP329: The provided value can be as small as 0."
 
 
-def compiled(root: Path) -> str:
+# What the compiler alone sees: in which file, what stands there, what takes its place, what it has to say.
+MISTAKES = (
+    ("infra/core/budget.bicep", "@minValue(1)", "@minValue(2)", "Warning BCP329"),
+    ("infra/core/storage.bicep", "allowSharedKeyAccess", "allowSharedKeyAcces", "allowSharedKeyAcces"),
+    ("infra/main.bicep", "developerPrincipalId: principalId", "developerPrincipleId: principalId", "developerPrincipleId"),
+    ("infra/app/rbac.bicep", "param usesTables bool", "param usesTables object", "use-user-defined-types"),
+    ("infra/main.bicep", "storageAccountName: storageName", "storageAccountName: storage.outputs.name", "what-if-short-circuiting"),
+)
+
+
+def compiled(root: Path, check: str = CHECK) -> str:
     """What the compiler says; the test is skipped, with the reason, where there is none."""
     try:
-        return said(root, CHECK)
+        return said(root, check)
     except Skipped as reason:
         pytest.skip(str(reason))
 
@@ -41,20 +50,62 @@ def fake_compiler(where: Path, script: str) -> Path:
     return program
 
 
-def test_the_real_compiler_builds_infra_without_a_warning() -> None:
-    assert compiled(ROOT) == ""
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [CHECK, "bicep format", "bicep evaluated"])
+def test_the_real_compiler_finds_nothing_to_say(check: str) -> None:
+    assert compiled(ROOT, check) == ""
 
 
-def test_the_real_compilers_warning_fails_the_check(copy: Path) -> None:
-    assert compiled(copy) == ""
-    plant(copy, "infra/main.bicep", "amount: max(budgetAmount, 1)", "amount: budgetAmount")
-    assert compiled(copy).startswith("infra/main.bicep(")
-    assert "Warning BCP329" in compiled(copy)
+@pytest.mark.slow
+def test_each_mistake_that_the_real_compiler_alone_sees_fails_the_check(copy: Path) -> None:
+    """One after the other: a module with an error keeps the compiler from looking at what uses it."""
+    for file, right, wrong, says in MISTAKES:
+        text = (copy / file).read_text(encoding="utf-8")
+        plant(copy, file, right, wrong)
+        found = compiled(copy)
+        assert says in found, (wrong, found)
+        assert found.startswith("infra/")
+        (copy / file).write_text(text, encoding="utf-8")
 
 
-def test_where_there_is_no_compiler_the_check_says_that_nothing_was_compiled(copy: Path, nowhere: Path) -> None:
-    with pytest.raises(Skipped, match="nothing was compiled"):
-        said(copy, CHECK)
+@pytest.mark.slow
+def test_a_wrong_field_in_a_list_of_accounts_is_an_error_at_its_place(copy: Path) -> None:
+    plant(copy, f"{FOLDER}/accounts.bicepparam", "priority: 2", "urgency: 2")
+    for path in (copy / FOLDER).glob("*"):
+        if not path.name.startswith("accounts."):
+            path.unlink()
+    found = compiled(copy, "bicep evaluated")
+    assert "accounts.bicepparam(" in found
+    assert "urgency" in found
+
+
+@pytest.mark.slow
+def test_a_deployment_that_is_not_the_stored_one_is_seen_as_a_difference(copy: Path) -> None:
+    for path in (copy / FOLDER).glob("*"):
+        if not path.name.startswith(f"{DEFAULTS}."):
+            path.unlink()
+    plant(copy, "infra/core/storage.bicep", "'Standard_LRS'", "'Standard_ZRS'")
+    found = compiled(copy, "bicep evaluated")
+    assert '"Standard_LRS" => "Standard_ZRS"' in found
+    assert "make check-infra STORE=1" in found
+
+
+def test_a_parameter_set_that_was_never_evaluated_is_named(copy: Path, nowhere: Path) -> None:
+    for path in (copy / FOLDER).glob("*"):
+        path.unlink()
+    (copy / FOLDER / "new.bicepparam").touch()
+    fake_compiler(nowhere, "exit 0")
+    assert said(copy, "bicep evaluated") == f"{FOLDER}/new lacks its parameters or what they evaluate to"
+
+
+def test_where_there_is_no_compiler_each_check_says_what_it_has_not_checked(copy: Path, nowhere: Path) -> None:
+    for check, unchecked in (
+        (CHECK, "nothing was compiled"),
+        ("bicep format", "no file's format was checked"),
+        ("bicep evaluated", "not compared"),
+    ):
+        with pytest.raises(Skipped, match=unchecked):
+            said(copy, check)
 
 
 def test_a_warning_fails_the_check_although_the_exit_status_is_0(copy: Path, nowhere: Path) -> None:
@@ -73,44 +124,3 @@ def test_a_compiler_that_is_named_and_missing_is_a_failure(
 ) -> None:
     monkeypatch.setenv("BICEP", str(nowhere / "gone"))
     assert "there is no such file" in said(copy, CHECK)
-
-
-def minimum(declaration: Declaration) -> int | None:
-    """Its @minValue."""
-    for decorator in declaration.decorators:
-        if found := re.fullmatch(r"minValue\((-?\d+)\)", decorator):
-            return int(found.group(1))
-    return None
-
-
-def smallest(value: str, parameters: dict[str, Declaration]) -> int | None:
-    """How small a value can be, as the compiler sees it: a number, a parameter, or max() of such."""
-    if re.fullmatch(r"-?\d+", value):
-        return int(value)
-    if found := re.fullmatch(r"max\((.*)\)", value):
-        known = [smallest(part.strip(), parameters) for part in found.group(1).split(",")]
-        return max((one for one in known if one is not None), default=None)
-    return minimum(parameters[value]) if value in parameters else None
-
-
-def test_no_module_is_given_a_number_that_may_be_smaller_than_it_takes() -> None:
-    project = Project.read(ROOT)
-    parameters = {found.name: found for found in project.main("param")}
-    takes = {
-        (file.path, found.name): least
-        for file in project.bicep
-        for found in file.of("param")
-        if (least := minimum(found)) is not None
-    }
-    compared = 0
-    for module in project.main("module"):
-        given = module.at("params")
-        assert isinstance(given, dict)
-        for name, value in given.items():
-            least = takes.get((module.type, name))
-            if least is not None:
-                found = smallest(str(value), parameters)
-                assert found is not None, f"{module.place}: {name}: {value} has no known minimum"
-                assert found >= least, f"{module.place}: {name}: {value} may be {found}, and {least} is the minimum"
-                compared += 1
-    assert compared, "budget.bicep takes no amount below 1"

@@ -12,13 +12,6 @@ from tests.infra.planting import ROOT, plant, said
 PLANTED = tomllib.loads(Path(__file__).with_name("planted_errors.toml").read_text(encoding="utf-8"))["error"]
 STORAGE, SITE = "infra/terraform/storage.tf", "infra/terraform/function.tf"
 MISTYPED = {
-    "a property in Bicep": ("bicep types", "infra/core/storage.bicep", "allowSharedKeyAccess", "allowSharedKeyAcces"),
-    "a parameter of a module": (
-        "bicep types",
-        "infra/main.bicep",
-        "developerPrincipalId: p",
-        "developerPrincipleId: p",
-    ),
     "an argument in Terraform": ("terraform types", STORAGE, "shared_access_key_enabled", "shared_access_key_enable"),
     "a property in an azapi body": ("terraform types", SITE, "maximumInstanceCount", "maxInstanceCount"),
 }
@@ -62,18 +55,18 @@ def test_a_reason_holds_for_the_lines_right_below_it_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_checkov_says_what_it_finds_what_it_cannot_read_and_what_is_no_longer_skipped(copy: Path) -> None:
+def test_checkov_says_what_it_finds_in_either_tree_and_what_is_no_longer_skipped(copy: Path) -> None:
     tools = ROOT / TOOLS.parent
     if not (tools / "bin" / "checkov").exists():
         pytest.skip("checkov is not installed; `make check-infra` does it")
     (copy / tools.name).symlink_to(tools)
-    plant(copy, "infra/app/function.bicep", "httpsOnly: true", "httpsOnly: false")
-    plant(copy, "infra/core/vault.bicep", "output id string = vault.id", "output id array = map([], x => x)")
+    plant(copy, "tests/infra/evaluated/defaults.snapshot.json", '"httpsOnly": true', '"httpsOnly": false')
+    plant(copy, "infra/terraform/storage.tf", "min_tls_version                   = \"TLS1_2\"", "min_tls_version = \"TLS1_0\"")
     plant(copy, "infra/.checkov.yaml", "skip-check:\n", "skip-check:\n  # for no reason\n  - CKV_AZURE_1\n")
     words = said(copy, "checkov")
     assert "CKV_AZURE_14 " in words
-    assert "cannot read" in words
-    assert "core/vault.bicep" in words
+    assert "evaluated/defaults.json" in words
+    assert "infra/terraform/storage.tf: CKV_AZURE_44 " in words
     assert "skips CKV_AZURE_1, which checkov no longer finds" in words
 
 

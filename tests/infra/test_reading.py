@@ -7,7 +7,6 @@ import pytest
 from dev.infra_check.bicep import Declaration, read_bicep
 from dev.infra_check.scanner import Malformed, leaves, literal
 from dev.infra_check.terraform import Block, blocks_of, read_terraform
-from tests.infra.bicep_expression import parse
 
 
 def bicep(tmp_path: Path, text: str) -> list[Declaration]:
@@ -65,27 +64,12 @@ def test_inner_blocks_arguments_and_objects_of_terraform_have_one_kind_of_path(t
     assert block.at("k") == "{ for l in m : l => l }"
 
 
+def test_a_type_of_several_fields_belongs_to_the_declaration(tmp_path: Path) -> None:
+    first, second = bicep(tmp_path, "import { A } from 'types.bicep'\n\nparam a { *: string } = {}\nparam b A[]\n")
+    assert (first.type, first.value, second.type) == ("{ *: string }", {}, "A[]")
+
+
 @pytest.mark.parametrize("text", ["var a = {\n  b: 1\n", "var a = 'x\n", "var a = (1\n", "var a = [)\n", "}\n"])
 def test_what_is_not_well_formed_is_named_with_its_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(Malformed, match=r"main\.bicep: line 1"):
         bicep(tmp_path, text)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("'a${b.c}d${1 > 0 ? '\\'' : '${b}'}'", "axd'"),
-        ("empty('') && !false ? [\n  1 // one\n  b.?z ?? -2\n] : nowhere", [1, -2]),
-        ("{ a: b!.c, 'd': [for (e, i) in [3, 4]: '${i}=${e}'] }", {"a": "x", "d": ["0=3", "1=4"]}),
-        ("string({ a: [true, null] })", '{"a":[true,null]}'),
-        ("items(union({ b: 1 }, { a: 2 }))[0].key", "a"),
-    ],
-)
-def test_an_expression_is_worth_what_bicep_would_say(text: str, value: object) -> None:
-    assert parse(text)({"b": {"c": "x"}}.__getitem__) == value
-
-
-@pytest.mark.parametrize("text", ["a b", "(a", "[for a: b]", "@", "map([], x => x)"])
-def test_an_expression_that_is_not_understood_is_refused(text: str) -> None:
-    with pytest.raises((ValueError, KeyError)):
-        parse(text)({"a": 1, "b": 2}.__getitem__)

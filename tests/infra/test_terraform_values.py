@@ -29,8 +29,9 @@ def test_several_accounts_become_the_failover_list_with_the_names_that_callers_u
         ("us", 2, 3),
     ]
     assert read.deployment == "mini"
-    assert [backend.deployment("smart") for backend in read.backends] == ["big", None]
-    assert sorted(values["deployments"]) == ["sweden/big", "sweden/mini", "us/mini"]
+    assert [backend.deployment("smart") for backend in read.backends] == ["big-units", None]
+    assert sorted(values["deployments"]) == ["sweden/big", "sweden/big-units", "sweden/mini", "us/mini"]
+    assert values["deployments"]["sweden/big-units"]["spilloverDeployment"] == "big"
     assert values["open_ai_account_ids"] == {name: f"{ACCOUNT}/{name}" for name in ("sweden", "us")}
 
 

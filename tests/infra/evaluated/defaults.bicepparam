@@ -1,0 +1,4 @@
+using '../../../infra/main.bicep'
+
+param environmentName = 'chat'
+param location = 'swedencentral'

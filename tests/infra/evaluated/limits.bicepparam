@@ -1,0 +1,7 @@
+using '../../../infra/main.bicep'
+
+param environmentName = 'chat'
+param location = 'swedencentral'
+param appSettings = {
+  CALLER_LIMITS: '{"*": {"streams": 20}}'
+}

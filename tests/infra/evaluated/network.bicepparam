@@ -1,0 +1,5 @@
+using '../../../infra/main.bicep'
+
+param environmentName = 'chat'
+param location = 'swedencentral'
+param vnetEnabled = true
