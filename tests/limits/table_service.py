@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from urllib.parse import unquote
 
-from tests.state.azurite import Account, free_port
+from tests.state.azurite import Account
 
 EMPTY = b'{"value":[]}'
 BOUNDARY = "changesetresponse"
-SLOW_SECONDS = 5.0
+SLOW_SECONDS = 60.0
 
 type Reply = tuple[str, str, bytes]
 """Status line, content type and body."""
@@ -60,7 +60,7 @@ class TableService:
     """The service. `fault`: one of `FAULTS` or `MUTE`, '' for none."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self._port = 0
         self.fault = ""
         self.requests = 0
         self._server: asyncio.Server | None = None
@@ -68,7 +68,7 @@ class TableService:
 
     @property
     def account(self) -> Account:
-        return Account(f"http://127.0.0.1:{self.port}/account", "a2V5", "table")
+        return Account(f"http://127.0.0.1:{self._port}/account", "a2V5", "table")
 
     async def fail(self, fault: str) -> None:
         """Answer so from now on."""
@@ -76,7 +76,8 @@ class TableService:
         if fault == "down":
             await self.close()
         elif self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+            self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Close every connection, and take no other."""
