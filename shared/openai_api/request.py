@@ -21,6 +21,7 @@ OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
     "responses": ("max_output_tokens",),
 }
 """The fields that limit an answer's length; the first is the one that is set where the caller set none."""
+_LIMITS = frozenset(name for names in OUTPUT_CAPS.values() for name in names)
 
 USAGE_ON_REQUEST = frozenset({"chat/completions", "completions"})
 """The paths whose streams report their usage only when asked to."""
@@ -164,11 +165,12 @@ def _stream_options(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
 
 
 def _capped(fields: dict[str, msgspec.Raw], names: tuple[str, ...], maximum: int) -> dict[str, msgspec.Raw]:
-    """Return the limits that must change: those beyond the maximum, or the first name where the caller set none."""
+    """Return the limits that must change: those beyond the maximum, and the first of `names` where the caller set none."""
     cap = msgspec.Raw(str(maximum).encode())
-    asked = {name: decode_value(fields.get(name, _NULL)) for name in names}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if not given:
-        return {names[0]: cap}
+    # Of all APIs: a service that is not Azure's may know one's name in another.
+    asked = {name: decode_value(fields.get(name, _NULL)) for name in _LIMITS}
     # What is not a number is left to the upstream, whose error says more.
-    return {name: cap for name, value in given.items() if isinstance(value, int | float) and value > maximum}
+    changes = {name: cap for name, value in asked.items() if isinstance(value, int | float) and value > maximum}
+    if all(asked[name] is None for name in names):
+        changes[names[0]] = cap
+    return changes

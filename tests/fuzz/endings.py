@@ -64,7 +64,7 @@ def _relayed(case: Case, seen: Seen, *, is_stream: bool) -> Iterator[str]:
         kind = event.get("type", "error" if "error" in event else "") if isinstance(event, dict) else ""
     except ValueError:
         pass
-    is_ended = last == b"[DONE]" or kind in ("response.completed", "response.incomplete")
+    is_ended = last.strip() == b"[DONE]" or kind in ("response.completed", "response.incomplete")
     is_own_failure = any(b"response.failed" in one or b"response.cancelled" in one for one in data)
     if seen.is_complete and not (is_ended or is_own_failure):
         yield f"complete, and its last event is {last[:80]!r}"
