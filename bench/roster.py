@@ -8,12 +8,26 @@ from bench.subject import CHAT_BODY, OPENAI_BODY, Direct, FunctionApp, Subject
 
 APPS = ROOT / "bench" / "subjects"
 RELAY, SAMPLE, NGINX, EMPTY = "relay", "sample", "nginx", "empty"
+TELEMETRY = "relay-telemetry"
 
 
 def _relay() -> Subject:
     return FunctionApp(
         RELAY, "this app, `/v1` relay", app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True
     )
+
+
+def _with_telemetry() -> Subject:
+    subject = FunctionApp(
+        TELEMETRY,
+        "the same, with telemetry on",
+        app=ROOT,
+        path="/v1/chat/completions",
+        body=OPENAI_BODY,
+        is_keyless=True,
+    )
+    subject.has_telemetry = True
+    return subject
 
 
 def _chat(wire: str) -> Callable[[], Subject]:
@@ -45,6 +59,7 @@ def _empty() -> Subject:
 SUBJECTS: dict[str, Callable[[], Subject]] = {
     "direct": Direct,
     RELAY: _relay,
+    TELEMETRY: _with_telemetry,
     "chat-sse": _chat("sse"),
     "chat-ndjson": _chat("ndjson"),
     "chat-text": _chat("text"),

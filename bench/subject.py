@@ -36,6 +36,8 @@ class Subject(ABC):
 
     streams = True
     """Whether it relays the model service's chunks."""
+    has_telemetry = False
+    """Whether every answer leaves a trace, and metrics, at the model service, which takes them without reading them."""
     has_worker = False
     """Whether it runs on the Functions worker."""
 
@@ -178,6 +180,8 @@ class FunctionApp(Subject):
 
     def _settings(self, service: ServiceProcess) -> dict[str, str]:
         common = {"AZURE_OPENAI_ENDPOINT": service.url, "AZURE_OPENAI_DEPLOYMENT": MODEL}
+        if self.has_telemetry:
+            common["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"{service.url}/otlp"
         if self._is_keyless:
             identity = {"IDENTITY_ENDPOINT": f"{service.url}/identity", "IDENTITY_HEADER": "bench"}
             return common | identity

@@ -1,8 +1,8 @@
 """The benchmark's model service. `python -m bench.upstream` prints its port and answers every POST by one plan.
 
 Fixed bytes and one timer, so that hundreds of streams cost it less than any subject. In addition to chat completions it serves
-the identity endpoint of App Service (GET /identity), accepts its plan (PUT /plan), returns its counters (GET /stats) and closes
-all open streams (DELETE /streams).
+the identity endpoint of App Service (GET /identity), takes telemetry (POST /otlp/…) without reading it, accepts its plan
+(PUT /plan), returns its counters (GET /stats) and closes all open streams (DELETE /streams).
 """
 
 import asyncio
@@ -96,7 +96,9 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes, body: bytes) -> None:
         method, target, _ = head.split(b" ", 2)
-        if method == b"POST":
+        if target.startswith(b"/otlp"):
+            self._say({})
+        elif method == b"POST":
             self._play(self._service.plan)
         elif method == b"PUT":
             self._service.plan = Plan(**json.loads(body))

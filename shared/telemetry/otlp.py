@@ -16,6 +16,8 @@ from shared.telemetry.spans import Span
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _ERROR = 2
+ITEMS_AT_ONCE = 16
+"""Less than half a millisecond of work."""
 _DELTA, _CUMULATIVE = 1, 2
 _SAMPLED = 1
 _MAX_INT = (1 << 63) - 1
@@ -62,9 +64,10 @@ class Envelope:
 
 
 def _paced(items: Iterable[bytes]) -> Iterator[bytes]:
-    for item in items:
+    for number, item in enumerate(items, start=1):
         yield item
-        breathe()
+        if number % ITEMS_AT_ONCE == 0:
+            breathe()
 
 
 def _span(span: Span) -> bytes:
