@@ -97,6 +97,7 @@ class Resuming:
             encoder,
             max_event_bytes=self.settings.max_event_bytes,
             sign=ids.sign,
+            on_moved=self.grace.forget,
             is_rebuilt=lambda: resumption.is_rebuilt,
             streams=self.settings.streaming_enabled,
         )
@@ -113,6 +114,7 @@ class ResumableTranslation(ChatTranslation):
         *,
         max_event_bytes: int,
         sign: Callable[[str], str],
+        on_moved: Callable[[str], None],
         is_rebuilt: Callable[[], bool],
         streams: bool,
     ) -> None:
@@ -122,6 +124,7 @@ class ResumableTranslation(ChatTranslation):
         self._receipt = receipt
         self._positions = encoder
         self._sign = sign
+        self._on_moved = on_moved
         self._is_rebuilt = is_rebuilt
         self.has_said = False
         """Whether there was anything that the reader had not had."""
@@ -130,6 +133,7 @@ class ResumableTranslation(ChatTranslation):
         """Return the error ending; where only this process gives up, what sends the reader to another one."""
         moved = self._positions.moved
         if isinstance(error, ServerStopping | FunctionTimeout) and moved and self.progress.answer_id:
+            self._on_moved(self.progress.answer_id)  # its reader goes where nobody here hears of it
             return ErrorEnding(moved, self._positions.cuts_after_error)
         return super().fail(error)
 

@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 STREAM_HEADERS: Mapping[str, str] = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
+USUAL_OUTPUT_TOKENS = 1000
+"""What an answer is taken to have where the request sets no limit."""
+
 LARGE_BODY_BYTES = 1024 * 1024
 """From this size on a body is read in a thread. Up to it, reading takes less than the thread is worth."""
 
@@ -94,6 +97,8 @@ class AnswerResponse(Response):
         self._open_streams = open_streams
         self._admission = admission
         self._ticket: Ticket | None = None
+        self._most_output = USUAL_OUTPUT_TOKENS
+        """What an answer counts that goes on without its reader, who can read it again for nothing."""
         self._source: Prelude | Answer | Stream | None = None
         """What is being answered: what precedes the answer, an answer that has not begun, then its stream."""
         self._task: asyncio.Task[object] | None = None
@@ -206,15 +211,19 @@ class AnswerResponse(Response):
         demand = asked.demand
         if demand is None:
             return None
-        return await admission.admit(self._receipt.caller, self._receipt.model, demand())
+        asking = demand()
+        if asking.max_output is not None:
+            self._most_output = asking.max_output
+        return await admission.admit(self._receipt.caller, self._receipt.model, asking)
 
     def _settle(self, ticket: Ticket, progress: Progress) -> None:
         """Say what the answer used. A client that left while the model was asked may have cost the prompt."""
         attempts = self._receipt.attempts
         was_left = isinstance(self._stop, ClientLeft) and bool(attempts) and not attempts[-1].has_failed
+        goes_on = isinstance(self._source, Stream) and self._source.goes_on
         ticket.settle(
             progress.usage,
-            output_tokens=progress.chunks,
+            output_tokens=max(progress.chunks, self._most_output) if goes_on else progress.chunks,
             is_finished=progress.phase is Phase.ENDED,
             was_asked=progress.usage is not None or progress.has_content or was_left,
             aside=self._receipt.aside,

@@ -47,6 +47,11 @@ class Stream:
         event, renewal = self._reader.last_event, self._renewal
         return event if renewal is None else max(event, renewal.last_sign)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the model goes on without a reader."""
+        return self._renewal is not None and self._reader.translation.progress.phase not in OVER
+
     def renew(self) -> bool:
         """Take a silent upstream up again; return False where that is not possible."""
         if self._renewal is None or not self._renewal.renew():

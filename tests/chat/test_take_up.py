@@ -379,3 +379,30 @@ def test_a_deployment_that_does_not_stream_answers_in_one_piece() -> None:
         assert again.json["text"] == TEXT
 
     play(scene, {"main": Background()}, **ON, STREAMING_ENABLED="false")
+
+
+def test_who_is_sent_elsewhere_when_the_host_would_cut_the_stream_keeps_the_answer() -> None:
+    backend = Background(seconds_between=300)
+
+    async def scene(app: InProcessApp) -> Received:
+        received = await ask(app)
+        await asyncio.sleep(200)
+        assert backend.reads == []
+        return received
+
+    received = play(scene, {"main": backend}, **ON, UPSTREAM_SILENCE_SECONDS="400", RESUME_GRACE_SECONDS="10")
+    assert received.body.endswith(b'event: moved\ndata: {"type":"moved"}\n\n')
+    assert received.receipt["ended"] == "function_timeout"
+
+
+@pytest.mark.parametrize(("most", "status"), [(900, 429), (None, 429), (10, 200)])
+def test_an_answer_that_is_left_counts_what_it_may_have(most: int | None, status: int) -> None:
+    """Or a caller would leave each answer at its first word, and read it again for nothing."""
+    body = NATIVE if most is None else {**NATIVE, "max_output_tokens": most}
+
+    async def scene(app: InProcessApp) -> int:
+        await app.begin("/chat", body, caller=Caller(leaves_after=b"The")).end()
+        return (await app.begin("/chat", {"input": "hi", "max_output_tokens": 300}).end()).status
+
+    limits = json.dumps({"*": {"tokens_per_minute": 1100}})
+    assert play(scene, {"main": Background(seconds_between=1)}, **ON, CALLER_LIMITS=limits) == status

@@ -307,6 +307,7 @@ def test_a_just_finished_response_is_missing_as_a_stream_too(simulator: Simulato
 
 def test_a_cancelled_stream_ends_without_a_terminal_event(simulator: Simulator, client: OpenAI) -> None:
     response_id = begun(simulator, interval=1)
+    assert simulator.running_responses() == 1
     with Probe(f"{simulator.base_url()}responses/{response_id}?stream=true") as probe:
         probe.read_until(b"response.in_progress")
         assert client.responses.cancel(response_id).status == "cancelled"
@@ -314,6 +315,7 @@ def test_a_cancelled_stream_ends_without_a_terminal_event(simulator: Simulator, 
     assert seen.ending == "complete"
     assert kinds(seen)[-1] not in ("response.completed", "response.failed", "response.incomplete")
     assert client.responses.retrieve(response_id).status == "cancelled"
+    assert simulator.running_responses() == 0
 
 
 def test_a_deleted_response_ends_and_cannot_be_taken_up_again(simulator: Simulator, client: OpenAI) -> None:

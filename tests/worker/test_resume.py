@@ -149,3 +149,18 @@ def test_an_answer_without_resume_ends_at_the_model_within_a_second(
     with other.probe(sim("leaves", tokens=400, interval=0.1)) as probe:
         probe.read_until(b"delta")
     assert ended(simulator, "client_gone", contains="leaves")
+
+
+def test_a_process_that_is_stopped_sends_its_reader_to_another(apps: tuple[App, App], simulator: Simulator) -> None:
+    one, other = apps
+    path, body = request("sse", sim("drain", tokens=WORDS, interval=0.1))
+    with one.probe(body, path) as probe:
+        probe.read_until("wörd3 ".encode())
+        one.drain()
+        left = probe.read_all()
+    assert left.ending == "complete"
+    assert left.body.endswith(b'event: moved\ndata: {"type":"moved"}\n\n')
+    told = left.body[: left.body.index(b"event: moved")]
+    after, had = complete("sse", told)
+    rest = taken_up(other, left.headers["x-answer-id"], "sse", after)
+    assert "".join(words_of("sse", had + rest.body)) == "".join(WORDS)
