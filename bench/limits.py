@@ -27,6 +27,7 @@ from shared.limits.ledger import Ledger
 from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
 from shared.limits.memory_usage import MemoryUsage
+from shared.receipt import Spent
 from shared.usage.recorded import Recorded
 
 ADDED_MS = 0.2
@@ -110,7 +111,7 @@ async def own_seconds() -> Own:
             with_limits({"content-type": "text/event-stream"}, ticket)
         admitted = clock()
         for ticket in tickets:
-            ticket.settle(Usage(500, 100), output_tokens=0, is_finished=True, was_asked=True)
+            ticket.settle(Spent(usage=Usage(500, 100), is_finished=True))
         found.append(Own((admitted - began) / ADMISSIONS, (clock() - admitted) / ADMISSIONS))
     await limiter.close()
     await ledger.close()

@@ -15,3 +15,5 @@ class Demand:
     """How many answers at once (`n`)."""
     has_output: bool = True
     """False for embeddings."""
+    outlives: bool = False
+    """The model goes on after its caller has gone: a background response."""

@@ -47,6 +47,23 @@ class Aside:
     """The model did not report it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What an answer used, as far as it is known at its end.
+
+    `usage`: the model's own count; without one, `output_tokens` are what was seen of it. `is_finished`: the model ended it.
+    `was_asked`: the model has begun; otherwise nothing was used but `aside`. `unseen_seconds`: how long the model was at work
+    before anything was seen of the answer.
+    """
+
+    usage: Usage | None = None
+    output_tokens: int = 0
+    is_finished: bool = False
+    was_asked: bool = True
+    unseen_seconds: float = 0.0
+    aside: Aside | None = None
+
+
 @dataclass(slots=True)
 class Receipt:
     """The record of one answer: filled in while the answer goes on, logged once at its end as one line of JSON."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from shared.demand import Demand
-from shared.events import Usage
-from shared.receipt import Aside
+from shared.receipt import Spent
 
 
 class Ticket(Protocol):
@@ -15,19 +14,8 @@ class Ticket(Protocol):
     def headers(self) -> Mapping[str, str]:
         """What the caller is told of its limits."""
 
-    def settle(
-        self,
-        usage: Usage | None,
-        *,
-        output_tokens: int,
-        is_finished: bool,
-        was_asked: bool,
-        aside: Aside | None = None,
-    ) -> None:
-        """Say what the answer used. `usage`: the model's own count; without one, `output_tokens` are what was seen of it.
-
-        `is_finished`: the model ended it. `was_asked`: the model has begun; otherwise nothing was used but `aside`.
-        """
+    def settle(self, spent: Spent) -> None:
+        """Say what the answer used."""
 
 
 class Admission(Protocol):

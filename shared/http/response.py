@@ -24,7 +24,7 @@ from shared.http.open_streams import OpenStreams
 from shared.http.outbound import ClientTooSlow, ErrorPage, Outbound, OutboundState
 from shared.http.stream_clock import StreamClock
 from shared.progress import Phase, Progress
-from shared.receipt import Receipt
+from shared.receipt import Receipt, Spent
 from shared.translation import Translation
 from shared.upstream.attempts import Answer
 from shared.upstream.stream import Stream
@@ -221,13 +221,15 @@ class AnswerResponse(Response):
         attempts = self._receipt.attempts
         was_left = isinstance(self._stop, ClientLeft) and bool(attempts) and not attempts[-1].has_failed
         goes_on = isinstance(self._source, Stream) and self._source.goes_on
-        ticket.settle(
-            progress.usage,
+        spent = Spent(
+            usage=progress.usage,
             output_tokens=max(progress.chunks, self._most_output) if goes_on else progress.chunks,
             is_finished=progress.phase is Phase.ENDED,
             was_asked=progress.usage is not None or progress.has_content or was_left,
+            unseen_seconds=attempts[-1].seconds if attempts else 0.0,
             aside=self._receipt.aside,
         )
+        ticket.settle(spent)
 
     async def _requested(self, receive: Receive) -> Answer | Prelude:
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)

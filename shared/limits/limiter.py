@@ -20,7 +20,7 @@ from shared.limits.estimate import Outputs, estimate
 from shared.limits.meters import Meter, Span, Unit, Window
 from shared.limits.patience import Patience
 from shared.limits.store import Contended, LeaseStore, StoreError
-from shared.receipt import Aside
+from shared.receipt import Spent
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ TEND_SECONDS = 1.0
 """How often leases are looked after."""
 TENDED_AT_ONCE = 16
 CLOSE_SECONDS = 3.0
+USUAL_SECONDS, THINKING_TOKENS = 2.0, 100
+"""A model takes so long for its first word, and makes so many tokens a second before it where it takes longer."""
 STREAMS_AGAIN_SECONDS = 1.0
 """When to try again where too many streams are open: nobody knows when one ends."""
 
@@ -58,30 +60,32 @@ class Ticket:
     _promises: Sequence[Promise] = ()
     _prompt_tokens: int = 0
     """As they were estimated."""
+    _reserved_tokens: int = 0
+    _outlives: bool = False
     _is_settled: bool = field(default=False)
 
-    def settle(
-        self,
-        usage: Usage | None,
-        *,
-        output_tokens: int,
-        is_finished: bool,
-        was_asked: bool,
-        aside: Aside | None = None,
-    ) -> None:
-        """Say what the answer used. `usage`: the model's own count; without one, `output_tokens` are what was seen of it.
-
-        `is_finished`: the model ended it. `was_asked`: a backend was asked at all; otherwise nothing was used but `aside`.
-        """
+    def settle(self, spent: Spent) -> None:
+        """Say what the answer used; the first word counts."""
         if self._is_settled:
             return
         self._is_settled = True
-        tokens = 0 if aside is None else aside.usage.input_tokens + aside.usage.output_tokens
-        if was_asked:
-            tokens += self._prompt_tokens + output_tokens if usage is None else usage.input_tokens + usage.output_tokens
+        usage, aside = spent.usage, spent.aside
+        tokens = 0 if aside is None else _tokens(aside.usage)
+        if spent.was_asked:
+            tokens += self._uncounted(spent) if usage is None else _tokens(usage)
         self._limiter.settle(self._promises, tokens)
-        if usage is not None and is_finished:
+        if usage is not None and spent.is_finished:
             self._limiter.outputs.note(self.caller, self.model, usage.output_tokens)
+
+    def _uncounted(self, spent: Spent) -> int:
+        """Return what an answer counts that the model has not counted.
+
+        What was seen of it, and what a model may have thought before: whoever leaves early must not get that for nothing. It
+        is no more than was reserved, which is what a model counts that nobody stops.
+        """
+        seen = self._prompt_tokens + spent.output_tokens
+        thought = int(max(0.0, spent.unseen_seconds - USUAL_SECONDS) * THINKING_TOKENS)
+        return max(seen, self._reserved_tokens if self._outlives else min(seen + thought, self._reserved_tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class Limiter:
             raise
         self._tend()
         prompt = estimate(replace(demand, has_output=False), 0)
-        return Ticket(caller, model, self._headers(caller, meters), self, promises, prompt)
+        return Ticket(caller, model, self._headers(caller, meters), self, promises, prompt, tokens, demand.outlives)
 
     def settle(self, promises: Iterable[Promise], tokens: int) -> None:
         """Settle every promise of a ticket; see `Ticket.settle`."""
@@ -401,6 +405,10 @@ def meters_of(limits: CallerLimits) -> Sequence[Meter]:
         (Unit.TOKENS, Span.MONTH, limits.tokens_per_month),
     )
     return [Meter(unit, span, maximum) for unit, span, maximum in given if maximum is not None]
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens
 
 
 def _now() -> float:

@@ -4,6 +4,7 @@ Values are kept as the bytes that the caller sent: parameters that are not known
 pass unchanged, and what goes up is always JSON.
 """
 
+import math
 import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
@@ -22,6 +23,12 @@ OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
 }
 """The fields that limit an answer's length; the first is the one that is set where the caller set none."""
 _LIMITS = frozenset(name for names in OUTPUT_CAPS.values() for name in names)
+
+CHOICES: dict[str, tuple[str, ...]] = {"chat/completions": ("n",), "completions": ("n", "best_of")}
+"""The fields that say how many answers a model makes at once."""
+
+EMBEDDINGS = "embeddings"
+"""The path whose answer has no tokens."""
 
 USAGE_ON_REQUEST = frozenset({"chat/completions", "completions"})
 """The paths whose streams report their usage only when asked to."""
@@ -134,16 +141,27 @@ def demand_of(request: OpenAIRequest, path: str, *, max_output_tokens: int | Non
     """Return what the request asks for. Images in it are counted, and not their bytes."""
     in_body = [match.end() - match.start() for match in _IMAGE_DATA.finditer(request.raw)]
     images = len(_IMAGE_PART.findall(request.raw))
-    asked = [decode_value(request.fields.get(name, _NULL)) for name in OUTPUT_CAPS.get(path, ())]
-    limits = [int(value) for value in (*asked, max_output_tokens) if isinstance(value, int | float) and value >= 0]
-    choices = decode_value(request.fields.get("n", _NULL))
+    asked = [_count(request.fields, name) for name in OUTPUT_CAPS.get(path, ())]
+    # Of two limits the upstream may take either.
+    largest = max((count for count in asked if count is not None), default=None)
+    limits = [limit for limit in (largest, max_output_tokens) if limit is not None]
+    choices = (_count(request.fields, name) or 1 for name in CHOICES.get(path, ()))
     return Demand(
         body_bytes=len(request.raw) - sum(in_body),
         images=max(images, len(in_body)),
-        max_output=min(limits, default=None),
-        choices=choices if isinstance(choices, int) and choices > 0 else 1,
-        has_output=path in OUTPUT_CAPS,
+        max_output=min(limits, default=None) if path in OUTPUT_CAPS else None,
+        choices=max(choices, default=1),
+        has_output=path != EMBEDDINGS,
+        outlives=request.background,
     )
+
+
+def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:
+    """Return the number of a field, rounded up; None where it has none that is at least 0."""
+    value = decode_value(fields.get(name, _NULL))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        return None
+    return math.ceil(value)
 
 
 def invalid(name: str, allowed: str) -> BadRequest:

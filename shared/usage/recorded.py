@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.demand import Demand
-from shared.events import Usage
 from shared.http.admission import Admission, Ticket
-from shared.limits.estimate import estimate
+from shared.limits.estimate import USUAL_OUTPUT_TOKENS, estimate
 from shared.limits.ledger import Ledger
 from shared.limits.usage import NOTHING, Sums
-from shared.receipt import Aside
+from shared.receipt import Spent
 
 
 class Recorded:
@@ -23,7 +22,9 @@ class Recorded:
     async def admit(self, caller: str, model: str, demand: Demand) -> Ticket:
         """Return the right to ask the model. Raise `CallerLimitExceeded` or `LimitsUnavailable`."""
         ticket = None if self._limits is None else await self._limits.admit(caller, model, demand)
-        return RecordedTicket(self._ledger, caller, model, estimate(replace(demand, has_output=False), 0), ticket)
+        prompt = estimate(replace(demand, has_output=False), 0)
+        unseen = estimate(demand, USUAL_OUTPUT_TOKENS) - prompt if demand.outlives else 0
+        return RecordedTicket(self._ledger, caller, model, prompt, unseen, ticket)
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class RecordedTicket:
     model: str
     expected_prompt: int
     """In tokens."""
+    unseen_output: int
+    """What is expected of a model that goes on after its caller has gone."""
     ticket: Ticket | None
     """That of the caller's limits."""
     _is_settled: bool = field(default=False)
@@ -44,31 +47,21 @@ class RecordedTicket:
         """What the caller is told of its limits."""
         return {} if self.ticket is None else self.ticket.headers
 
-    def settle(
-        self,
-        usage: Usage | None,
-        *,
-        output_tokens: int,
-        is_finished: bool,
-        was_asked: bool,
-        aside: Aside | None = None,
-    ) -> None:
+    def settle(self, spent: Spent) -> None:
         """Note the answer once, and settle with the limits. One that no model was asked for is none."""
-        used = self._used(usage, output_tokens) if was_asked else NOTHING
-        if aside is not None:
-            used += Sums.aside(aside)
+        used = self._used(spent) if spent.was_asked else NOTHING
+        if spent.aside is not None:
+            used += Sums.aside(spent.aside)
         if used != NOTHING and not self._is_settled:
             self.ledger.note(self.caller, self.model, used)
         self._is_settled = True
         if self.ticket is not None:
-            self.ticket.settle(
-                usage, output_tokens=output_tokens, is_finished=is_finished, was_asked=was_asked, aside=aside
-            )
+            self.ticket.settle(spent)
 
-    def _used(self, usage: Usage | None, output_tokens: int) -> Sums:
-        prompts = self.ledger.prompts
+    def _used(self, spent: Spent) -> Sums:
+        prompts, usage = self.ledger.prompts, spent.usage
         if usage is None:
             prompt = prompts.likely(self.caller, self.model, expected=self.expected_prompt)
-            return Sums.estimated(prompt, output_tokens)
+            return Sums.estimated(prompt, max(spent.output_tokens, self.unseen_output))
         prompts.note(self.caller, self.model, expected=self.expected_prompt, tokens=usage.input_tokens)
         return Sums.reported(usage)

@@ -12,6 +12,7 @@ from shared.limits.clock import StoreClock
 from shared.limits.limiter import Limiter, Ticket
 from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, LeaseStore, OthersLease, Rows, StoreError
+from shared.receipt import Spent
 
 CALLER = "alice"
 NOON = 1_795_780_800.0
@@ -91,7 +92,7 @@ class Process:
     def end(self, index: int, tokens: int) -> int:
         """End an answer that took so many tokens. Return what was reserved for it."""
         ticket, reserved = self.under_way.pop(index % len(self.under_way))
-        ticket.settle(Usage(0, tokens, 0, 0), output_tokens=0, is_finished=True, was_asked=True)
+        ticket.settle(Spent(usage=Usage(0, tokens, 0, 0), is_finished=True))
         return reserved
 
 

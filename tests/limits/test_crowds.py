@@ -12,6 +12,7 @@ from shared.limits.clock import StoreClock
 from shared.limits.limiter import FAILURE_SECONDS, STORE_SECONDS, Limiter
 from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, Rows
+from shared.receipt import Spent
 from tests.harness.app import NOON
 from tests.harness.virtual_time import run
 
@@ -83,7 +84,7 @@ def test_what_comes_free_here_is_used_at_once() -> None:
         limiter = limiter_over(SlowStore(), CallerLimits(tokens_per_minute=1000))
         ticket = await limiter.admit("alice", "m", Demand(0, max_output=1000))
         assert await ask(limiter) == "refused"
-        ticket.settle(None, output_tokens=0, is_finished=False, was_asked=False)
+        ticket.settle(Spent(was_asked=False))
         assert await ask(limiter, 1000) == "admitted"
         await limiter.close()
 
@@ -148,7 +149,7 @@ def test_the_place_of_a_stream_is_soon_another_processes() -> None:
         one, two = (limiter_over(store, CallerLimits(streams=1)) for _ in range(2))
         ticket = await one.admit("alice", "m", Demand(0))
         assert await ask(two) == "refused"
-        ticket.settle(None, output_tokens=0, is_finished=True, was_asked=True)
+        ticket.settle(Spent(is_finished=True))
         await asyncio.sleep(IDLE_STREAM_SECONDS + 2)
         assert await ask(two) == "admitted"
         await one.close()

@@ -11,6 +11,7 @@ from shared.demand import Demand
 from shared.errors import CallerLimitExceeded, CallerQuotaExceeded, LimitsUnavailable
 from shared.events import Usage
 from shared.limits.account import IDLE_SECONDS, LEASE_SECONDS, RENEWAL_SECONDS
+from shared.receipt import Spent
 from tests.limits.processes import CALLER, World
 
 PER_MINUTE = CallerLimits(tokens_per_minute=1000)
@@ -189,7 +190,7 @@ def test_an_answer_that_no_backend_gave_costs_no_tokens() -> None:
         process = World(PER_MINUTE).start()
         ticket = await process.limiter.admit(CALLER, "m", Demand(0, max_output=1000))
         for _ in range(2):  # once counts
-            ticket.settle(None, output_tokens=0, is_finished=False, was_asked=False)
+            ticket.settle(Spent(was_asked=False))
         assert await process.ask(1000)
 
     run(work())
@@ -199,7 +200,7 @@ def test_an_answer_that_the_model_did_not_count_counts_its_prompt_and_what_was_s
     async def work() -> None:
         process = World(PER_MINUTE).start()
         ticket = await process.limiter.admit(CALLER, "m", Demand(350, max_output=900))
-        ticket.settle(None, output_tokens=200, is_finished=False, was_asked=True)
+        ticket.settle(Spent(output_tokens=200))
         assert not await process.ask(701)
         assert await process.ask(700)
 
@@ -211,7 +212,7 @@ def test_a_callers_answers_teach_what_to_expect() -> None:
         process = World(CallerLimits(tokens_per_minute=2000)).start()
         for _ in range(10):
             ticket = await process.limiter.admit(CALLER, "m", Demand(0))
-            ticket.settle(Usage(0, 20, 0, 0), output_tokens=0, is_finished=True, was_asked=True)
+            ticket.settle(Spent(usage=Usage(0, 20, 0, 0), is_finished=True))
         for _ in range(90):
             await process.limiter.admit(CALLER, "m", Demand(0))
         with pytest.raises(CallerLimitExceeded):
@@ -260,5 +261,35 @@ def test_a_store_that_does_not_answer_costs_one_second_once(monkeypatch: pytest.
         began = asyncio.get_running_loop().time()
         assert await process.ask(10)
         assert asyncio.get_running_loop().time() - began < 0.9, "for a while nobody waits again"
+
+    run(work())
+
+
+def test_a_caller_that_leaves_before_the_first_word_pays_for_what_the_model_may_have_thought() -> None:
+    async def work() -> None:
+        process = World(CallerLimits(tokens_per_day=10_000)).start()
+
+        async def left_after(seconds: float, seen: int) -> int:
+            ticket = await process.limiter.admit(CALLER, "m", Demand(350, max_output=900))
+            before = process.limiter.unreported
+            ticket.settle(Spent(output_tokens=seen, unseen_seconds=seconds))
+            return process.limiter.unreported - before
+
+        assert await left_after(0.5, 0) == 100, "the prompt"
+        assert await left_after(2.0, 7) == 107
+        assert await left_after(5.0, 7) == 407
+        assert await left_after(60.0, 7) == 1000, "no more than was reserved"
+        assert await left_after(60.0, 950) == 1050, "but what was seen"
+
+    run(work())
+
+
+def test_a_background_answer_that_nobody_waits_for_counts_what_was_reserved_for_it() -> None:
+    async def work() -> None:
+        process = World(PER_MINUTE).start()
+        ticket = await process.limiter.admit(CALLER, "m", Demand(350, max_output=500, outlives=True))
+        ticket.settle(Spent(output_tokens=1, is_finished=True))
+        assert not await process.ask(401)
+        assert await process.ask(400)
 
     run(work())

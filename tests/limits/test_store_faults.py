@@ -21,6 +21,7 @@ from shared.limits.store import StoreError
 from shared.limits.tables import TableStore
 from shared.limits.usage import Period, Sums
 from shared.limits.usage_tables import UsageTable
+from shared.receipt import Spent
 from tests.limits.stores import opening
 from tests.limits.table_service import FAULTS, MUTE, SLOW_SECONDS, TableService, table_service
 
@@ -86,7 +87,7 @@ async def ask_until_it_is_back(limiter: Limiter, fault: str) -> Ticket:
 
 
 def settle(ticket: Ticket, tokens: int) -> None:
-    ticket.settle(Usage(0, tokens, 0, 0), output_tokens=0, is_finished=True, was_asked=True)
+    ticket.settle(Spent(usage=Usage(0, tokens, 0, 0), is_finished=True))
 
 
 @pytest.mark.usefixtures("patient_close")

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest
-from shared.openai_api.request import parse_openai_request, upstream_body
+from shared.openai_api.request import demand_of, parse_openai_request, upstream_body
 from tests.http.json_texts import JSON
 
 CHAT = "chat/completions"
@@ -160,3 +160,41 @@ def test_a_model_that_is_no_name_is_a_400() -> None:
 def test_an_empty_model_counts_as_none() -> None:
     assert parse_openai_request(b'{"model": ""}').model is None
     assert json.loads(up(b'{"model": ""}')) == {"model": "dep"}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "cap", "expected"),
+    [
+        ("chat/completions", {"max_tokens": 1, "max_completion_tokens": 5000}, None, (5000, 1)),
+        ("chat/completions", {"max_tokens": 1, "max_completion_tokens": 5000}, 300, (300, 1)),
+        ("chat/completions", {"max_tokens": 0.5, "n": 2.5}, None, (1, 3)),
+        ("chat/completions", {"max_tokens": True, "n": -3}, None, (None, 1)),
+        ("chat/completions", {"max_tokens": -7, "n": "9"}, 50, (50, 1)),
+        ("completions", {"max_tokens": 10, "n": 2, "best_of": 20}, None, (10, 20)),
+        ("responses", {"max_tokens": 1, "n": 9}, None, (None, 1)),
+        ("responses", {"max_output_tokens": 7}, 9, (7, 1)),
+        ("responses/compact", {"max_output_tokens": 7}, 9, (None, 1)),
+    ],
+)
+def test_what_is_reserved_is_the_most_that_the_upstream_may_take_the_request_for(
+    path: str, asked: dict[str, Any], cap: int | None, expected: tuple[int | None, int]
+) -> None:
+    demand = demand_of(parse_openai_request(json.dumps(asked).encode()), path, max_output_tokens=cap)
+    assert (demand.max_output, demand.choices) == expected
+    assert demand.has_output
+    assert not demand.outlives
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "null", "[]", '"\\ud800"'])
+def test_no_number_is_too_odd_to_be_looked_at(number: str) -> None:
+    demand = demand_of(
+        parse_openai_request(b'{"max_tokens":%b,"n":%b}' % (number.encode(), number.encode())),
+        "chat/completions",
+        max_output_tokens=None,
+    )
+    assert demand.max_output is None or demand.max_output > 10**300
+
+
+def test_a_background_response_outlives_its_caller() -> None:
+    request = parse_openai_request(b'{"background":true}')
+    assert demand_of(request, "responses", max_output_tokens=None).outlives
