@@ -72,8 +72,11 @@ def main() -> int:
     """Start what is needed, play, and tell."""
     parser = argparse.ArgumentParser(prog="python -m tests.limits.peer", description=__doc__)
     parser.add_argument("--runs", type=int, default=2)
-    runs = parser.parse_args().runs
-    size = Size(seconds=45.0)
+    parser.add_argument(
+        "--callers", type=int, default=1, help="of 200 streams: a process takes a second for ten of them"
+    )
+    arguments = parser.parse_args()
+    runs, size = arguments.runs, Size(callers=arguments.callers, seconds=45.0)
     with Simulator.start(open=True) as simulator:
         for processes in (1, size.processes):
             with litellm(simulator, size, processes) as url:
