@@ -141,9 +141,9 @@ def demand_of(request: OpenAIRequest, path: str, *, max_output_tokens: int | Non
     """Return what the request asks for. Images in it are counted, and not their bytes."""
     in_body = [match.end() - match.start() for match in _IMAGE_DATA.finditer(request.raw)]
     images = len(_IMAGE_PART.findall(request.raw))
-    asked = [_count(request.fields, name) for name in OUTPUT_CAPS.get(path, ())]
-    # Of two limits the upstream may take either.
-    largest = max((count for count in asked if count is not None), default=None)
+    own = [name for name in OUTPUT_CAPS.get(path, ()) if _count(request.fields, name) is not None]
+    # Of several limits the upstream may take any, also one that it knows from another API.
+    largest = max((_count(request.fields, name) or 0 for name in _LIMITS), default=None) if own else None
     limits = [limit for limit in (largest, max_output_tokens) if limit is not None]
     choices = (_count(request.fields, name) or 1 for name in CHOICES.get(path, ()))
     return Demand(

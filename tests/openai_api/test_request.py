@@ -173,6 +173,7 @@ def test_an_empty_model_counts_as_none() -> None:
         ("completions", {"max_tokens": 10, "n": 2, "best_of": 20}, None, (10, 20)),
         ("responses", {"max_tokens": 1, "n": 9}, None, (None, 1)),
         ("responses", {"max_output_tokens": 7}, 9, (7, 1)),
+        ("responses", {"max_output_tokens": 7, "max_tokens": 800}, None, (800, 1)),
         ("responses/compact", {"max_output_tokens": 7}, 9, (None, 1)),
     ],
 )
