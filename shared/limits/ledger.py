@@ -30,6 +30,8 @@ WRITE_SECONDS = 2.0
 FAILURE_SECONDS = 10.0
 """How long after a failure the store is tried again."""
 READ_SECONDS = 20.0
+READS_AT_ONCE = 4
+"""Of all callers together: the same table has the leases, and nobody may slow it down by asking what was used."""
 CLOSE_SECONDS = 3.0
 MAX_ROWS = 5000
 """How many rows this process keeps in memory."""
@@ -62,6 +64,8 @@ class Ledger:
         self._rows: OrderedDict[Spot, _Row] = OrderedDict()
         self._made = 0
         self._writing: asyncio.Task[None] | None = None
+        self._reads: dict[tuple[str | None, Period], asyncio.Task[Mapping[Spot, Sums] | Exception]] = {}
+        self._turnstile = asyncio.Semaphore(READS_AT_ONCE)
         self._lock = asyncio.Lock()
         self._is_failing = self._is_closed = False
 
@@ -86,16 +90,35 @@ class Ledger:
 
         Raise `StoreError` or `TimeoutError`.
         """
-        async with asyncio.timeout(READ_SECONDS):
-            await self._flush()
-            return await self._store.sums(caller, period)
+        reading = self._reads.get((caller, period))
+        if reading is None:
+            self._reads[caller, period] = reading = asyncio.create_task(self._read(caller, period))
+            reading.add_done_callback(lambda _: self._reads.pop((caller, period)))
+        await asyncio.wait([reading])
+        if reading.cancelled():
+            raise StoreError("the process is stopping")
+        found = reading.result()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _read(self, caller: str | None, period: Period) -> Mapping[Spot, Sums] | Exception:
+        """Return the sums, or why there are none: nobody may be waiting any more."""
+        try:
+            async with asyncio.timeout(READ_SECONDS), self._turnstile:
+                await self._flush()
+                return await self._store.sums(caller, period)
+        except (StoreError, TimeoutError) as error:
+            return error
 
     async def close(self) -> None:
         """Write what is not written, as far as the store takes it in time, and log the rest as lost."""
         self._is_closed = True
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
+        under_way = [task for task in (self._writing, *self._reads.values()) if task is not None]
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
         with suppress(TimeoutError, StoreError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._flush()

@@ -29,7 +29,8 @@ class Store(MemoryUsage):
         """Raised by the next writes, one each; a `StoreError` at the end stays."""
         self.applies = False
         """A write that fails is applied nevertheless: its answer is lost."""
-        self.takes = 0.0
+        self.takes = self.takes_to_read = 0.0
+        self.reads = self.reads_at_once = self.most_reads_at_once = 0
         self.is_closed = False
 
     async def put(self, caller: str, rows: Sequence[UsageRow]) -> None:
@@ -39,6 +40,14 @@ class Store(MemoryUsage):
             await super().put(caller, rows)
         if self.fails:
             raise self.fails.pop(0)
+
+    async def sums(self, caller: str | None, period: Period) -> Mapping[Spot, Sums]:
+        self.reads += 1
+        self.reads_at_once += 1
+        self.most_reads_at_once = max(self.most_reads_at_once, self.reads_at_once)
+        await asyncio.sleep(self.takes_to_read)
+        self.reads_at_once -= 1
+        return await super().sums(caller, period)
 
     async def close(self) -> None:
         self.is_closed = True
@@ -139,6 +148,26 @@ def test_who_asks_gets_what_is_not_written_yet_and_what_other_processes_have_wri
         assert total(await two.sums(None, TODAY)) == ONE + ONE + ONE + ONE
         await one.close()
         await two.close()
+
+    run(main())
+
+
+def test_whoever_asks_again_and_again_does_not_keep_the_store_busy() -> None:
+    async def main() -> None:
+        store = Store()
+        store.takes_to_read = 1.0
+        ledger = ledger_of(store)
+        ledger.note("alice", "gpt", ONE)
+        found = await asyncio.gather(*(ledger.sums("alice", TODAY) for _ in range(500)))
+        assert (store.reads, {total(one) for one in found}) == (1, {ONE})
+        periods = [Period(f"2026-11-{day:02}", "2026-11-30") for day in range(1, 21)]
+        await asyncio.gather(*(ledger.sums("alice", period) for period in periods))
+        assert (store.reads, store.most_reads_at_once) == (21, module.READS_AT_ONCE)
+        asking = asyncio.create_task(ledger.sums("alice", TODAY))
+        await asyncio.sleep(0.5)
+        await ledger.close()
+        with pytest.raises(StoreError, match="stopping"):
+            await asking
 
     run(main())
 
