@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.peers import LITELLM, LITELLM_START_SECONDS
+from bench.peers import LITELLM
 from dev.simulator.control import Simulator
 from tests.limits.storm import Size, blow, key_of
 from tests.state.azurite import free_port
 
+START_SECONDS = 300.0
+"""Of several processes, each of which imports for half a minute."""
 _AUTH = """
 from litellm.proxy._types import UserAPIKeyAuth
 
@@ -58,7 +60,7 @@ def litellm(simulator: Simulator, size: Size, processes: int) -> Iterator[str]:
 
 
 def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + LITELLM_START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -75,10 +77,11 @@ def main() -> int:
     parser.add_argument(
         "--callers", type=int, default=1, help="of 200 streams: a process takes a second for ten of them"
     )
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, Size().processes])
     arguments = parser.parse_args()
     runs, size = arguments.runs, Size(callers=arguments.callers, seconds=45.0)
     with Simulator.start(open=True) as simulator:
-        for processes in (1, size.processes):
+        for processes in arguments.processes:
             with litellm(simulator, size, processes) as url:
                 for number in range(runs):
                     run = blow(size, simulator, lambda _, caller: (url, key_of(caller)), number=number, account=None)
