@@ -167,7 +167,7 @@ param budgetStartDate string = ''
 param budgetContactEmails string[] = []
 
 @description('Optional. Email addresses notified when answers begin late or fail, or no backend is ready; empty for no alert rules.')
-param alertContactEmails array = []
+param alertContactEmails string[] = []
 
 var abbreviations = loadJsonContent('./abbreviations.json')
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
@@ -252,10 +252,13 @@ module workbook 'core/workbook.bicep' = {
   name: 'workbook'
   scope: group
   params: {
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    applicationInsightsName: applicationInsightsName
     location: location
     tags: tags
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 module alerts 'core/alerts.bicep' = if (!empty(alertContactEmails)) {
@@ -264,11 +267,14 @@ module alerts 'core/alerts.bicep' = if (!empty(alertContactEmails)) {
   params: {
     actionGroupName: '${abbreviations.insightsActionGroups}${resourceToken}'
     namePrefix: '${abbreviations.insightsScheduledQueryRules}${resourceToken}-'
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    applicationInsightsName: applicationInsightsName
     location: location
     tags: tags
     contactEmails: alertContactEmails
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 module storage 'core/storage.bicep' = {

@@ -102,6 +102,8 @@ def bicep_evaluated(project: Project, mode: str = "validate") -> Iterator[str]:
         if done.returncode:
             changes = _COLOUR.sub("", done.stdout + done.stderr).strip()
             yield f"{FOLDER}/{path.name}: make check-infra STORE=1 stores what has changed:\n{changes[:2000]}"
+        if _DIAGNOSTIC.search(done.stderr):
+            return  # it does not compile, as all the others do not
 
 
 def terraform_types(project: Project) -> Iterator[str]:

@@ -269,9 +269,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       }
       // The service knows this property, and the types of its newest API version do not. Without it: Recreate.
       #disable-next-line BCP037
-      siteUpdateStrategy: siteUpdateStrategy == 'Recreate' ? null : {
-        type: siteUpdateStrategy
-      }
+      siteUpdateStrategy: siteUpdateStrategy == 'Recreate'
+        ? null
+        : {
+            type: siteUpdateStrategy
+          }
     }
     siteConfig: {
       minTlsVersion: '1.2'

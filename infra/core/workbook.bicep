@@ -1,5 +1,7 @@
 // A workbook with what the answers' receipts say: how slow, how many, which backend, who left, what it used.
 
+import { Tags } from '../types.bicep'
+
 @description('Required. Name of the Application Insights component that it reads.')
 param applicationInsightsName string
 
@@ -7,7 +9,7 @@ param applicationInsightsName string
 param location string
 
 @description('Optional. Tags.')
-param tags object = {}
+param tags Tags = {}
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: applicationInsightsName

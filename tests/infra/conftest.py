@@ -56,7 +56,16 @@ def evaluated(tmp_path: Path) -> Any:
     def evaluate(**variables: Any) -> Any:
         given = {"environment_name": "chat", "location": "swedencentral"} | variables
         (tmp_path / "terraform.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
-        names = ("named_settings", "table_settings", "site", "deployments", "endpoints", "zone_names", "open_ai_account_ids", "developer_account_ids")
+        names = (
+            "named_settings",
+            "table_settings",
+            "site",
+            "deployments",
+            "endpoints",
+            "zone_names",
+            "open_ai_account_ids",
+            "developer_account_ids",
+        )
         question = "jsonencode({" + ", ".join(f"{name} = local.{name}" for name in names) + "})\n"
         done = subprocess.run(
             ["terraform", "console"], input=question, cwd=tmp_path, capture_output=True, text=True, check=False

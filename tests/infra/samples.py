@@ -9,9 +9,19 @@ CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 """The client id of the app's identity."""
 MINI = {"name": "mini", "model": "gpt-5.4-mini", "version": "2026-03-17", "sku": "GlobalStandard", "capacity": 30}
 BIG = {"name": "big", "model": "gpt-5.4", "version": "2026-03-05", "sku": "Standard", "capacity": 9}
-UNITS = {"name": "big-units", "sku": "ProvisionedManaged", "capacity": 50, "alias": "smart", "spilloverDeployment": "big"}
+UNITS = {
+    "name": "big-units",
+    "sku": "ProvisionedManaged",
+    "capacity": 50,
+    "alias": "smart",
+    "spilloverDeployment": "big",
+}
 SEVERAL = [
-    {"name": "sweden", "location": "swedencentral", "deployments": [MINI | {"serviceTier": "Priority"}, BIG, BIG | UNITS]},
+    {
+        "name": "sweden",
+        "location": "swedencentral",
+        "deployments": [MINI | {"serviceTier": "Priority"}, BIG, BIG | UNITS],
+    },
     {"name": "us", "priority": 2, "weight": 3, "deployments": [MINI]},
 ]
 """As in tests/infra/evaluated/accounts.bicepparam."""

@@ -16,9 +16,19 @@ WARNING = "{root}/infra/main.bicep(405,13) : Warning BCP329: The provided value 
 MISTAKES = (
     ("infra/core/budget.bicep", "@minValue(1)", "@minValue(2)", "Warning BCP329"),
     ("infra/core/storage.bicep", "allowSharedKeyAccess", "allowSharedKeyAcces", "allowSharedKeyAcces"),
-    ("infra/main.bicep", "developerPrincipalId: principalId", "developerPrincipleId: principalId", "developerPrincipleId"),
+    (
+        "infra/main.bicep",
+        "developerPrincipalId: principalId",
+        "developerPrincipleId: principalId",
+        "developerPrincipleId",
+    ),
     ("infra/app/rbac.bicep", "param usesTables bool", "param usesTables object", "use-user-defined-types"),
-    ("infra/main.bicep", "storageAccountName: storageName", "storageAccountName: storage.outputs.name", "what-if-short-circuiting"),
+    (
+        "infra/main.bicep",
+        "storageAccountName: storageName",
+        "storageAccountName: storage.outputs.name",
+        "what-if-short-circuiting",
+    ),
 )
 
 

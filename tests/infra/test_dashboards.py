@@ -121,12 +121,17 @@ def test_every_part_has_a_name_of_its_own_and_follows_the_time_range() -> None:
     for item in WORKBOOK["items"]:
         if item["type"] == 3:
             assert item["content"]["timeContextFromParameter"] == "TimeRange"
-    assert all("[$__" in expression or "streams_open" in expression or "_ready" in expression for expression in EXPRESSIONS)
+    assert all(
+        "[$__" in expression or "streams_open" in expression or "_ready" in expression for expression in EXPRESSIONS
+    )
 
 
 def test_every_alert_is_named_described_and_linked_to_its_runbook() -> None:
     page = (DOCS / "operations.md").read_text(encoding="utf-8")
-    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", page, re.M)}
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", page, re.M)
+    }
     assert [rule["name"] for rule in ALERTS] == ["first-token-late", "answers-fail", "no-backend-ready"]
     for rule in ALERTS:
         assert rule.keys() == {"name", "displayName", "severity", "description", "query"}

@@ -119,7 +119,9 @@ def test_every_private_endpoint_has_a_zone() -> None:
     assert all(group.at("properties.privateDnsZoneConfigs")[0]["properties"]["privateDnsZoneId"] for group in groups)
 
 
-@pytest.mark.parametrize(("case", "access", "action"), [("keys", "Enabled", "Allow"), ("everything", "Disabled", "Deny")])
+@pytest.mark.parametrize(
+    ("case", "access", "action"), [("keys", "Enabled", "Allow"), ("everything", "Disabled", "Deny")]
+)
 def test_a_private_network_closes_storage_models_and_vault_to_others(case: str, access: str, action: str) -> None:
     closed = [
         *made(case, "Microsoft.Storage/storageAccounts"),

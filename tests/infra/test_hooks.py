@@ -50,7 +50,7 @@ def paste(lines: str, folder: Path) -> list[str]:
     return log.read_text().splitlines()
 
 
-CALL = "curl -N https://func-x.azurewebsites.net/chat -H content-type: application/json -d {\"input\":\"hi\"}"
+CALL = 'curl -N https://func-x.azurewebsites.net/chat -H content-type: application/json -d {"input":"hi"}'
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,11 @@ CALL = "curl -N https://func-x.azurewebsites.net/chat -H content-type: applicati
         ("", "az functionapp keys list --name func-x --resource-group rg-chat", "x-functions-key: a-secret"),
         ("function", "az functionapp keys list --name func-x --resource-group rg-chat", "x-functions-key: a-secret"),
         ("keys", None, "authorization: Bearer my-key"),
-        ("entra", f"az account get-access-token --resource {DEPLOYED['AUTH_CLIENT_ID']}", "authorization: Bearer a-secret"),
+        (
+            "entra",
+            f"az account get-access-token --resource {DEPLOYED['AUTH_CLIENT_ID']}",
+            "authorization: Bearer a-secret",
+        ),
         ("anonymous", None, None),
     ],
 )

@@ -39,7 +39,13 @@ def test_the_tree_is_in_order(check: str) -> None:
 
 def test_nothing_else_is_read_from_the_environment() -> None:
     # What the platform says about itself, in no list of settings.
-    of_platform = {"IDENTITY_ENDPOINT", "WEBSITE_AUTH_ENABLED", "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_SKU"}
+    of_platform = {
+        "IDENTITY_ENDPOINT",
+        "WEBSITE_AUTH_ENABLED",
+        "WEBSITE_INSTANCE_ID",
+        "WEBSITE_SITE_NAME",
+        "WEBSITE_SKU",
+    }
     # Of the host's storage, where infra/ did not deploy the app; read by shared/state/storage_account.py.
     of_host = {"AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "AzureWebJobsStorage__tableServiceUri"}
     read = r"""\b(?:env(?:iron)?(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']"""

@@ -61,7 +61,9 @@ def test_checkov_says_what_it_finds_in_either_tree_and_what_is_no_longer_skipped
         pytest.skip("checkov is not installed; `make check-infra` does it")
     (copy / tools.name).symlink_to(tools)
     plant(copy, "tests/infra/evaluated/defaults.snapshot.json", '"httpsOnly": true', '"httpsOnly": false')
-    plant(copy, "infra/terraform/storage.tf", "min_tls_version                   = \"TLS1_2\"", "min_tls_version = \"TLS1_0\"")
+    plant(
+        copy, "infra/terraform/storage.tf", 'min_tls_version                   = "TLS1_2"', 'min_tls_version = "TLS1_0"'
+    )
     plant(copy, "infra/.checkov.yaml", "skip-check:\n", "skip-check:\n  # for no reason\n  - CKV_AZURE_1\n")
     words = said(copy, "checkov")
     assert "CKV_AZURE_14 " in words

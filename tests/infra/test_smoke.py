@@ -125,7 +125,13 @@ def test_a_missing_key_is_reported_with_a_hint(capsys: pytest.CaptureFixture[str
         assert main(url, "") == 1
     output = capsys.readouterr().out
     assert "set KEY=..." in output
-    assert results(output) == {"health": "ok", "patches": "ok", "stream": "FAILED", "leaving": "FAILED", "bad key": "ok"}
+    assert results(output) == {
+        "health": "ok",
+        "patches": "ok",
+        "stream": "FAILED",
+        "leaving": "FAILED",
+        "bad key": "ok",
+    }
 
 
 @pytest.mark.parametrize(

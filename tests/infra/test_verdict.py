@@ -25,7 +25,11 @@ def absent(_project: Project) -> Iterator[str]:
     ("checks", "status", "lines"),
     [
         ((fine,), 0, ["ok       fine", "infra/ is in order"]),
-        ((invalid, fine), 1, ["failed   invalid:", "           one thing is invalid", "ok       fine", "1 of 2 checks failed"]),
+        (
+            (invalid, fine),
+            1,
+            ["failed   invalid:", "           one thing is invalid", "ok       fine", "1 of 2 checks failed"],
+        ),
         (
             (absent, fine),
             0,

@@ -49,3 +49,4 @@ param zoneRedundant = true
 param corsAllowedOrigins = ['https://app.example.com', 'https://other.example.com']
 param budgetAmount = 100
 param budgetStartDate = '2026-01-01'
+param alertContactEmails = ['me@example.com']
