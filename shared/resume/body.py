@@ -270,6 +270,8 @@ class ResumableBody:
             else:
                 failures = 0
                 self.last_sign = self._now()
+                if response.get("background") is False:  # its stream never could be taken up, and its client is told so
+                    raise failure
                 if response.get("status") not in ("queued", "in_progress"):
                     self._take(response, failure)
                     return

@@ -1,12 +1,21 @@
 """One answer whose upstream can be taken up again: it makes the body resumable. See `call.Resumption`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.config.backends import Backend
 from shared.errors import UpstreamErrorResponse
 from shared.receipt import Receipt
-from shared.resume.body import GONE, EmptyBody, Position, Readers, ResumableBody
+from shared.resume.body import (
+    GONE,
+    MISSING_SECONDS,
+    POLLING_PAUSES,
+    EmptyBody,
+    Position,
+    Readers,
+    ResumableBody,
+)
 from shared.resume.link import Link
 from shared.upstream.call import UpstreamClients, UpstreamResponse
 
@@ -47,13 +56,14 @@ class Resumption:
     ) -> UpstreamResponse:
         """Return what `send` does, with a body that is resumable. Raise what `send` raises.
 
-        Where a response is to be read from its beginning, and its stream is not to be had any more, it is read whole.
+        A response that exists may be missing for a while, once it has ended: it is asked for again. Where it is to be read from
+        its beginning, and its stream is not to be had any more, it is read whole.
         """
         refusal = None
         try:
-            response = await send()
+            response = await (self._found(send) if self._response_id else send())
         except UpstreamErrorResponse as error:
-            if not self._response_id or self._after != -1 or error.status not in GONE:
+            if not self._response_id or self._after != -1 or error.status not in GONE - {404}:
                 raise
             refusal = error
             response = UpstreamResponse(200, {"content-type": "text/event-stream"}, EmptyBody())
@@ -68,6 +78,19 @@ class Resumption:
             readers=self._readers,
         )
         return replace(response, body=body, renewal=body)
+
+    async def _found(self, send: Callable[[], Awaitable[UpstreamResponse]]) -> UpstreamResponse:
+        now = asyncio.get_running_loop().time
+        until, pauses = now() + MISSING_SECONDS, iter(POLLING_PAUSES)
+        pause = 0.0
+        while True:
+            try:
+                return await send()
+            except UpstreamErrorResponse as error:
+                if error.status != 404 or now() >= until:
+                    raise
+            pause = next(pauses, pause)
+            await asyncio.sleep(pause)
 
     def _note_reopening(self) -> None:
         self._reopenings += 1

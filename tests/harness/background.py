@@ -39,6 +39,9 @@ class Background:
     seconds_between: float = 0.0
     seconds_to_headers: float = 0.0
     ending: str = "completed"
+    background: bool = True
+    missing: int = 0
+    """How many connections to the stream, after the first, get a 404."""
     streams: list[int] = field(default_factory=list)
     """The number above which each connection asked for events; -1 for all of them."""
     reads: list[str] = field(default_factory=list)
@@ -63,7 +66,12 @@ class Background:
         """Return the response object with this status."""
         is_over = status not in ("queued", "in_progress")
         base = {"id": RAW_ID, "object": "response", "created_at": 1, "model": "gpt-2026-01-01", "status": status}
-        return {**base, "output": [self._item(is_over=True)] if is_over else [], "usage": USAGE if is_over else None}
+        return {
+            **base,
+            "background": self.background,
+            "output": [self._item(is_over=True)] if is_over else [],
+            "usage": USAGE if is_over else None,
+        }
 
     def events(self) -> list[bytes]:
         """Return all events of the response."""
@@ -71,6 +79,8 @@ class Background:
 
     def _stream(self, after: int) -> Play:
         self.streams.append(after)
+        if 1 < len(self.streams) <= 1 + self.missing:
+            return refuses(404, UNKNOWN)
         if len(self.streams) > self.window:
             return refuses(self.refusal, UNKNOWN if self.refusal == 404 else None)
         events = self.events()[after + 1 :]

@@ -157,3 +157,31 @@ def test_a_stored_stream_goes_on_too() -> None:
     received = play(scene, {"main": backend})
     assert backend.streams == [-1, 5, 8]
     assert [event["sequence_number"] for event in events(received)] == list(range(6, 15))
+
+
+async def stored(app: InProcessApp, query: str) -> Received:
+    """Begin a response, leave it, and ask for its stream again."""
+    received = await app.begin("/v1/responses", BODY, caller=Caller(leaves_after=b"response.created")).end()
+    found = SIGNED.search(received.body)
+    assert found is not None
+    return await app.begin(f"/v1/responses/{found[0].decode()}?stream=true{query}", b"", method="GET").end()
+
+
+def test_a_stored_stream_that_is_too_old_is_written_from_the_whole_where_it_is_asked_for_from_its_beginning() -> None:
+    received = play(lambda app: stored(app, ""), {"main": Background(window=1)})
+    assert text(received) == "".join(WORDS)
+    assert events(received)[-1]["type"] == "response.completed"
+    numbered = play(lambda app: stored(app, "&starting_after=3"), {"main": Background(window=1)})
+    assert (numbered.status, numbered.json["error"]["message"]) == (400, "Status 400.")
+    foreground = play(lambda app: stored(app, ""), {"main": Background(window=1, background=False)})
+    assert (foreground.status, foreground.json["error"]["message"]) == (400, "Status 400.")
+
+
+def test_a_stored_stream_that_is_missing_for_a_while_is_asked_for_again() -> None:
+    backend = Background(missing=4)
+    received = play(lambda app: stored(app, "&starting_after=3"), {"main": backend})
+    assert (received.status, backend.streams) == (200, [-1, 3, 3, 3, 3, 3])
+    assert [event["sequence_number"] for event in events(received)] == list(range(4, 15))
+    gone = play(lambda app: stored(app, "&starting_after=3"), {"main": Background(missing=100)})
+    assert MISSING_SECONDS <= gone.ended_at <= MISSING_SECONDS + 5
+    assert "response_not_found" in gone.body.decode()
