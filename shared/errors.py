@@ -123,6 +123,13 @@ class NotFound(BadRequest):
         return cls(f"No route matches {method} {path}. The chat API is at /chat, the OpenAI API under /v1.")
 
     @classmethod
+    def unlisted(cls, method: str, path: str) -> "NotFound":
+        """Return the error about a list of all callers' objects."""
+        return cls(
+            f"{method} {path} is not served: the list would be of all callers' objects, and does not say whose they are."
+        )
+
+    @classmethod
     def unserved(cls, method: str, path: str) -> "NotFound":
         """Return the error about an address that OpenAI has, and this service does not."""
         return cls(f"{method} {path} is a part of OpenAI's API that this service does not serve.")
@@ -156,6 +163,18 @@ class ResponseNotFound(BadRequest):
         return cls(
             "There is no such response: it never existed, has been deleted, or is another caller's.", param=param
         )
+
+
+class ObjectNotFound(BadRequest):
+    """The file, vector store or conversation does not exist, has been deleted, or is another caller's."""
+
+    status = 404
+    code = "object_not_found"
+
+    @classmethod
+    def named_by(cls, param: str, kind: str) -> "ObjectNotFound":
+        """Return the error about the id that this field or part of the path names. `kind`: what it would name."""
+        return cls(f"There is no such {kind}: it never existed, has been deleted, or is another caller's.", param=param)
 
 
 class ResumeWindowClosed(BadRequest):

@@ -50,6 +50,8 @@ PROVEN_IN = {
     "shared/limits/usage": "limits/test_usage_stores",
     "shared/limits/usage_store": "limits/test_usage_stores",
     "shared/limits/usage_tables": "limits/test_usage_stores",
+    "shared/openai_api/object_exchange": "openai_api/test_objects",
+    "shared/openai_api/object_ids": "openai_api/test_objects",
     "shared/openai_api/response_ids": "openai_api/test_stored_responses",
     "shared/page/files": "page/test_page_files",
     "shared/resume/grace": "chat/test_take_up",

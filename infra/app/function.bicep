@@ -137,6 +137,7 @@ var defaultSettings = {
   STREAMING_ENABLED: 'true'
   SYSTEM_PROMPT: ''
   CHAT_TOOLS: ''
+  OPENAI_STATEFUL: 'off'
   RESUME: 'off'
   RESUME_GRACE_SECONDS: '60'
   RETRIEVAL: 'off'

@@ -17,6 +17,7 @@ locals {
     STREAMING_ENABLED             = "true"
     SYSTEM_PROMPT                 = ""
     CHAT_TOOLS                    = ""
+    OPENAI_STATEFUL               = "off"
     RESUME                        = "off"
     RESUME_GRACE_SECONDS          = "60"
     RETRIEVAL                     = "off"

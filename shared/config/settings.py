@@ -145,6 +145,12 @@ class Settings:
         meaning="The tools that the model's service runs for the chat API, with `AZURE_OPENAI_API=responses`; what they cite "
         "becomes sources.",
     )
+    openai_stateful: str = setting(
+        "OPENAI_STATEFUL",
+        choice(("off", "on"), default="off"),
+        meaning="Whether `/v1/files`, `/v1/vector_stores` and `/v1/conversations` are served, with ids that are signed for the "
+        "caller who made the object; what is stored is stored in your accounts, and billed there.",
+    )
     resume: str = setting(
         "RESUME",
         choice(("off", "on"), default="off"),

@@ -1,6 +1,6 @@
 """The OpenAI API, `/v1/…` and Azure's paths: any OpenAI client works by changing its base URL and key. A relay."""
 
-from typing import assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from starlette.responses import Response
@@ -20,10 +20,22 @@ from shared.openai_api.exchange import InferenceExchange, StoredExchange
 from shared.openai_api.form import FormReader, boundary_of
 from shared.openai_api.media import RequestBody
 from shared.openai_api.media_exchange import FormExchange, MediaExchange, form_fields
-from shared.openai_api.paths import Inference, Media, ModelList, OneModel, StoredResponse, find_address, is_unserved
+from shared.openai_api.paths import (
+    Inference,
+    Media,
+    ModelList,
+    OneModel,
+    StoredResponse,
+    below_base,
+    find_address,
+    is_unserved,
+)
 from shared.openai_api.response_ids import ResponseIds
 from shared.state.signing_key import KeyRing
 from shared.upstream.attempts import Upstream
+
+if TYPE_CHECKING:
+    from shared.openai_api.object_ids import ObjectIds
 
 
 class OpenAIEndpoint:
@@ -52,6 +64,8 @@ class OpenAIEndpoint:
             caller = authorise(self._settings, request.headers)
             address = find_address(requested_path(request.scope))
             if address is None:
+                if objects := self._objects(context, caller):
+                    return objects
                 unserved = is_unserved(requested_path(request.scope))
                 raise (NotFound.unserved if unserved else NotFound.route)(request.method, request.url.path)
             check_method(request, address.methods)
@@ -86,6 +100,7 @@ class OpenAIEndpoint:
                 ids=ids,
                 headers_up=up,
                 address=address,
+                objects=self._object_ids(context, caller) if settings.openai_stateful == "on" else None,
             )
         else:
             exchange = StoredExchange(
@@ -128,6 +143,47 @@ class OpenAIEndpoint:
             reader=reader,
         )
         return UploadResponse(form, settings=settings, open_streams=self._open_streams, admission=self._admission)
+
+    def _objects(self, context: RequestContext, caller: str) -> Response | None:
+        """Return the response about a file, a vector store or a conversation; None where none is named or served."""
+        if self._settings.openai_stateful == "off":
+            return None
+        from shared.openai_api.object_exchange import FileUploadExchange, ObjectExchange
+        from shared.openai_api.objects import Posted, find_object
+
+        request, settings = context.request, self._settings
+        address = find_object(below_base(requested_path(request.scope)))
+        if address is None:
+            return None
+        if request.method in ("GET", "HEAD") and address.api.is_unlisted:
+            raise NotFound.unlisted(request.method, request.url.path)
+        check_method(request, address.api.methods)
+        shared: dict[str, Any] = {
+            "settings": settings,
+            "upstream": self._upstream,
+            "context": context,
+            "receipt": context.receipt("openai", caller),
+            "headers_up": headers_up(settings, request.headers),
+            "ids": self._object_ids(context, caller),
+            "address": address,
+        }
+        if request.method == "POST" and address.api.posted is Posted.FORM:
+            boundary = boundary_of(request.headers.get("content-type", ""))
+            if boundary is None:
+                raise UnsupportedMediaType("The Content-Type is not supported; expected multipart/form-data.")
+            check_content_encoding(request.headers)
+            upload = FileUploadExchange(**shared, reader=FormReader(boundary, ()))
+            return UploadResponse(upload, settings=settings, open_streams=self._open_streams, admission=self._admission)
+        check_content_encoding(request.headers)
+        exchange = ObjectExchange(**shared)
+        return AnswerResponse(exchange, settings=settings, open_streams=self._open_streams, admission=self._admission)
+
+    def _object_ids(self, context: RequestContext, caller: str) -> "ObjectIds":
+        from shared.openai_api.object_ids import ObjectIds
+
+        settings, request = self._settings, context.request
+        identity = caller_identity(settings, caller, request.headers, request.query_params)
+        return ObjectIds(self._key_ring, settings.backends, identity)
 
     def _model_list(self, context: RequestContext) -> Response:
         entries = [self._model_object(name) for name in self._settings.catalog.names]

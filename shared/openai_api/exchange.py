@@ -1,5 +1,6 @@
 """One request of the OpenAI API: the call that it becomes, and the upstream's heads as far as they go down."""
 
+import asyncio
 import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from shared.errors import (
 )
 from shared.http.context import RequestContext, debug_headers, own_error_page
 from shared.http.forwarded import headers_down, query_up
+from shared.http.json_body import parse_fields
 from shared.http.outbound import ErrorPage
 from shared.openai_api.inspector import ChunkInspector, FrameInspector, ResponseInspector
 from shared.openai_api.paths import Inference, StoredResponse
@@ -46,6 +48,7 @@ from shared.upstream.errors import is_json, media_type
 from shared.upstream.stream import Stream
 
 if TYPE_CHECKING:
+    from shared.openai_api.object_ids import ObjectIds
     from shared.resume.resumption import Resumption
 
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
@@ -131,6 +134,8 @@ class InferenceExchange(RelayExchange):
 
     ids: ResponseIds
     address: Inference
+    objects: "ObjectIds | None" = None
+    """The ids of files, vector stores and conversations; None where OPENAI_STATEFUL is off."""
 
     def prepare(self, body: bytes) -> Answer:
         """Return the answer that the body asks for. Raise `BadRequest` or `ModelNotFound`."""
@@ -176,7 +181,10 @@ class InferenceExchange(RelayExchange):
         self, request: OpenAIRequest, *, is_signed: bool
     ) -> Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None:
         """Return what has to be done before anybody is asked; None where nothing has."""
-        if request.previous_id and self.address.path.startswith("responses"):
+        goes_on = request.previous_id and self.address.path.startswith("responses")
+        if self.objects is not None and self.objects.are_named_in(request.raw):
+            return partial(self._with_objects, request, self.objects)
+        if goes_on:
             return partial(self._going_on, request)
         # A background response is reachable by its id alone: without a key it would be paid for and lost.
         return self._load_key if is_signed and request.background else None
@@ -186,6 +194,19 @@ class InferenceExchange(RelayExchange):
         if not (is_signed and request.background and request.stream):
             return None
         return _resumption(self, continuation_query(request))
+
+    async def _with_objects(self, request: OpenAIRequest, objects: "ObjectIds", call: UpstreamCall) -> UpstreamCall:
+        """Return the call with the ids that the account of these objects knows; that of the previous response has to be it."""
+        await objects.load()
+        raw = await asyncio.to_thread(objects.open_body, request.raw)
+        opened = replace(request, raw=raw, fields=await asyncio.to_thread(parse_fields, raw))
+        if request.previous_id and self.address.path.startswith("responses"):
+            call = await self._going_on(opened, call)
+            objects.belongs_to(call.owner, param=PREVIOUS_ID)
+            return call
+        if self.address.path == "responses" and request.background:
+            await self.ids.load()
+        return replace(call, body=self._body(opened), owner=objects.owner, owner_param=objects.param)
 
     async def _going_on(self, request: OpenAIRequest, call: UpstreamCall) -> UpstreamCall:
         found = await self.ids.open(request.previous_id, param=PREVIOUS_ID)

@@ -98,6 +98,12 @@ def find_address(path: str) -> Address | None:
     return _find(match["path"], is_azure=is_azure)
 
 
+def below_base(path: str) -> str:
+    """Return what a request's path names below the base that a client writes."""
+    match = _BASE.fullmatch(path)
+    return "" if match is None else match["path"]
+
+
 def is_unserved(path: str) -> bool:
     """Return whether the path, which means nothing here, means something at OpenAI."""
     match = _BASE.fullmatch(path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 import msgspec
 
@@ -182,10 +183,17 @@ class BodyRelay:
         return ErrorEnding(b"", is_cut=True)
 
 
+class BodySigning(Protocol):
+    """Signs the ids in a whole body."""
+
+    def sign_body(self, body: bytes) -> bytes:
+        """Return the body with its ids signed; unchanged where there is nothing to sign."""
+
+
 class SignedBodyRelay(BodyRelay):
     """A non-streaming answer whose ids are signed, and which is therefore held until it is complete."""
 
-    def __init__(self, ids: ResponseIds, *, may_be_empty: bool = False) -> None:
+    def __init__(self, ids: BodySigning, *, may_be_empty: bool = False) -> None:
         """Begin a body whose ids are signed with these keys."""
         super().__init__(may_be_empty=may_be_empty, is_json=True)
         self._ids = ids

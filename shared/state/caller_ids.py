@@ -9,7 +9,7 @@ from shared.errors import ResponseNotFound
 from shared.state.signing_key import KeyRing
 from shared.state.stored_ids import StoredIds, backend_tag
 
-_UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 """It becomes a part of a path: one that begins with a dot would climb to another."""
 
 
@@ -44,7 +44,7 @@ class CallerIds:
         names = [
             one.name for one in self._backends if opened is not None and backend_tag(one.name) == opened.backend_tag
         ]
-        if opened is None or not names or not _UPSTREAM_ID.fullmatch(opened.upstream_id):
+        if opened is None or not names or not UPSTREAM_ID.fullmatch(opened.upstream_id):
             raise ResponseNotFound.named_by(param)
         return Found(names[0], opened.upstream_id)
 

@@ -105,11 +105,11 @@ class Answer:
     def _candidates(self) -> Sequence[Candidate]:
         pool, call = self._upstream.pool, self._call
         if call.target is None:
-            return pool.candidates_for_response(call.owner)
+            return pool.candidates_for_object(call.owner)
         candidates = pool.candidates_for_model(call.target, owner=call.owner)
         if not candidates:
             raise ModelNotFound(
-                f"The model {call.target.model!r} does not exist where the previous response is stored.", param="model"
+                f"The model {call.target.model!r} does not exist where what the request names is stored.", param="model"
             )
         return candidates
 

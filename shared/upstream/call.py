@@ -71,11 +71,11 @@ class UpstreamCall:
     `address`: the whole address, where a backend does not serve the call below its base URL; None where all do.
     `upload`: what goes up instead of `body`; None for a body in memory.
 
-    `target`: the model that is to answer; None for a call about a stored response.
+    `target`: the model that is to answer; None for a call about a stored object.
     `streams`: the answer is a stream of events.
     `addition`: what of the body is this app's own, and taken back where it is refused.
-    `owner`: the name of the backend that has the stored response which the call is about or goes on from, and so the only one
-    that can answer; '' where any can. `owner_param` names the response in the request.
+    `owner`: the name of the backend that has the stored object which the call is about or goes on from, and so the only one
+    that can answer; '' where any can. `owner_param` names the object in the request.
     `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
     `resolve`: takes this call and returns it as it goes up, where a key has to be read first. Raises `AnswerError`.
     `signing`: signs the ids in the answer; None where nothing is signed.
@@ -105,7 +105,8 @@ class UpstreamCall:
     def operation(self) -> str:
         """What is asked for, as OpenTelemetry's `gen_ai.operation.name` has it, or a word of ours where that has none."""
         if self.target is None:
-            return "fetch_response" if self.method == "GET" else "change_response"
+            kind = "response" if self.path.startswith("responses") else "object"
+            return f"fetch_{kind}" if self.method == "GET" else f"change_{kind}"
         return _OPERATIONS.get(self.path, "generate_content")
 
     def without_addition(self, addition: Addition) -> "UpstreamCall":

@@ -59,9 +59,9 @@ class BackendPool:
         candidates = [Candidate(backend, deployment) for backend, deployment in pairs if deployment is not None]
         return [candidate for candidate in candidates if owner in ("", candidate.backend.name)]
 
-    def candidates_for_response(self, owner: str) -> list[Candidate]:
-        """Return the backend of that name, which has the stored response."""
-        return [Candidate(backend, "") for backend in self._backends if backend.name == owner]
+    def candidates_for_object(self, owner: str) -> list[Candidate]:
+        """Return the backend of that name, which has the stored object; every one where a new object is made ('')."""
+        return [Candidate(backend, "") for backend in self._backends if owner in ("", backend.name)]
 
     def remember(self, conversation: bytes, candidate: Candidate) -> None:
         """Note that the conversation moved to this backend, which has what its first choice does not."""

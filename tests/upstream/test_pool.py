@@ -119,8 +119,8 @@ def test_the_pause_is_kept_per_deployment() -> None:
 
 def test_a_stored_response_is_asked_of_its_owner_alone() -> None:
     pool, _ = pool_of(backend("a"), backend("b"))
-    assert [candidate.backend.name for candidate in pool.candidates_for_response("b")] == ["b"]
-    assert pool.candidates_for_response("gone") == []
+    assert [candidate.backend.name for candidate in pool.candidates_for_object("b")] == ["b"]
+    assert pool.candidates_for_object("gone") == []
     assert [candidate.backend.name for candidate in pool.candidates_for_model(MODEL, owner="b")] == ["b"]
     assert pool.candidates_for_model(Target("m", {"a": "m"}), owner="b") == []
 
