@@ -11,6 +11,7 @@ from shared.config.caller_keys import make_caller_key
 from tests.harness.app import InProcessApp, play
 from tests.harness.background import WORDS, Background
 from tests.harness.caller import Caller, Received
+from tests.harness.upstream import refuses
 
 ON = {"RESUME": "on", "AZURE_OPENAI_API": "responses"}
 TEXT = "".join(WORDS)
@@ -406,3 +407,12 @@ def test_an_answer_that_is_left_counts_what_it_may_have(most: int | None, status
 
     limits = json.dumps({"*": {"tokens_per_minute": 1100}})
     assert play(scene, {"main": Background(seconds_between=1)}, **ON, CALLER_LIMITS=limits) == status
+
+
+def test_an_answer_that_cannot_be_cancelled_after_its_grace_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(app: InProcessApp) -> None:
+        await ask(app, caller=Caller(leaves_after=b"The"))
+        await asyncio.sleep(100)
+
+    play(scene, {"main": [Background(seconds_between=10), refuses(500)]}, **ON)
+    assert "main: an answer that nobody reads could not be cancelled: 500" in caplog.text

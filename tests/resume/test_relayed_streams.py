@@ -1,15 +1,17 @@
 """The OpenAI API: a background stream whose upstream breaks goes on, and its client sees nothing of it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from shared.errors import UpstreamCut, UpstreamUnreachable
 from shared.resume.body import MAX_REOPENINGS, MISSING_SECONDS
 from tests.harness.app import InProcessApp, play
 from tests.harness.background import RAW_ID, WORDS, Background, Break
 from tests.harness.caller import Caller, Received
-from tests.harness.upstream import Play
+from tests.harness.upstream import JSON, Play, Script, fails, refuses
 from tests.signed_ids import SIGNED
 
 BODY = {"model": "gpt", "input": "hi", "stream": True, "background": True}
@@ -185,3 +187,56 @@ def test_a_stored_stream_that_is_missing_for_a_while_is_asked_for_again() -> Non
     gone = play(lambda app: stored(app, "&starting_after=3"), {"main": Background(missing=100)})
     assert MISSING_SECONDS <= gone.ended_at <= MISSING_SECONDS + 5
     assert "response_not_found" in gone.body.decode()
+
+
+def ask_of(*scripts: Script) -> Received:
+    async def scene(app: InProcessApp) -> Received:
+        return await app.begin("/v1/responses", BODY).end()
+
+    return play(scene, {"main": list(scripts)})
+
+
+def test_a_service_that_is_busy_when_it_is_asked_again_is_asked_three_times() -> None:
+    backend = Background(breaks=[(7, "reset")])
+    busy, lost = refuses(503), fails(UpstreamUnreachable)
+    received = ask_of(backend, busy, lost, backend)
+    assert text(received) == "".join(WORDS)
+    assert received.receipt["resume"] == {"reopened": 3}
+    backend = Background(breaks=[(7, "reset")])
+    received = ask_of(backend, busy, lost, busy, backend)
+    assert (received.is_completed, received.receipt["ended"], len(backend.streams)) == (False, "upstream_cut", 1)
+
+
+def test_a_service_that_is_busy_when_the_whole_is_asked_for_is_asked_again_for_a_while() -> None:
+    backend = Background(breaks=[(7, "reset")], window=1, statuses=[500, 503, "completed"])
+    assert text(ask(backend)) == "".join(WORDS)
+    backend = Background(breaks=[(7, "reset")], window=1, statuses=[500])
+    received = ask(backend)
+    assert (received.receipt["ended"], text(received)) == ("upstream_cut", "".join(WORDS[:2]))
+
+
+@pytest.mark.parametrize("whole", [b"[]", b"{", b'{"status": "completed", "output": [5]}', b'{"output": []}'])
+def test_a_whole_that_is_none_ends_in_what_broke_the_stream(whole: bytes) -> None:
+    backend = Background(breaks=[(7, "reset")], window=1)
+    received = ask_of(backend, refuses(400), Play(body=[whole], headers=JSON))
+    assert (received.is_completed, received.receipt["ended"]) == (False, "upstream_cut")
+
+
+def test_what_a_client_had_before_it_came_back_is_not_guessed() -> None:
+    """Its number says nothing of the text that it has."""
+    backend = Background(breaks=[(2, "reset"), (3, "reset")], window=2)
+    received = play(lambda app: stored(app, "&starting_after=5"), {"main": backend})
+    assert (received.is_completed, received.receipt["ended"]) == (False, "upstream_cut")
+    assert [event["sequence_number"] for event in events(received)[:-1]] == [6, 7, 8]
+
+
+def test_events_without_numbers_or_an_id_cannot_be_taken_up_and_pass_as_they_came() -> None:
+    numbered = Background(breaks=[(7, "reset")])
+    nameless = [frame.replace(b'"id":"resp_0a1b2c",', b'"id":"../x",') for frame in numbered.events()[:7]]
+    unnumbered = [re.sub(rb'"sequence_number":\d+,', b"", frame) for frame in numbered.events()[:7]]
+    odd = [*numbered.events()[:5], b"data: {]\n\n"]
+    for frames in (nameless, unnumbered, odd):
+        received = ask_of(Play(body=[*frames, UpstreamCut("It broke.")]), numbered)
+        assert not received.is_completed
+        assert received.receipt["ended"] in ("upstream_cut", "upstream_malformed")
+        assert numbered.streams == []
