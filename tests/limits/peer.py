@@ -5,6 +5,7 @@ processes, and hold as well for what a custom authentication returns: https://do
 """
 
 import argparse
+import os
 import secrets
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.peers import LITELLM
@@ -21,7 +22,7 @@ from tests.limits.storm import Size, blow, key_of
 from tests.state.azurite import free_port
 
 START_SECONDS = 300.0
-"""Of several processes, each of which imports for half a minute."""
+"""Of several at once, each of which imports for half a minute."""
 _AUTH = """
 from litellm.proxy._types import UserAPIKeyAuth
 
@@ -39,24 +40,27 @@ general_settings: {{custom_auth: auth.user_api_key_auth, disable_spend_logs: tru
 
 
 @contextmanager
-def litellm(simulator: Simulator, size: Size, processes: int) -> Iterator[str]:
-    """Run the proxy with so many processes. Yield its address."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="litellm-") as folder:
+def litellm(simulator: Simulator, size: Size, processes: int) -> Iterator[list[str]]:
+    """Run so many instances of the proxy, each with one process. Yield their addresses."""
+    environment = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # it would wait for the network
+    with tempfile.TemporaryDirectory(prefix="litellm-") as folder, ExitStack() as stack:
         Path(folder, "auth.py").write_text(_AUTH.format(limit=size.limit), encoding="utf-8")
         config = Path(folder, "config.yaml")
-        config.write_text(
-            _CONFIG.format(url=simulator.backends["main"], key="sk-" + secrets.token_hex(32)), encoding="utf-8"
-        )
-        command = [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--num_workers", str(processes)]
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            _wait_until_it_answers(f"http://127.0.0.1:{port}/health/liveliness", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
+        key = "sk-" + secrets.token_hex(32)
+        config.write_text(_CONFIG.format(url=simulator.backends["main"], key=key), encoding="utf-8")
+        running = []
+        for _ in range(processes):
+            port = free_port()
+            command = [str(LITELLM), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            running.append((f"http://127.0.0.1:{port}", process))
+        for url, process in running:
+            _wait_until_it_answers(url + "/health/liveliness", process)
+        yield [url for url, _ in running]
 
 
 def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
@@ -82,10 +86,14 @@ def main() -> int:
     runs, size = arguments.runs, Size(callers=arguments.callers, seconds=45.0)
     with Simulator.start(open=True) as simulator:
         for processes in arguments.processes:
-            with litellm(simulator, size, processes) as url:
+            with litellm(simulator, size, processes) as urls:
                 for number in range(runs):
-                    run = blow(size, simulator, lambda _, caller: (url, key_of(caller)), number=number, account=None)
-                    print(f"LiteLLM, {processes} processes, run {number + 1}: {run.line(size)}", flush=True)
+
+                    def asks(one: int, caller: str) -> tuple[str, str]:
+                        return urls[one % len(urls)], key_of(caller)
+
+                    run = blow(size, simulator, asks, number=number, account=None)
+                    print(f"LiteLLM, instances: {processes}, run {number + 1}: {run.line(size)}", flush=True)
     return 0
 
 
