@@ -81,7 +81,10 @@ def _head(case: Case, seen: Seen) -> Iterator[str]:
     if "x-request-id" not in names and case.surface != "worker":  # the host answers some by itself
         yield "no x-request-id"
     length = seen.header("content-length")
-    if length is not None and not length.isdecimal():
+    if _has_no_body(case):
+        if seen.body:
+            yield "a body for HEAD"
+    elif length is not None and not length.isdecimal():
         yield f"content-length: {length[:30]}"
     elif length is not None and not seen.has_left and (seen.is_complete != (int(length) == len(seen.body))):
         yield f"content-length: {length}, and {len(seen.body)} bytes, {'' if seen.is_complete else 'not '}complete"
@@ -93,7 +96,7 @@ def _secrets(_case: Case, seen: Seen) -> Iterator[str]:
 
 
 def _error(case: Case, seen: Seen) -> Iterator[str]:
-    if seen.status < 400 or seen.has_left:
+    if seen.status < 400 or seen.has_left or _has_no_body(case):
         return
     if not seen.is_complete:
         yield "an error page that is cut"
@@ -118,6 +121,11 @@ def _error(case: Case, seen: Seen) -> Iterator[str]:
         yield f"{code} with status {seen.status}"
     elif code not in OWN and seen.status >= 500 and seen.status not in upstream and str(seen.status) != code:
         yield f"status {seen.status} with code {code!r}"
+
+
+def _has_no_body(case: Case) -> bool:
+    """Return whether a server has taken the body away."""
+    return case.asked.method == "HEAD" and case.surface == "worker"
 
 
 def _is_hosts(case: Case, seen: Seen) -> bool:
