@@ -39,6 +39,7 @@ from shared.config.values import (
     guid,
     header_names,
     integer,
+    model_name,
     name_map,
     optional_integer,
     origins,
@@ -71,7 +72,7 @@ class Settings:
         meaning="The Azure OpenAI account; plain http is allowed for this machine only.",
     )
     deployment: str = setting(
-        "AZURE_OPENAI_DEPLOYMENT", text(), meaning="The deployment that answers a request which names no model."
+        "AZURE_OPENAI_DEPLOYMENT", model_name(), meaning="The deployment that answers a request which names no model."
     )
     api: str = setting(
         "AZURE_OPENAI_API",

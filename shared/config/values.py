@@ -9,7 +9,6 @@ from shared.config.addresses import Address
 from shared.config.declarations import Kind
 from shared.config.redaction import REPEATED, Redacted, address, json_error, json_value, number, size, word
 from shared.errors import Misconfigured
-from shared.surrogates import has_lone_surrogate
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -43,6 +42,18 @@ def invalid_setting(name: str, found: Redacted, allowed: str) -> Misconfigured:
 def text(allowed: str = "any text") -> Kind[str]:
     """Return the kind of a text that is taken as it is, or that other code checks: '' where it is not set."""
     return Kind("", allowed, lambda _name, found: found)
+
+
+def model_name() -> Kind[str]:
+    """Return the kind of the name of a model or a deployment: '' where it is not set. Raise `Misconfigured` otherwise."""
+    allowed = "a name without control characters"
+
+    def parse(name: str, found: str) -> str:
+        if found and not is_name(found):
+            raise invalid_setting(name, size(found), allowed)
+        return found
+
+    return Kind("", allowed, parse)
 
 
 def secret() -> Kind[str]:
@@ -232,8 +243,8 @@ def parse_scope(name: str, found: str) -> str:
 
 
 def is_name(value: object) -> bool:
-    """Return whether the value can be the name of a model or a deployment: a text that is not empty and can be encoded."""
-    return isinstance(value, str) and value != "" and not has_lone_surrogate(value)
+    """Return whether the value can be a name: a text that is not empty, without control characters and lone surrogates."""
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 def _parse_integer(name: str, found: str, minimum: int, allowed: str) -> int:
@@ -248,7 +259,7 @@ def _parse_name_map(name: str, found: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for position, part in enumerate(filter(str.strip, found.split(",")), 1):
         alias, _, deployment = (piece.strip() for piece in part.partition("="))
-        if not alias or not deployment or "=" in deployment:  # a key in Base64 may end in `==`
+        if not is_name(alias) or not is_name(deployment) or "=" in deployment:  # a key in Base64 may end in `==`
             raise invalid_setting(f"{name}, entry {position},", size(part.strip()), _NAMES)
         if alias in names:
             raise invalid_setting(f"{name}, entry {position},", REPEATED, _NAMES)
