@@ -75,3 +75,28 @@ def test_an_answer_that_is_gone_when_the_page_comes_back_keeps_its_words_and_say
     page.page.reload()
     page.page.locator(".failure").wait_for()
     assert "wörd2" in page.text
+
+
+EVENT_SOURCE = """(id) => new Promise((resolve, reject) => {
+  const source = new EventSource(`/chat/answers/${id}`);
+  let text = "";
+  let connections = 0;
+  source.onopen = () => { connections += 1; };
+  source.addEventListener("delta", (event) => { text += JSON.parse(event.data).text; });
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) resolve([text, connections]);
+  };
+  setTimeout(() => reject(new Error(`still open after ${text}`)), 20000);
+})"""
+
+
+def test_a_browsers_event_source_renews_its_position_and_is_ended_by_the_204(
+    open_page: OpenPage, resuming: App, simulator: Simulator
+) -> None:
+    simulator.behave({"tokens": WORDS, "interval": 0.3})
+    with resuming.probe({"input": "hi", "resume": True}) as probe:
+        answer_id = probe.read_until(b"delta").split(b"x-answer-id: ")[1].split(b"\r\n")[0].decode()
+    with CuttingProxy(resuming.url, "wörd3 ".encode()) as proxy:
+        page = open_page(url=proxy.url)
+        text, connections = page.page.evaluate(EVENT_SOURCE, answer_id)
+        assert (text, connections, proxy.cuts) == ("".join(WORDS), 2, 0)
