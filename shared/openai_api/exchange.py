@@ -193,7 +193,8 @@ class InferenceExchange(RelayExchange):
         """Return what takes a background response's upstream up again; None for every other answer."""
         if not (is_signed and request.background and request.stream):
             return None
-        return _resumption(self, continuation_query(request))
+        version = query_up(self.settings, self.context.request.query_params)
+        return _resumption(self, [*version, *continuation_query(request)])
 
     async def _with_objects(self, request: OpenAIRequest, objects: "ObjectIds", call: UpstreamCall) -> UpstreamCall:
         """Return the call with the ids that the account of these objects knows; that of the previous response has to be it."""

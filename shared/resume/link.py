@@ -12,6 +12,8 @@ from shared.errors import UpstreamFrameTooLarge, UpstreamMalformed
 from shared.translation import MAX_BUFFERED_BYTES
 from shared.upstream.call import UpstreamCall, UpstreamClients, UpstreamResponse
 
+STREAM_FIELDS = frozenset({"include", "include[]", "include_obfuscation"})
+"""The parameters of a stream that its continuation has too, besides the version of the API."""
 _UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255}")
 """It becomes a part of a path: one that begins with a dot would climb to another."""
 
@@ -30,22 +32,29 @@ class Link:
     headers: Mapping[str, str]
     query: Sequence[tuple[str, str]] = ()
 
+    @property
+    def _version(self) -> list[tuple[str, str]]:
+        return [one for one in self.query if one[0].lower() == "api-version"]
+
     async def stream(self, response_id: str, after: int) -> UpstreamResponse:
         """Return the response's events with numbers above `after`; its own end is the body's."""
         numbers = [("starting_after", str(after))] if after >= 0 else []
-        query = [*self.query, ("stream", "true"), *numbers]
+        kept = [one for one in self.query if one[0] in STREAM_FIELDS]
+        query = [*self._version, *kept, ("stream", "true"), *numbers]
         call = UpstreamCall(method="GET", path=f"responses/{response_id}", query=query, headers=self.headers)
         return await self.clients.open(self.backend, call, "")
 
     async def whole(self, response_id: str) -> dict[str, Any]:
         """Return the response as it is now."""
-        call = UpstreamCall(method="GET", path=f"responses/{response_id}", headers=self.headers, streams=False)
-        return await self._object(call)
+        path = f"responses/{response_id}"
+        return await self._object(
+            UpstreamCall(method="GET", path=path, query=self._version, headers=self.headers, streams=False)
+        )
 
     async def cancel(self, response_id: str) -> None:
         """End the response; one that has ended stays as it is."""
         path = f"responses/{response_id}/cancel"
-        await self._object(UpstreamCall(path=path, headers=self.headers, streams=False))
+        await self._object(UpstreamCall(path=path, query=self._version, headers=self.headers, streams=False))
 
     async def _object(self, call: UpstreamCall) -> dict[str, Any]:
         response = await self.clients.open(self.backend, call, "")

@@ -19,9 +19,6 @@ from shared.resume.body import (
 from shared.resume.link import Link
 from shared.upstream.call import UpstreamClients, UpstreamResponse
 
-STREAM_FIELDS = frozenset({"include", "include[]", "include_obfuscation"})
-"""The parameters of a stream that its continuation has too."""
-
 
 class Resumption:
     """Serves one request. Each attempt at it begins anew."""
@@ -39,7 +36,7 @@ class Resumption:
         self._receipt = receipt
         self._headers = headers
         self._max_event_bytes = max_event_bytes
-        self._query = [one for one in query if one[0] in STREAM_FIELDS]
+        self._query = query
         self._readers = readers
         self._after: int | None = None
         self._response_id = ""

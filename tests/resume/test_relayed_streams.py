@@ -240,3 +240,20 @@ def test_events_without_numbers_or_an_id_cannot_be_taken_up_and_pass_as_they_cam
         assert not received.is_completed
         assert received.receipt["ended"] in ("upstream_cut", "upstream_malformed")
         assert numbered.streams == []
+
+
+def test_the_continuation_is_asked_for_as_the_beginning_was() -> None:
+    body = {**BODY, "include": ["reasoning.encrypted_content"], "stream_options": {"include_obfuscation": False}}
+    backend = Background(breaks=[(7, "reset"), (2, "reset")], window=2)
+
+    async def scene(app: InProcessApp) -> list[list[tuple[str, str]]]:
+        await app.begin("/v1/responses?api-version=preview&code=x", body).end()
+        return [list(asked.call.query) for asked in app.clients.asked]
+
+    version, numbers = ("api-version", "preview"), [("stream", "true"), ("starting_after", "6")]
+    kept = [("include[]", "reasoning.encrypted_content"), ("include_obfuscation", "false")]
+    first, second, third, whole = play(scene, {"main": backend})
+    assert first == [version]
+    assert second == [version, *kept, *numbers]
+    assert third[:3] == second[:3]
+    assert whole == [version]
