@@ -6,6 +6,10 @@ check-infra: $(RUN_READY) ## Check infra/: compiler, what it evaluates to, polic
 	@$(MAKE) -s $(INFRA_READY) || true
 	@$(PYTHON) -m dev.infra_check $(if $(STORE),--store)
 
+.PHONY: cost
+cost: $(RUN_READY) ## What a day's answers cost and how many instances they take (COST="--answers 200000 --output-tokens 400 --concurrency 100", --help)
+	@$(PYTHON) -m dev.cost $(COST)
+
 .PHONY: smoke
 smoke: $(RUN_READY) ## Test a deployment: health, patches, one timed stream, one disconnect, one invalid key (URL=https://..., KEY=...)
 	@KEY="$(KEY)" $(PYTHON) -m dev.smoke "$(URL)"
