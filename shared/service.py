@@ -220,6 +220,7 @@ class ConfiguredService:
             return None
         return Measured(
             otlp_endpoint=settings.otlp_endpoint,
+            otlp_proxy=_proxy(settings),
             otlp_headers=settings.otlp_headers,
             semconv=settings.telemetry_semconv,
             names_callers=settings.telemetry_callers,
@@ -328,6 +329,12 @@ ROUTES: Mapping[str, Route] = {
 """By the path that `requested_path` returns: function_app.py has them as the host matches them, which knows one spelling."""
 _PAGE_FILES = "/page/"
 _OPENAI_BASES = ("/v1/", "/openai/")
+
+
+def _proxy(settings: Settings) -> str:
+    """Return the proxy's address through which the collector is asked, '' for none."""
+    found = urlsplit(settings.otlp_endpoint)
+    return settings.proxies.proxy_for(found.scheme, found.hostname or "", found.port) or ""
 
 
 def _address(backend: Backend) -> tuple[str, str, int]:

@@ -400,6 +400,37 @@ def test_where_keys_are_asked_for_an_address_without_its_base_asks_for_one_too()
     assert ask(keyed, lambda service: service.unmatched(request("GET", "/docs"), "1")).status == 404
 
 
+def test_what_is_measured_is_known_only_where_telemetry_has_somewhere_to_go() -> None:
+    settings = SETTINGS | {"HTTPS_PROXY": "http://proxy.example:3128", "TELEMETRY_SEMCONV": "latest"}
+    assert service_from_env(settings).measured() is None
+    assert service_from_env(INVALID | {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c.example"}).measured() is None
+    for here, proxy in (("https://c.example:4318", "http://proxy.example:3128"), ("http://127.0.0.1:4318", "")):
+        measured = service_from_env(settings | {"OTEL_EXPORTER_OTLP_ENDPOINT": here}).measured()
+        assert measured is not None
+        assert (measured.otlp_endpoint, measured.otlp_proxy, measured.semconv) == (here, proxy, "latest")
+        (backend,) = measured.backends.values()
+        assert backend == ("azure.ai.openai", "a.openai.azure.com", 443)
+        assert (measured.open_streams(), list(measured.ready().values())) == (0, [True])
+
+
+def test_it_warns_of_settings_of_the_worker_that_work_against_its_telemetry(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "shared.service"):
+        service_from_env(SETTINGS | {"PYTHON_ENABLE_OPENTELEMETRY": "true"}).announce()
+    assert "PYTHON_ENABLE_OPENTELEMETRY is set: the Functions host then leaves" in caplog.text
+
+
+def test_without_telemetry_nothing_of_it_is_imported() -> None:
+    code = (
+        "import os, sys; from shared.service import service_from_env; from shared.hosting.installation import install; "
+        "install(service_from_env(os.environ), os.environ); "
+        "print([name for name in sys.modules if name.startswith(('shared.telemetry', 'opentelemetry'))])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=SETTINGS, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.strip() == "[]"
+
+
 def test_usage_is_recorded_only_where_somebody_is_to_know_and_nothing_of_it_is_imported_otherwise() -> None:
     code = (
         "import sys; from shared.service import service_from_env\n"

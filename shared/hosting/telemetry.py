@@ -206,7 +206,8 @@ def _recorders(target: TelemetryTarget, measured: Measured) -> list[logging.Hand
     destinations: list[Destination] = []
     if measured.otlp_endpoint:
         envelope = Envelope(target.resource, "shared", VERSION)
-        destinations.append(Collector(measured.otlp_endpoint, parse_headers(measured.otlp_headers), envelope))
+        headers = parse_headers(measured.otlp_headers)
+        destinations.append(Collector(measured.otlp_endpoint, headers, envelope, measured.otlp_proxy))
     if target.connection_string:
         from shared.hosting.azure_monitor import AzureMonitor
 

@@ -57,6 +57,7 @@ class Measured:
     """
 
     otlp_endpoint: str
+    otlp_proxy: str
     otlp_headers: str
     semconv: str
     names_callers: bool

@@ -34,12 +34,12 @@ class Collector:
     metrics_every_seconds = METRICS_EVERY_SECONDS
     takes_logs = True
 
-    def __init__(self, endpoint: str, headers: Mapping[str, str], envelope: Envelope) -> None:
-        """Open nothing yet."""
+    def __init__(self, endpoint: str, headers: Mapping[str, str], envelope: Envelope, proxy: str = "") -> None:
+        """Open nothing yet. `proxy`: the address of the one that it is asked through, '' for none."""
         self._base = endpoint.rstrip("/")
         self._headers = {"content-type": "application/x-protobuf", **headers}
         self._envelope = envelope
-        self._opener = _opener()
+        self._opener = _opener(proxy)
 
     def spans(self, spans: Sequence[Span]) -> None:
         """Send spans. Raise `Refused`, or `OSError`."""
@@ -69,11 +69,11 @@ class Collector:
             raise Refused(error.code) from None
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what asks through the platform's proxies, and follows no redirect: it would take the headers' key elsewhere."""
+def _opener(proxy: str) -> urllib.request.OpenerDirector:
+    """Return what asks through the proxy, and follows no redirect: that would take the headers' key elsewhere."""
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(),
+        urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {}),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPErrorProcessor(),

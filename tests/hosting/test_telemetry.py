@@ -145,6 +145,7 @@ def test_an_exporter_that_cannot_be_opened_leaves_nothing_behind_and_is_reported
 
 MEASURED = Measured(
     otlp_endpoint="http://127.0.0.1:9",
+    otlp_proxy="",
     otlp_headers="api-key=k",
     semconv="1.41",
     names_callers=False,

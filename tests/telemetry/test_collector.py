@@ -48,6 +48,12 @@ def test_a_reply_of_garbage_after_200_is_no_failure(receiver: Receiver) -> None:
     Collector(receiver.address, {}, ENVELOPE).logs([ENTRY])
 
 
+def test_a_proxy_is_asked_where_there_is_one(receiver: Receiver) -> None:
+    Collector("http://collector.example.com:4318", {}, ENVELOPE, receiver.address).logs([ENTRY])
+    ((asked, headers, _),) = receiver.requests
+    assert (asked, headers["host"]) == ("http://collector.example.com:4318/v1/logs", "collector.example.com:4318")
+
+
 def test_nobody_there_is_an_oserror() -> None:
     with pytest.raises(OSError, match="refused"):
         Collector("http://127.0.0.1:9", {}, ENVELOPE).logs([ENTRY])

@@ -208,3 +208,12 @@ def test_circuits_of_names_that_only_ever_failed_are_bounded(monkeypatch: pytest
     for name in ("m1", "m2", "m3"):
         pool.failed(pool.candidates_for_model(everywhere(name))[0], pause_seconds=30)
     assert [order(pool, everywhere(name))[0] for name in ("m1", "m2", "m3")] == ["a", "b", "b"]
+
+
+def test_a_backend_is_ready_unless_a_deployment_of_it_is_cooling_down() -> None:
+    pool, clock = pool_of(backend("a"), backend("b"))
+    assert pool.readiness() == {"a": True, "b": True}
+    pool.failed(Candidate(backend("a"), "m"), pause_seconds=10)
+    assert pool.readiness() == {"a": False, "b": True}
+    clock.now = 11.0
+    assert pool.readiness() == {"a": True, "b": True}
