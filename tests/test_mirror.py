@@ -57,6 +57,7 @@ PROVEN_IN = {
     "shared/resume/grace": "chat/test_take_up",
     "shared/resume/body": "resume/test_relayed_streams",
     "shared/resume/link": "resume/test_relayed_streams",
+    "shared/resume/whole": "resume/test_relayed_streams",
     "shared/resume/resumption": "resume/test_relayed_streams",
     "shared/retrieval/code_spans": "retrieval/test_markers",
     "shared/retrieval/plan": "retrieval/test_prompt",

@@ -24,8 +24,9 @@ from shared.errors import (
     UpstreamMalformed,
     UpstreamSilent,
 )
-from shared.resume.link import Link, is_usable_id
+from shared.resume.link import GONE, OPENING_SECONDS, Link, is_usable_id
 from shared.resume.said import Said, Unknown
+from shared.resume.whole import ended_response
 from shared.sse import FrameSplitter, frame_data
 from shared.upstream.call import Body
 from shared.upstream.wire.responses import ENDINGS, ContentEvent, decode_content_event
@@ -36,15 +37,6 @@ MAX_REOPENINGS = 3
 """How often one stream is taken up again."""
 REOPENING_PAUSES = (0.0, 0.5, 1.0)
 """The seconds before each of them."""
-OPENING_SECONDS = 30.0
-"""How long one of them may take up to its head, and each request for the whole response to its end."""
-POLLING_PAUSES = (1.0, 2.0, 4.0)
-"""The seconds before a response that goes on is asked for again; the last one repeats."""
-MISSING_SECONDS = 35.0
-"""How long a response may be missing (404) before that is believed: one that has just ended is missing for a while."""
-GONE = frozenset({400, 404, 409, 410})
-"""The statuses with which a service refuses a stream that it does not take up any more."""
-
 _OVER = ENDINGS | {"response.failed", "response.cancelled", "error"}
 
 
@@ -251,33 +243,13 @@ class ResumableBody:
 
     async def _read_whole(self, failure: AnswerError) -> None:
         """Wait for the response's end, and leave to `read` what is missing. Raise `failure` where nobody can say."""
-        began, polls, failures = self._now(), 0, 0
-        while True:
-            pause = POLLING_PAUSES[min(polls, len(POLLING_PAUSES) - 1)]
-            polls += 1
-            try:
-                async with asyncio.timeout(OPENING_SECONDS):
-                    response = await self._link.whole(self._at.response_id)
-            except UpstreamErrorResponse as error:
-                if error.status == 404 and self._now() - began < MISSING_SECONDS:
-                    await asyncio.sleep(pause)
-                    continue
-                if error.status in GONE:
-                    raise failure from None
-                failures += 1
-            except (UpstreamFailure, TimeoutError):
-                failures += 1
-            else:
-                failures = 0
-                self.last_sign = self._now()
-                if response.get("background") is False:  # its stream never could be taken up, and its client is told so
-                    raise failure
-                if response.get("status") not in ("queued", "in_progress"):
-                    self._take(response, failure)
-                    return
-            if failures > MAX_REOPENINGS:
-                raise failure
-            await asyncio.sleep(pause)
+        response = await ended_response(self._link, self._at.response_id, on_sign=self._note_sign)
+        if response is None:
+            raise failure
+        self._take(response, failure)
+
+    def _note_sign(self) -> None:
+        self.last_sign = self._now()
 
     def _take(self, response: dict[str, object], failure: AnswerError) -> None:
         """Take what is missing out of a response that has ended."""

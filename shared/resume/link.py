@@ -12,6 +12,10 @@ from shared.errors import UpstreamFrameTooLarge, UpstreamMalformed
 from shared.translation import MAX_BUFFERED_BYTES
 from shared.upstream.call import UpstreamCall, UpstreamClients, UpstreamResponse
 
+OPENING_SECONDS = 30.0
+"""How long a request for a stream may take up to its head, and one for the whole response to its end."""
+GONE = frozenset({400, 404, 409, 410})
+"""The statuses with which a service refuses a stream that it does not take up any more."""
 STREAM_FIELDS = frozenset({"include", "include[]", "include_obfuscation"})
 """The parameters of a stream that its continuation has too, besides the version of the API."""
 _UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,255}")

@@ -7,16 +7,9 @@ from dataclasses import replace
 from shared.config.backends import Backend
 from shared.errors import UpstreamErrorResponse
 from shared.receipt import Receipt
-from shared.resume.body import (
-    GONE,
-    MISSING_SECONDS,
-    POLLING_PAUSES,
-    EmptyBody,
-    Position,
-    Readers,
-    ResumableBody,
-)
-from shared.resume.link import Link
+from shared.resume.body import EmptyBody, Position, Readers, ResumableBody
+from shared.resume.link import GONE, Link
+from shared.resume.whole import MISSING_SECONDS, POLLING_PAUSES
 from shared.upstream.call import UpstreamClients, UpstreamResponse
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.errors import UpstreamCut, UpstreamUnreachable
-from shared.resume.body import MAX_REOPENINGS, MISSING_SECONDS
+from shared.resume.body import MAX_REOPENINGS
+from shared.resume.whole import MISSING_SECONDS
 from tests.harness.app import InProcessApp, play
 from tests.harness.background import RAW_ID, WORDS, Background, Break
 from tests.harness.caller import Caller, Received
