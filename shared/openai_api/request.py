@@ -109,8 +109,8 @@ def upstream_body(
     if asks_for_usage(request, path):
         options = {**request.stream_options, "include_usage": msgspec.Raw(_TRUE)}
         changes["stream_options"] = msgspec.Raw(msgspec.json.encode(options))
-    if max_output_tokens is not None and path in OUTPUT_CAPS:
-        changes |= _capped(request.fields, OUTPUT_CAPS[path], max_output_tokens)
+    if max_output_tokens is not None:
+        changes |= _capped(request.fields, OUTPUT_CAPS.get(path, ()), max_output_tokens)
     is_limited = is_checked or max_output_tokens is not None
     return msgspec.json.encode({**request.fields, **changes}) if changes or is_limited else request.raw
 
@@ -183,12 +183,12 @@ def _stream_options(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
 
 
 def _capped(fields: dict[str, msgspec.Raw], names: tuple[str, ...], maximum: int) -> dict[str, msgspec.Raw]:
-    """Return the limits that must change: those beyond the maximum, and the first of `names` where the caller set none."""
+    """Return the limits that must change: those beyond the maximum, and the first of `names` where none of them is set."""
     cap = msgspec.Raw(str(maximum).encode())
     # Of all APIs: a service that is not Azure's may know one's name in another.
     asked = {name: decode_value(fields.get(name, _NULL)) for name in _LIMITS}
     # What is not a number is left to the upstream, whose error says more.
     changes = {name: cap for name, value in asked.items() if isinstance(value, int | float) and value > maximum}
-    if all(asked[name] is None for name in names):
+    if names and all(asked[name] is None for name in names):
         changes[names[0]] = cap
     return changes

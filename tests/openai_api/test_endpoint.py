@@ -289,6 +289,8 @@ def test_the_deployments_cap_holds_here_too() -> None:
 def test_the_cap_holds_for_a_limit_under_another_apis_name() -> None:
     _, (asked,) = call(body={**ASK, "max_output_tokens": 100}, MAX_OUTPUT_TOKENS="50")
     assert (asked.json["max_completion_tokens"], asked.json["max_output_tokens"]) == (50, 50)
+    _, (asked,) = call("/v1/responses/compact", body={"model": "gpt", "max_output_tokens": 100}, MAX_OUTPUT_TOKENS="50")
+    assert asked.json["max_output_tokens"] == 50
 
 
 def test_of_the_callers_headers_only_the_protocols_own_go_up() -> None:
