@@ -10,6 +10,7 @@ from shared.errors import FunctionTimeout, RequestTimeout, TooManyStreams
 from shared.http import body as request_body
 from shared.http import outbound, stream_clock
 from shared.http.open_streams import OpenStreams
+from tests.harness.virtual_time import run
 from tests.http.one_answer import (
     ERROR_PAGES,
     SETTINGS,
@@ -96,7 +97,7 @@ def ask(client: Client, upstream: BreakingBody, streams: OpenStreams | None = No
         response = response_to(b"", OpenStreams() if streams is None else streams, body=upstream)
         await asyncio.wait_for(response({"type": "http"}, client.receive, client.send), PATIENCE)
 
-    asyncio.run(case())
+    run(case())
 
 
 def head(client: Client) -> tuple[int, dict[bytes, bytes]]:
@@ -233,7 +234,7 @@ def test_callers_who_send_nothing_take_no_slot(outcomes: Any) -> None:
         assert len(streams) == 0
         return known, asked
 
-    known, asked = asyncio.run(case())
+    known, asked = run(case())
     assert (known, head(asked)[0]) == (3, 200)
     assert sorted(outcomes()) == ["client_left"] * 3 + ["finished"]
 
@@ -251,5 +252,5 @@ def test_a_slot_is_taken_when_the_body_has_arrived(outcomes: Any) -> None:
         await asyncio.wait_for(running, PATIENCE)
         return refused
 
-    assert head(asyncio.run(case()))[0] == 503
+    assert head(run(case()))[0] == 503
     assert outcomes() == [TooManyStreams.code, "client_left"]

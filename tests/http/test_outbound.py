@@ -1,6 +1,5 @@
 """The head of a response: whatever the headers say, the bytes that leave are ones that every hop accepts."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from shared.http.outbound import ErrorPage, Outbound
 from shared.receipt import Receipt
+from tests.harness.virtual_time import run
 
 
 def sent(headers: Mapping[str, str], *, status: int = 200, body: bytes | None = None) -> tuple[dict[str, Any], Receipt]:
@@ -24,7 +24,7 @@ def sent(headers: Mapping[str, str], *, status: int = 200, body: bytes | None = 
         return dict(messages[0])
 
     receipt = Receipt(id="r1", invocation_id="i1", api="openai")
-    return asyncio.run(case()), receipt
+    return run(case()), receipt
 
 
 def test_a_head_leaves_as_bytes_without_what_a_hop_refuses() -> None:

@@ -21,6 +21,7 @@ from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.pool import BackendPool
+from tests.harness.virtual_time import run
 from tests.http.one_answer import (
     ERROR_PAGES,
     EVENT,
@@ -68,7 +69,7 @@ def test_a_cut_leaves_the_response_incomplete_and_gives_the_error_event_time_to_
         assert asyncio.get_running_loop().time() - client.sent_at[-1] >= CUT_DELAY_SECONDS
         return client
 
-    client = asyncio.run(case())
+    client = run(case())
     assert client.body.startswith(WORD + b'data: {"error":{"message":"The model broke off."')
     assert not client.is_complete
     assert outcomes() == ["upstream_cut"]
@@ -82,7 +83,7 @@ def test_no_heartbeat_comes_between_the_error_event_and_the_cut(monkeypatch: pyt
         await response_to(WORD, OpenStreams())({"type": "http"}, client.receive, client.send)
         return client
 
-    assert b'"error"' in asyncio.run(case()).sent[-1]["body"]
+    assert b'"error"' in run(case()).sent[-1]["body"]
 
 
 def test_a_client_that_leaves_before_the_cut_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, outcomes: Any) -> None:
@@ -96,7 +97,7 @@ def test_a_client_that_leaves_before_the_cut_is_not_waited_for(monkeypatch: pyte
         client.left.set()
         await asyncio.wait_for(running, 10)
 
-    asyncio.run(case())
+    run(case())
     assert outcomes() == ["upstream_cut"]
 
 
@@ -114,7 +115,7 @@ def test_a_process_that_stops_before_the_cut_changes_nothing(monkeypatch: pytest
         assert len(streams) == 0
         return client
 
-    client = asyncio.run(case())
+    client = run(case())
     assert client.body.count(b'"error"') == 1
     assert ServerStopping.code.encode() not in client.body
     assert outcomes() == ["upstream_cut"]
@@ -135,7 +136,7 @@ def test_an_answer_that_is_cancelled_before_the_cut_leaves_its_receipt(
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    asyncio.run(case())
+    run(case())
     assert outcomes() == ["upstream_cut"]
 
 
@@ -147,7 +148,7 @@ def test_a_terminal_event_of_the_upstreams_own_ends_the_response_cleanly(outcome
         await response_to(said, OpenStreams(), ResponseInspector())({"type": "http"}, client.receive, client.send)
         return client
 
-    client = asyncio.run(case())
+    client = run(case())
     assert (client.body, client.is_complete) == (said, True)
     assert outcomes() == ["oops"]
 
@@ -158,7 +159,7 @@ def test_an_error_ending_that_is_not_cut_completes_the_response_at_once() -> Non
         await outbound_to(client.send).send_error_ending(ErrorEnding(EVENT, is_cut=False), client.receive)
         return client
 
-    assert asyncio.run(case()).sent == [{"type": "http.response.body", "body": EVENT, "more_body": False}]
+    assert run(case()).sent == [{"type": "http.response.body", "body": EVENT, "more_body": False}]
 
 
 def test_a_client_that_reads_too_slowly_for_the_error_event_is_cut_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +173,7 @@ def test_a_client_that_reads_too_slowly_for_the_error_event_is_cut_without_it(mo
 
     for is_cut in (False, True):
         with pytest.raises(TimeoutError):
-            asyncio.run(end(is_cut=is_cut))
+            run(end(is_cut=is_cut))
 
 
 def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: Any) -> None:
@@ -194,7 +195,7 @@ def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: An
         await asyncio.wait_for(running, 10)
         return client, ERROR_PAGES[-1]
 
-    client, code = asyncio.run(case())
+    client, code = run(case())
     assert code == ServerStopping.code
     assert [message["type"] for message in client.sent] == ["http.response.start", "http.response.body"]
     assert outcomes() == [ServerStopping.code]
@@ -216,7 +217,7 @@ def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size:
 
     gc.disable()
     try:
-        asyncio.run(case())
+        asyncio.run(case())  # with its threads
         assert (Observed.threads[-1] != threading.get_ident()) is is_elsewhere
         assert Observed.made[-1]() is None
     finally:
@@ -258,5 +259,5 @@ def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:
         await asyncio.wait_for(running, 10)
         return [message["body"] for message in client.sent if message["type"] == "http.response.body"]
 
-    first, heartbeat, second, *_ = asyncio.run(case())
+    first, heartbeat, second, *_ = run(case())
     assert (first, heartbeat[:1], second) == (WORD, b":", WORD)
