@@ -4,8 +4,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.config.caller_keys import make_caller_key
 from tests.harness.app import InProcessApp, play
@@ -206,9 +209,9 @@ def test_a_foreign_caller_gets_404_whatever_it_asks() -> None:
         found = answer_id(await app.begin(path, body, headers={"api-key": alice}).end())
         asked = len(app.clients.asked)
         for path, method in (("answers/{}", "GET"), ("answers/{}/stop", "POST"), ("{}/stream", "GET")):
-            for given, key in ((found, bob), (found[:-2], alice), ("resp_0a1b2c", alice)):
+            for asked_id, key in ((found, bob), (found[:-2], alice), ("resp_0a1b2c", alice)):
                 received = await app.begin(
-                    f"/chat/{path.format(given)}", b"", method=method, headers={"api-key": key}
+                    f"/chat/{path.format(asked_id)}", b"", method=method, headers={"api-key": key}
                 ).end()
                 assert (received.status, received.json["error"]["code"]) == (404, "response_not_found")
         assert len(app.clients.asked) == asked
@@ -416,3 +419,20 @@ def test_an_answer_that_cannot_be_cancelled_after_its_grace_is_in_the_log(caplog
 
     play(scene, {"main": [Background(seconds_between=10), refuses(500)]}, **ON)
     assert "main: an answer that nobody reads could not be cancelled: 500" in caplog.text
+
+
+@given(st.text(max_size=12), st.text(max_size=12), st.sampled_from(["sse", "text", "ui-message", "xml", ""]))
+def test_whatever_a_stranger_asks_is_answered_with_a_status_of_its_own(answer: str, after: str, name: str) -> None:
+    async def scene(app: InProcessApp) -> None:
+        for path in (
+            f"/chat/answers/{quote(answer)}",
+            f"/chat/{quote(answer)}/stream",
+            f"/chat/answers/{quote(answer)}/stop",
+        ):
+            for method in ("GET", "POST"):
+                query = f"?after={quote(after)}&format={name}"
+                received = await app.begin(path + query, b"", method=method).end()
+                assert received.status in (200, 204, 400, 404, 405, 406, 415)
+        assert not [one for one in app.clients.asked if one.call.path != "responses"]
+
+    play(scene, {"main": Background()}, **ON)
