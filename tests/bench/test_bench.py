@@ -29,7 +29,7 @@ def test_a_tiny_run_measures_everything_and_updates_the_page(tmp_path: Path) -> 
     assert text.endswith("\nWritten by hand.\n")
     assert "Failed: " not in text
     rows = [line for line in text.splitlines() if line.startswith("| this app, `/v1` relay | ")]
-    assert len(rows) == 5, "CPU, first token, streams, memory, cold start"
+    assert len(rows) == 6, "CPU, first token, streams, memory, cold start, start as deployed"
     assert "Not measured in this run: " in text
     for kind in ("chunk", "streams", "cold"):
         ET.parse(tmp_path / f"page-{kind}.svg")
