@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 _BODY_HEADERS_DOWN = ("content-length", "content-encoding")
 """Only where the very bytes of the body go down too."""
+_EVENT_STREAM = "text/event-stream"
 _UNKNOWN_TYPE = "application/octet-stream"
 _CURSORS = frozenset({"after", "before"})
 """The parameters that name where a page of items begins or ends."""
@@ -107,7 +108,8 @@ class RelayExchange:
         down: dict[str, str] = {}
         if stream is not None:
             down = _down(stream.headers)
-            if isinstance(stream.translation, StreamRelay) and media_type(stream.headers) != "text/event-stream":
+            is_stream = stream.translation.media_type.startswith(_EVENT_STREAM)
+            if is_stream and media_type(stream.headers) != _EVENT_STREAM:
                 down.pop("content-type", None)  # what goes down is a stream, whatever came up is called
             if isinstance(stream.translation, BodyRelay):
                 down |= {name: stream.headers[name] for name in _BODY_HEADERS_DOWN if name in stream.headers}
@@ -300,5 +302,5 @@ def _number(text: str) -> int | None:
 def _down(headers: Mapping[str, str]) -> dict[str, str]:
     kept = headers_down(headers)
     label = kept.get("content-type", "")
-    is_harmless = is_json(label) or ("," not in label and media_type(kept) == "text/event-stream")
+    is_harmless = is_json(label) or ("," not in label and media_type(kept) == _EVENT_STREAM)
     return kept if is_harmless else {**_NOT_A_PAGE, **kept}
