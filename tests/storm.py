@@ -40,8 +40,21 @@ LEAST_STREAMS = 500
 SETTLE_SECONDS = OTHER_HALF_SECONDS + 5
 """A client that leaves before the host has passed its request on leaves an invocation, which waits for so long."""
 OPERATOR = "operator"
-KEYS = {name: f"the-key-of-{name}-0123456789" for name in ("finished", "left", "broken", OPERATOR)}
+MEDIA_CALLER = "media"
+KEYS = {name: f"the-key-of-{name}-0123456789" for name in ("finished", "left", "broken", MEDIA_CALLER, OPERATOR)}
 """The callers: one for each `Plan.kind`."""
+MEDIA = {
+    "image": ("images/generations", b"event: image_generation.completed"),
+    "edit": ("images/edits", b"event: image_edit.completed"),
+    "whole image": ("images/generations", b'"b64_json"'),
+    "sound": ("audio/speech", b""),
+    "speech": ("audio/speech", b"event: speech.audio.done"),
+    "transcript": ("audio/transcriptions", b"event: transcript.text.done"),
+}
+"""Ways to ask for an image or a sound: the path, and what is in an answer that is complete."""
+WHOLE = frozenset({"whole image", "sound"})
+"""Those without an error event: only the cut tells."""
+BOUNDARY = "storm-5f3a"
 BOOKED_SECONDS = 10.0
 BLOCKS_OF_IDLE_CONNECTIONS = 20_000
 """They come and go: as many blocks may be there at one look and not at another."""
@@ -94,7 +107,9 @@ class Plan:
 
     @property
     def kind(self) -> str:
-        """What becomes of it, which is also its caller's name, so that the ledger has it."""
+        """What becomes of it, which is also its caller's name, so that the ledger has it. Images and sounds are none of its."""
+        if self.api in MEDIA:
+            return MEDIA_CALLER
         return "left" if self.leaves_after is not None else "finished" if self.last_is_healthy else "broken"
 
 
@@ -103,24 +118,71 @@ def make_plan(number: int, dice: random.Random, *, faulty: float, leaving: float
     intervals = [0, 0, 0.005, 0.02] if words <= len(WORDS) else [0.005, 0.02]
     said = [WORDS[index % len(WORDS)] for index in range(words)]
     speed = {"tokens": said, "interval": dice.choice(intervals)}
+    api = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses", *MEDIA])
+    if api in MEDIA:
+        speed = {"interval": speed["interval"], "text": "".join(said)} if api == "transcript" else speed | {"tokens": 6}
+    # Bytes without a mark of their end are complete where HTTP says so, and JSON has begun with its first byte.
+    before = [fault for fault in BEFORE_CONTENT if api not in WHOLE or "status" in fault or fault["after"] == -1]
     by_backend: dict[str, Any] = {}
     for name in ("main", "second"):
-        by_backend[name] = {**speed, **(dice.choice(BEFORE_CONTENT) if dice.random() < faulty else {})}
+        by_backend[name] = {**speed, **(dice.choice(before) if dice.random() < faulty else {})}
     by_backend["third"] = speed
     breaks = dice.random() < faulty / 4
     if breaks:
-        fault = dice.choice(AFTER_CONTENT)
+        fault = (
+            dice.choice(AFTER_CONTENT)
+            if api not in WHOLE
+            else {"end": "cut", "after": 0 if api == "whole image" else 3}
+        )
         by_backend = {name: {**speed, **fault} for name in by_backend}
     leaves = dice.random() * max(0.08, words * 0.01) if dice.random() < leaving else None
-    api = dice.choice(["sse", "ndjson", "text", "json", "openai", "responses"])
     return Plan(number, api, {"backends": by_backend}, "".join(said), leaves, not breaks, breaks)
 
 
-def request_of(plan: Plan) -> tuple[str, dict[str, Any], dict[str, str]]:
+def form(fields: dict[str, str]) -> bytes:
+    """A form with a file of 20 kB behind these fields."""
+    texts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+        for name, value in fields.items()
+    ]
+    file = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{{}}"; filename="a.bin"\r\n\r\n'
+    file = file.format("image" if "n" in fields else "file")
+    return "\r\n".join([*texts, file + "x" * 20_000, f"--{BOUNDARY}--\r\n"]).encode()
+
+
+def media_request(plan: Plan, model: str, prompt: str) -> tuple[str, bytes, dict[str, str]]:
+    """The same of an image or a sound."""
+    asked: dict[str, Any] = {"model": model, "prompt": prompt}
+    extra: dict[str, dict[str, Any]] = {
+        "image": {"stream": True, "partial_images": 3},
+        "speech": {"stream_format": "sse"},
+    }
+    if plan.api in ("edit", "transcript"):
+        fields = asked | {"stream": "true"} | ({"n": "1"} if plan.api == "edit" else {})
+        body, kind = form(fields), f"multipart/form-data; boundary={BOUNDARY}"
+    else:
+        if plan.api in ("sound", "speech"):
+            asked = {"model": model, "input": prompt, "voice": "alloy"}
+        asked |= extra.get(plan.api, {})
+        body, kind = json.dumps(asked).encode(), "application/json"
+    return f"/v1/{MEDIA[plan.api][0]}", body, {"content-type": kind}
+
+
+def request_of(plan: Plan) -> tuple[str, bytes, dict[str, str]]:
     """The address, the body and the headers."""
+    path, body, headers = json_request_of(plan)
+    if isinstance(body, bytes):
+        return path, body, headers
+    return path, json.dumps(body).encode(), {"content-type": "application/json", **headers}
+
+
+def json_request_of(plan: Plan) -> tuple[str, dict[str, Any] | bytes, dict[str, str]]:
+    """The same, as far as it is JSON before it is written."""
     prompt = f"storm {plan.number} [[sim {json.dumps(plan.behaviour)}]]"
     # Many models: a backend that fails for one keeps serving the others.
     model = f"model-{plan.number % 17}"
+    if plan.api in MEDIA:
+        return media_request(plan, model, prompt)
     if plan.api == "openai":
         return (
             "/v1/chat/completions",
@@ -150,7 +212,14 @@ def verdict(plan: Plan, status: int, body: bytes, *, is_cut: bool) -> str:
         "openai": lambda: (b"data: [DONE]" in body, b'data: {"error"' in body and is_cut),
         "responses": lambda: (b"response.completed" in body, b"event: error" in body),
     }
-    finished, failed = marks[plan.api]()
+    if plan.api in MEDIA:
+        ended = MEDIA[plan.api][1]
+        if plan.api in WHOLE:
+            finished, failed = ended in body and not is_cut and bool(body), False
+        else:
+            finished, failed = ended in body, b"event: error" in body and is_cut
+    else:
+        finished, failed = marks[plan.api]()
     if finished and not failed and not is_cut:
         return "finished"
     if failed and not finished:
@@ -163,7 +232,7 @@ async def run_one(session: aiohttp.ClientSession, url: str, plan: Plan, tally: T
     path, body, headers = request_of(plan)
     headers |= {"api-key": KEYS[plan.kind]}
     try:
-        async with asyncio.timeout(plan.leaves_after), session.post(url + path, json=body, headers=headers) as response:
+        async with asyncio.timeout(plan.leaves_after), session.post(url + path, data=body, headers=headers) as response:
             received, is_cut = bytearray(), False
             try:
                 async for data in response.content.iter_any():
@@ -178,7 +247,9 @@ async def run_one(session: aiohttp.ClientSession, url: str, plan: Plan, tally: T
         outcome = f"unreachable: {error!r}"
     tally.outcomes[outcome] += 1
     expected = (
-        {"finished"} if plan.last_is_healthy else {"failed", "refused"} | ({"cut"} if plan.api == "text" else set())
+        {"finished"}
+        if plan.last_is_healthy
+        else {"failed", "refused"} | ({"cut"} if plan.api in ("text", *WHOLE) else set())
     )
     if outcome not in expected:
         tally.wrong.append(
@@ -231,7 +302,11 @@ def of_the_models(simulator: Simulator, plans: list[Plan]) -> dict[str, Count]:
     kinds = {plan.number: plan.kind for plan in plans}
     records = simulator.requests()
     assert len(records) < MOST_RECORDS, "the simulator has forgotten some"
-    last = {int(record["body"].partition("storm ")[2].split(" ")[0]): record for record in records}
+    last = {
+        int(record["body"].partition("storm ")[2].split(" ")[0]): record
+        for record in records
+        if not record["path"].partition("?")[0].endswith(tuple(path for path, _ in MEDIA.values()))
+    }
     found: dict[str, Count] = defaultdict(Count)
     for number, record in last.items():
         if record["status"] in (200, None) and (record["tokens_sent"] > 0 or record["ended"] == "client_gone"):

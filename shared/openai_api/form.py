@@ -17,6 +17,7 @@ MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_FIELD_BYTES = 1024
 """Of the value of a field that is read."""
 
+_LINE_BREAK = re.compile("[\0\r\n]")
 _BOUNDARY = re.compile(r"""[0-9A-Za-z'()+_,./:=?-]{1,70}""")
 _PARAMETER = re.compile(rb'\s*;\s*(name|filename)=(?:"([^"\\\r\n]*(?:\\.[^"\\\r\n]*)*)"|([^\s";,]+))', re.IGNORECASE)
 _DISPOSITION = re.compile(rb"content-disposition\s*:\s*form-data(?=[\s;])", re.IGNORECASE)
@@ -156,6 +157,8 @@ class FormReader:
             value = self._value.decode()
         except UnicodeDecodeError:
             raise BadRequest(f"{name!r} is not valid; expected text in UTF-8.", param=name) from None
+        if _LINE_BREAK.search(value):  # such as a boundary that another parser may see
+            raise BadRequest(f"{name!r} is not valid; expected one line of text.", param=name)
         self.fields[name] = Field(value, self._start, self._offset)
 
     def _read_name(self, headers: bytes) -> str | None:

@@ -106,7 +106,7 @@ class ObjectIds:
         for name in _NAMED_FILES:
             value = decode_value(fields[name]) if name in fields else None
             for named in _named(value):
-                if named not in self._shown:
+                if not isinstance(named, str) or named not in self._shown:
                     raise ObjectNotFound.named_by(name, FILE.name)
             if name in fields:
                 fields[name] = msgspec.Raw(msgspec.json.encode(value))
@@ -116,25 +116,31 @@ class ObjectIds:
         """Return a body with the ids of its object, and of the objects in its `data`, signed."""
         try:
             fields = parse_fields(body)
+            signed = self._signed_fields(fields)
             if bytes(fields.get("data", b"")).startswith(b"["):
-                signed = [self._sign_object(one) for one in _OBJECTS.decode(fields["data"])]
-                fields["data"] = msgspec.Raw(msgspec.json.encode(signed))
+                signed |= self._signed_data(_OBJECTS.decode(fields["data"]))
         except (InvalidJson, BadRequest, msgspec.DecodeError):
             return body
-        return msgspec.json.encode(self._sign_fields(fields))
+        return msgspec.json.encode({**fields, **signed}) if signed else body
 
-    def _sign_object(self, raw: msgspec.Raw) -> msgspec.Raw:
-        if not bytes(raw).startswith(b"{"):
-            return raw
-        return msgspec.Raw(msgspec.json.encode(self._sign_fields(parse_fields(bytes(raw)))))
+    def _signed_data(self, objects: list[msgspec.Raw]) -> dict[str, msgspec.Raw]:
+        found = [parse_fields(bytes(one)) if bytes(one).startswith(b"{") else {} for one in objects]
+        signed = [self._signed_fields(fields) for fields in found]
+        if not any(signed):
+            return {}
+        pairs = zip(objects, found, signed, strict=True)
+        data = [msgspec.Raw(msgspec.json.encode({**fields, **new})) if new else one for one, fields, new in pairs]
+        return {"data": msgspec.Raw(msgspec.json.encode(data))}
 
-    def _sign_fields(self, fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    def _signed_fields(self, fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+        """Return those of the fields that are signed."""
         signed = {}
         for name in _ECHOED:
             value = decode_value(fields[name]) if name in fields else None
-            if isinstance(value, str) and value and (shown := self._shown_id(name, value)):
+            shown = self._shown_id(name, value) if isinstance(value, str) else None
+            if shown is not None and shown != value:
                 signed[name] = msgspec.Raw(msgspec.json.encode(shown))
-        return {**fields, **signed}
+        return signed
 
     def _shown_id(self, name: str, value: str) -> str | None:
         if value in self._shown:

@@ -17,19 +17,20 @@ from tests.fuzz.wire import run_wire
 from tests.fuzz.worker import run_worker
 
 SHARES: dict[Surface, float] = {
-    "requests": 0.74,
+    "requests": 0.69,
     "upstream": 0.185,
     "settings": 0.02,
     "wire": 0.05,
     "identity": 0.003,
     "worker": 0.002,
+    "media": 0.05,
 }
 """How the cases are spread: the fewer, the more one costs."""
 WINDOW = 10_000
 MOST_BLOCKS = 5_000
 """Of Python's memory, which a window may add once the first one is over."""
 MOST_RESIDENT_BYTES = 48 * 1024 * 1024
-IN_PROCESS: tuple[Surface, ...] = ("requests", "upstream", "settings")
+IN_PROCESS: tuple[Surface, ...] = ("requests", "upstream", "settings", "media")
 
 
 def main() -> int:

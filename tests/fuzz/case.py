@@ -32,7 +32,7 @@ class End(msgspec.Struct, frozen=True, tag="end"):
 type Piece = str | Repeat
 type Step = str | Repeat | Pause
 type Headers = list[tuple[str, str]]
-type Surface = Literal["requests", "upstream", "wire", "identity", "settings", "worker"]
+type Surface = Literal["requests", "upstream", "wire", "identity", "settings", "worker", "media"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

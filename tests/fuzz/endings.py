@@ -10,6 +10,7 @@ from tests.fuzz.formats import CHECKS, CUT_AFTER_ERROR, UNMARKED
 from tests.fuzz.seen import Seen
 
 MODEL_ENDED = (b"[DONE]", b"finish_reason", b"response.completed", b"response.incomplete")
+MEDIA_ENDED = ("image_generation.completed", "image_edit.completed", "speech.audio.done", "transcript.text.done")
 BLANK_LINE = re.compile(rb"(\r\n|\r|\n)(\r\n|\r|\n)\Z")
 
 
@@ -19,7 +20,9 @@ def ending_of(case: Case, seen: Seen) -> Iterator[str]:
         return
     receipt, body, is_complete = receipts[0], bytes(seen.body), seen.is_complete
     if receipt["api"] == "openai":
-        yield from _relayed(case, seen, is_stream=receipt["format"] == "stream")
+        # A transcription may ignore that a stream was asked for.
+        is_stream = receipt["format"] == "stream" and "event-stream" in (seen.header("content-type") or "")
+        yield from _relayed(case, seen, is_stream=is_stream)
         return
     name = receipt["format"]
     if name not in CHECKS:
@@ -60,21 +63,21 @@ def _relayed(case: Case, seen: Seen, *, is_stream: bool) -> Iterator[str]:
         return
     last, kind = (data[-1] if data else b""), ""
     try:
-        event = json.loads(last.decode(errors="replace"))
+        event = json.loads(last.decode(errors="replace"), parse_int=float)
         kind = event.get("type", "error" if "error" in event else "") if isinstance(event, dict) else ""
     except ValueError:
         pass
-    is_ended = last.strip() == b"[DONE]" or kind in ("response.completed", "response.incomplete")
+    is_ended = last.strip() == b"[DONE]" or kind in ("response.completed", "response.incomplete", *MEDIA_ENDED)
     is_own_failure = any(b"response.failed" in one or b"response.cancelled" in one for one in data)
     if seen.is_complete and not (is_ended or is_own_failure):
         yield f"complete, and its last event is {last[:80]!r}"
     if seen.is_complete and not BLANK_LINE.search(body):
         yield "complete, and its last event is not"
-    if not seen.is_complete and is_ended and not is_own_failure:
+    if not seen.is_complete and is_ended and not is_own_failure and kind not in MEDIA_ENDED:  # one comes for each image
         yield f"cut, and its last event is {last[:80]!r}"
 
 
-SIGNED = re.compile(rb"resp_[A-Za-z0-9_-]{40,}")
+SIGNED = re.compile(rb"(?:resp_|file-|vs_|conv_)[A-Za-z0-9_-]{40,}")
 """Of an id of any length."""
 
 

@@ -8,6 +8,7 @@ import msgspec
 from tests.fuzz.case import Case, Surface
 from tests.fuzz.environments import make_environment
 from tests.fuzz.framing import make_wire
+from tests.fuzz.media import make_media
 from tests.fuzz.requests import good_asked, make_asked, make_request
 from tests.fuzz.setups import SETUPS
 from tests.fuzz.upstreams import make_upstream
@@ -30,6 +31,7 @@ MAKERS: dict[Surface, Callable[[Random], Case]] = {
     "identity": make_identity,
     "settings": make_environment,
     "worker": make_for_worker,
+    "media": make_media,
 }
 
 

@@ -72,6 +72,11 @@ class ScriptedClients:
         seen = self._seen
         reply = self._replies[min(len(seen.opened), len(self._replies) - 1)]
         sent = call.body(backend, deployment)
+        if call.upload is not None:
+            upload = call.upload(backend, deployment)
+            sent = b"".join([piece async for piece in upload])
+            if len(sent) != upload.size:
+                seen.problems.append(f"a form of {upload.size} bytes has {len(sent)}")
         opened = Opened(sent, joined(reply.steps), is_closed=True, was_late=_now() > seen.left_at + LATE_SECONDS)
         seen.opened.append(opened)
         await asyncio.sleep(0)

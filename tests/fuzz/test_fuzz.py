@@ -19,7 +19,14 @@ from tests.fuzz.verdict import problems_of
 
 SEED = 20261127
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
-SHORT: dict[Surface, int] = {"requests": 1500, "upstream": 500, "wire": 50, "identity": 20, "settings": 200}
+SHORT: dict[Surface, int] = {
+    "requests": 1500,
+    "upstream": 500,
+    "wire": 50,
+    "identity": 20,
+    "settings": 200,
+    "media": 400,
+}
 
 
 @pytest.mark.parametrize("surface", SHORT)

@@ -60,6 +60,32 @@ EXTRA: dict[str, list[Any]] = {
         _said("response.output_text.delta", delta=None), _said("response.created", response={"id": "resp_" + "i" * 60_000}),
     ],
 }  # fmt: skip
+MEDIA = {
+    "images/generations": "image_generation",
+    "images/edits": "image_edit",
+    "audio/speech": "speech",
+    "audio/transcriptions": "transcript",
+}
+"""Which of `STREAMS` is at which path of images and audio."""
+for _kind in ("image_generation", "image_edit"):
+    STREAMS[_kind] = [
+        _said(f"{_kind}.partial_image", b64_json="AAAA", partial_image_index=0),
+        _said(f"{_kind}.completed", b64_json=ANSWER, usage={"input_tokens": 1, "output_tokens": 2}),
+    ]
+STREAMS["speech"] = [_said("speech.audio.delta", audio="AAAA"), _said("speech.audio.done", usage=None)]
+STREAMS["transcript"] = [_said("transcript.text.delta", delta=ANSWER), _said("transcript.text.done", text=ANSWER)]
+_ODD_MEDIA: list[Any] = [
+    _said("error", error=_OOPS), _said("error", message=EXPLANATION), _said("keepalive"), _said("error"), {}, [], "[DONE]",
+    _said("image_edit.completed", usage={"input_tokens": "a"}), _said("x", error={"code": "\x1b[31m\nFORGED LINE"}), 1,
+    _said("image_generation.partial_image", b64_json="A" * 60_000), _said("speech.audio.done", usage=[1]), None,
+]  # fmt: skip
+EXTRA |= dict.fromkeys(MEDIA.values(), _ODD_MEDIA)
+OBJECTS: tuple[Any, ...] = (
+    {"id": "file-1", "object": "file"}, {"id": "vs_1", "object": "vector_store", "metadata": {"id": "file-1"}},
+    {"text": ANSWER}, {"created": 1, "data": [{"b64_json": "A" * 9000}]},
+    {"object": "list", "data": [{"id": "file-1", "vector_store_id": "vs_1"}, 1, None, []], "first_id": 7, "last_id": "file-1"},
+    {"id": None, "data": {"id": "x"}}, {"id": "\ud800"}, {"id": "i" * 60_000}, [],
+)  # fmt: skip
 WHOLES: tuple[Any, ...] = (
     {"id": "c1", "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}}], "usage": USAGE},
     {"id": "resp_1", "object": "response", "output": [], "usage": {"input_tokens": 1, "output_tokens": 2}},

@@ -11,6 +11,8 @@ from tests.fuzz.upstream_parts import (
     CONTENT_TYPES,
     ERRORS,
     EXTRA,
+    MEDIA,
+    OBJECTS,
     ODD_FRAMES,
     ODD_HEADERS,
     PASSED_ON,
@@ -52,6 +54,18 @@ def good_reply(path: str, setup: str, dice: Random) -> Reply:
     return Reply(headers=[("content-type", "text/event-stream")], steps=[text(b"".join(_frame(one) for one in events))])
 
 
+def media_reply(path: str, dice: Random) -> Reply:
+    """Return an answer about an image, a sound or an object that is as it should be: a stream, JSON or bytes."""
+    kind = next((kind for word, kind in MEDIA.items() if word in path), None)
+    roll = dice.random()
+    if kind is not None and roll < 0.6:
+        frames = [_frame(one) for one in STREAMS[kind]]
+        return Reply(headers=[("content-type", "text/event-stream")], steps=[text(b"".join(frames))])
+    if roll < 0.7:
+        return Reply(headers=[("content-type", "audio/mpeg")], steps=[text(bytes(range(256)))])
+    return Reply(headers=[("content-type", "application/json")], steps=[json.dumps(dice.choice(OBJECTS))])
+
+
 def make_reply(path: str, setup: str, dice: Random) -> Reply:
     """Return one reply with accidents."""
     roll = dice.random()
@@ -74,6 +88,8 @@ def make_reply(path: str, setup: str, dice: Random) -> Reply:
 
 def _api(path: str, setup: str) -> str:
     if path.startswith(("/v1", "/openai")):
+        if kind := next((kind for word, kind in MEDIA.items() if word in path), None):
+            return kind
         if "responses" in path:
             return "responses"
         return "completions" if path.endswith("/completions") and "chat" not in path else "chat"

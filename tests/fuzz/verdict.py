@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from shared import errors
-from tests.fuzz.case import Case
+from tests.fuzz.case import Case, joined
 from tests.fuzz.endings import ending_of
 from tests.fuzz.seen import MOST_LOG_CHARACTERS, Seen
 from tests.fuzz.setups import NOT_DOWN, NOT_IN_LOG, SETUPS
@@ -150,8 +150,15 @@ def _sent_up(case: Case, seen: Seen) -> Iterator[str]:
     for opened in seen.opened:
         if opened.was_late:
             yield "an attempt after the client had left"
-        if opened.sent and len(opened.sent) <= LARGEST_CHECKED_BYTES and case.asked.method == "POST":
+        if opened.sent and _is_form(case):
+            if opened.sent != joined(case.asked.body):  # at a deployment's own address nothing of it changes
+                yield "a form goes up that is not the one that came"
+        elif opened.sent and len(opened.sent) <= LARGEST_CHECKED_BYTES and case.asked.method == "POST":
             yield from _body_up(case, opened.sent, is_stored="/responses/resp_" in case.asked.path)
+
+
+def _is_form(case: Case) -> bool:
+    return any(name == "content-type" and value.lower().startswith("multipart/") for name, value in case.asked.headers)
 
 
 def _body_up(case: Case, sent: bytes, *, is_stored: bool) -> Iterator[str]:
