@@ -14,8 +14,7 @@ class CuttingProxy:
     """Passes on what comes. `mark`: with these bytes in an answer its connection ends, as often as `cuts` says."""
 
     def __init__(self, url: str, mark: bytes, cuts: int = 1) -> None:
-        address = urlsplit(url)
-        self._target = (address.hostname or "", address.port or 80)
+        self.move(url)
         self.mark = mark
         self.cuts = cuts
         """How many are left."""
@@ -25,6 +24,11 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def move(self, url: str) -> None:
+        """Pass on to another address from here on, as a load balancer does."""
+        address = urlsplit(url)
+        self._target = (address.hostname or "", address.port or 80)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

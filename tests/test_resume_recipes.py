@@ -72,3 +72,22 @@ def test_ctrl_c_in_the_terminal_stops_the_answer_at_the_model(resuming: App, sim
         client.send_signal(signal.SIGINT)
         assert simulator.wait_for(path="/cancel", ended="complete", timeout=10)["status"] == 200
         assert client.wait(10) == 130
+
+
+def test_openais_client_goes_on_at_another_instance_when_its_own_is_stopped(
+    resuming: App, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.behave({"tokens": WORDS * 5, "interval": 0.1})
+    with App.start(simulator) as stopped, CuttingProxy(stopped.url, b"nothing", 0) as proxy:
+        (tmp_path / "recipe.py").write_text(RECIPES["openai_resume.py"].replace(LOCAL, proxy.url), "utf-8")
+        command = [sys.executable, "recipe.py"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as client:
+            assert client.stdout is not None
+            begun = client.stdout.read(len("wörd0 "))
+            proxy.move(resuming.url)
+            stopped.drain()
+            said, told = client.communicate(timeout=30)
+        assert (client.returncode, begun + said, told) == (0, "".join(WORDS * 5), "")
+        assert stopped.receipts(api="openai")[-1]["ended"] == "server_stopping"
