@@ -77,6 +77,8 @@ class Receipt:
     """None where telemetry is off."""
     operation: str = ""
     """What the model is asked for, as OpenTelemetry names it."""
+    streams: bool = False
+    """Whether the model is asked for a stream, whatever its caller gets."""
     caller: str = ""
     format: str = ""
     model: str = ""

@@ -61,15 +61,16 @@ class Describer:
     def call(self, receipt: Receipt, attempt: AttemptRecord) -> Call:
         """Return the call as it went. The last one that a backend answered lasted as long as its answer, and failed with it."""
         answered = attempt is receipt.attempts[-1] and _has_answered(attempt)
-        streams = receipt.format not in ("json", "text", "whole")
         return Call(
             operation=receipt.operation,
             model=receipt.model,
             backend=attempt.backend,
             outcome=attempt.outcome,
             seconds=receipt.duration_seconds - attempt.began_seconds if answered else attempt.seconds,
-            first_chunk_seconds=attempt.seconds if answered and streams and attempt.outcome == "content" else None,
-            streams=streams,
+            first_chunk_seconds=attempt.seconds
+            if answered and receipt.streams and attempt.outcome == "content"
+            else None,
+            streams=receipt.streams,
             usage=receipt.usage if answered and receipt.operation != "fetch_response" else None,
             error=attempt.outcome if attempt.has_failed else error_of(receipt) if answered else "",
         )

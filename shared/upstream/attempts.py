@@ -64,7 +64,7 @@ class Answer:
         self._new_translation = new_translation
         self._upstream = upstream
         self._receipt = receipt
-        receipt.operation = call.operation
+        receipt.operation, receipt.streams = call.operation, call.streams
         self._began_at = 0.0
         """When `begin` was called, on the loop's clock."""
         self.is_committed = False

@@ -40,6 +40,7 @@ def receipt(**fields: Any) -> Receipt:
         "trace_id": TRACE,
         "trace": trace(),
         "operation": "chat",
+        "streams": True,
         "caller": "alice",
         "format": "sse",
         "model": "gpt",
@@ -73,8 +74,8 @@ def searched(**fields: Any) -> Receipt:
 EVERY_WAY: dict[str, Receipt] = {
     "finished": receipt(),
     "searched": searched(),
-    "not streamed": receipt(format="whole", first_token_seconds=2.0),
-    "embeddings": receipt(api="openai", operation="embeddings", format="whole", usage=Usage(7, 0)),
+    "not streamed": receipt(format="whole", streams=False, first_token_seconds=2.0),
+    "embeddings": receipt(api="openai", operation="embeddings", format="whole", streams=False, usage=Usage(7, 0)),
     "fetched": receipt(api="openai", operation="fetch_response", model=""),
     "cut": receipt(ended="upstream_cut"),
     "left": receipt(ended="client_left"),
