@@ -17,7 +17,8 @@ DONE = b"[DONE]"
 HEARTBEAT = b": heartbeat\n\n"
 """A comment, as a block of its own: front ends that cut at blank lines lose the event to which a comment is glued."""
 HEARTBEAT_AFTER_ID = b": heartbeat\n"
-"""The same where an `id:` has gone by: from then on OpenAI's Python client takes a block without data for an event."""
+"""The same where an `id:` may have gone by: from then on OpenAI's Python client and httpx-sse take a block without data for an
+event."""
 
 # Atomic groups: without them `\r\n` would be taken for two line ends.
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")

@@ -12,7 +12,7 @@ from shared.chat.encoders import FORMATS, Encoder
 from shared.chat.encoders.event_json import event_json
 from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Delta, Reasoning, Started
-from shared.sse import write_frame
+from shared.sse import HEARTBEAT_AFTER_ID, write_frame
 
 MAX_POSITION = 2**31
 """A position is a number from a stranger."""
@@ -120,6 +120,11 @@ class NumberedFrames(_Numbered):
     """Server-sent events, each with its `id`: a browser's EventSource sends the last one back by itself."""
 
     moved = write_frame(MOVED, event=b"moved")
+
+    def __init__(self, encoder: Encoder, numbering: Numbering) -> None:
+        """Begin an answer whose heartbeats have no blank line of their own: httpx-sse would take it for an event."""
+        super().__init__(encoder, numbering)
+        self.heartbeat = HEARTBEAT_AFTER_ID
 
     def _one(self, event: AnswerEvent, number: int) -> bytes:
         return b"id: %d\n%b" % (number, self._encoder.encode([event]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chat.positions import MAX_POSITION, OTHERS, Numbering
+from shared.chat.positions import MAX_POSITION, OTHERS, Numbering, positioned
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Started, Step, Usage
 
 ENDING: list[AnswerEvent] = [Usage(1, 2), Finished("stop")]
@@ -61,3 +61,14 @@ def test_of_more_events_than_there_are_numbers_the_last_come_again_and_none_is_l
 
 def test_four_million_characters_have_numbers() -> None:
     assert left([Delta("x" * 4_000_000), *ENDING], 0)[-1][0] < MAX_POSITION
+
+
+def test_behind_an_id_every_block_has_data_because_httpx_sse_takes_one_without_for_an_event() -> None:
+    encoder = positioned("sse", {}, after=0, is_rebuilt=lambda: False)
+    beat = encoder.heartbeat
+    assert beat.startswith(b":")
+    events = (Started("1", "m"), Delta("Hello"), Delta(" you"), *ENDING)
+    body = beat + b"".join(encoder.encode([event]) + beat * 2 for event in events)
+    blocks = body.removesuffix(beat * 2).split(b"\n\n")
+    assert [b"\ndata: " in block for block in blocks] == [True] * len(events) + [False]
+    assert blocks[-1] == b""
