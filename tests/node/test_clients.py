@@ -30,10 +30,17 @@ def addresses(node: Node) -> Iterator[dict[str, str]]:
     """The environment that `support.mjs` reads: an app for everyone, one that asks for keys, and their upstream."""
     key, entry = make_caller_key("node")
     models = "fast=gpt-5-mini,smart=gpt-5"
+    nobody = "http://127.0.0.1:9"  # a collector that is not there
     with (
         Simulator.start(key=UPSTREAM_KEY) as upstream,
         App.start(upstream) as app,
-        App.start(upstream, AUTH_MODE="keys", CALLER_KEYS=entry, AZURE_OPENAI_MODELS=models) as keyed_app,
+        App.start(
+            upstream,
+            AUTH_MODE="keys",
+            CALLER_KEYS=entry,
+            AZURE_OPENAI_MODELS=models,
+            OTEL_EXPORTER_OTLP_ENDPOINT=nobody,
+        ) as keyed_app,
         App.start(upstream, **upstream.search_environment) as searching_app,
         App.start(upstream, RESUME="on", AZURE_OPENAI_API="responses") as resuming_app,
     ):

@@ -189,3 +189,14 @@ test("the encoder's golden failure is an error", async () => {
   assert.equal(chat.error.message, "The connection to the model broke off.");
   assert.equal(ends[0].finishReason, undefined);
 });
+
+test("the trace that the page names goes on to the model's service", async () => {
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const headers = { authorization: `Bearer ${CALLER_KEY}`, traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  const { chat } = newChat({ headers, body: { model: "fast" } }, `${KEYS_URL}/chat`);
+  const words = unique("traced");
+  await chat.sendMessage({ text: sim({ tokens: 1 }, words) });
+  assert.equal(chat.status, "ready");
+  const { headers: sent } = await ended("complete", words);
+  assert.match(sent.traceparent, new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+});
