@@ -108,7 +108,8 @@ def setting_lists(project: Project) -> Iterator[str]:
     example, reference = example_settings(project.root), reference_settings(project.root)
     bicep, terraform = bicep_settings(project), terraform_settings(project)
     yield from _compare("local.settings.json.example", frozenset(example), code)
-    yield from _compare("Bicep", frozenset(bicep), deployed | DEPLOYED_PLATFORM)
+    for problem in _compare("Bicep", frozenset(bicep), deployed | DEPLOYED_PLATFORM):
+        yield f"{problem} (in what is stored: make check-infra STORE=1 stores what infra/ deploys)"
     yield from _compare("Terraform", frozenset(terraform), deployed | DEPLOYED_PLATFORM)
     yield from _compare("docs/reference.md", frozenset(reference), code)
     yield from _order("local.settings.json.example", example)

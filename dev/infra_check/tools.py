@@ -99,11 +99,20 @@ def bicep_evaluated(project: Project, mode: str = "validate") -> Iterator[str]:
     for path in parameters:
         unchecked = "what is stored of the evaluated deployments was not compared with infra/"
         done = _bicep(project, unchecked, "snapshot", path, "--mode", mode, *_PRETENDED)
+        if mode == "overwrite" and not done.returncode:
+            _order_outputs(path.with_name(path.name.replace(PARAMETERS, SNAPSHOT)))
         if done.returncode:
             changes = _COLOUR.sub("", done.stdout + done.stderr).strip()
             yield f"{FOLDER}/{path.name}: make check-infra STORE=1 stores what has changed:\n{changes[:2000]}"
         if _DIAGNOSTIC.search(done.stderr):
             return  # it does not compile, as all the others do not
+
+
+def _order_outputs(snapshot: Path) -> None:
+    """Sort the outputs, which the compiler writes in another order each time: a diff shows what has changed alone."""
+    read = json.loads(snapshot.read_text(encoding="utf-8"))
+    read["outputs"] = dict(sorted(read["outputs"].items()))
+    snapshot.write_text(json.dumps(read, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def terraform_types(project: Project) -> Iterator[str]:
