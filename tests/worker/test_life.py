@@ -86,6 +86,7 @@ def test_each_stream_leaves_one_receipt(app: App, simulator: Simulator) -> None:
     assert receipt.keys() == {
         "event", "version", "id", "invocation_id", "api", "caller", "format", "model", "backend", "attempts", "status",
         "time_to_first_token_seconds", "duration_seconds", "chunks", "tokens", "ended", "upstream_request_id",
+        "trace_id", "operation",
     }  # fmt: skip
     assert (receipt["api"], receipt["format"], receipt["model"], receipt["backend"]) == (
         "chat",
