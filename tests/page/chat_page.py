@@ -69,7 +69,7 @@ class ChatPage:
         """Uncaught errors, and violations of the Content-Security-Policy."""
         self.requested: list[str] = []
         """The URL of every request of this tab."""
-        page.set_default_timeout(8000)
+        page.set_default_timeout(30_000)  # a busy machine is slow; only a failure waits for it
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("request", lambda request: self.requested.append(request.url))
