@@ -224,7 +224,9 @@ def test_a_stored_response_lives_its_whole_life_where_it_was_made(apps: dict[int
         assert client.responses.cancel(response_id).status == "cancelled"
     client.responses.create(model=model, input=sim(tokens=1), previous_response_id=response_id)
     client.responses.delete(response_id)
-    assert [record["backend"] for record in simulator.requests()] == ["main", *["second"] * 7]
+    first, *others = [record["backend"] for record in simulator.requests()]
+    # Seven calls; the app may also ask there for the stream that the cancellation has ended.
+    assert (first, {*others}, len(others) >= 7) == ("main", {"second"}, True)
 
 
 def test_the_owners_failure_is_the_answer_and_no_other_account_is_asked(
