@@ -15,7 +15,7 @@ READY = "Listening on "
 @asynccontextmanager
 async def serving(simulator: Simulator, **settings: str) -> AsyncIterator[str]:
     """Run the app on the real worker; give its address."""
-    own = {"AUTH_MODE": "anonymous", "AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
+    own = {"AUTH_MODE": "anonymous", "AZURE_OPENAI_ENDPOINT": next(iter(simulator.backends.values()))}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dev.host", "--port", "0", "--quiet",
         cwd=ROOT, env=os.environ | simulator.identity_environment | own | settings,
