@@ -111,7 +111,9 @@ def install(folder: Path, requirements: Path, count: int) -> int:
         if status == 0:
             return 0
         _say("uv could not install them; trying pip")
-    pip = [str(_python(folder)), "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check"]
+    # Without bytecode, as uv does it: Python writes that of the modules it imports, which are the fewest.
+    options = ("--no-compile", "--progress-bar", "off", "--disable-pip-version-check")
+    pip = [str(_python(folder)), "-m", "pip", "install", *options]
     env = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen([*pip, "-r", str(requirements)], stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None

@@ -215,6 +215,7 @@ case "$1 $2 $3" in
 "-m pip install")
     site=$(dirname "$(dirname "$0")")/{SITE}
     [ -e "$site/pip-1.0.dist-info/RECORD" ] || exit 9
+    case " $* " in *" --no-compile "*) ;; *) exit 8 ;; esac
     echo "Collecting one"; stop downloads
     installed "$site" one; stop "half of a package"
     touch "$site/one-1.0.dist-info/RECORD"; mkdir -p "$site/~wo"; stop "a replacement"
