@@ -127,6 +127,10 @@ class App:
         """How many blocks of memory Python has allocated in that process, after a garbage collection."""
         return int(ask(self.url + "/admin/host/status").json["worker_blocks"])
 
+    def kill_worker(self) -> None:
+        """Send SIGKILL to the worker."""
+        os.kill(self.worker_pid, signal.SIGKILL)
+
     def drain(self) -> None:
         """Send SIGTERM to the worker while the host goes on delivering, as Azure does with a whole instance."""
         self._process.send_signal(signal.SIGUSR1)

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -11,10 +12,16 @@ READ_BYTES = 65536
 
 
 class CuttingProxy:
-    """Passes on what comes. `mark`: with these bytes in an answer its connection ends, as often as `cuts` says."""
+    """Passes on what comes. `mark`: with these bytes in an answer its connection ends, as often as `cuts` says.
 
-    def __init__(self, url: str, mark: bytes, cuts: int = 1) -> None:
+    `instead`: is called in place of that, and may kill who answers.
+    """
+
+    def __init__(
+        self, url: str, mark: bytes, cuts: int = 1, *, instead: "Callable[[CuttingProxy], None] | None" = None
+    ) -> None:
         self.move(url)
+        self._instead = instead
         self.mark = mark
         self.cuts = cuts
         """How many are left."""
@@ -55,7 +62,9 @@ class CuttingProxy:
         with self._lock:
             if self.mark in seen and self.cuts > 0:
                 self.cuts -= 1
-                return True
+                if self._instead is None:
+                    return True
+                self._instead(self)
         return False
 
     def _send_up(self, client: socket.socket, server: socket.socket) -> None:

@@ -91,3 +91,20 @@ def test_openais_client_goes_on_at_another_instance_when_its_own_is_stopped(
             said, told = client.communicate(timeout=30)
         assert (client.returncode, begun + said, told) == (0, "".join(WORDS * 5), "")
         assert stopped.receipts(api="openai")[-1]["ended"] == "server_stopping"
+
+
+@pytest.mark.parametrize("name", kinds(["openai_resume.py", "openai-resume.mjs"]))
+def test_after_kill_9_openais_client_goes_on_at_another_instance(
+    name: str, resuming: App, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.behave({"tokens": WORDS, "interval": 0.1})
+
+    def kill(proxy: CuttingProxy) -> None:
+        proxy.move(resuming.url)
+        killed.kill_worker()
+
+    with App.start(simulator) as killed, CuttingProxy(killed.url, "wörd3 ".encode(), instead=kill) as proxy:
+        done = run(name, RECIPES, proxy.url, tmp_path)
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", "".join(WORDS))
+        assert (proxy.cuts, proxy.answers) == (0, 2)
+        assert "SIGKILL" in killed.log

@@ -7,32 +7,20 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Window } from "happy-dom";
 
-import { CONTROL_URL, RESUME_URL } from "./support.mjs";
+import { CONTROL_URL, KILLED_URL, RESUME_URL } from "./support.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const window = new Window({ url: RESUME_URL });
 const WORDS = Array.from({ length: 12 }, (_, number) => `wörd${number} `);
 let React;
 let createRoot;
-let ResumedChat;
+let recipe;
 let root;
 
 before(async () => {
   const { sessionStorage } = window;
   Object.assign(globalThis, { window, document: window.document, sessionStorage, IS_REACT_ACT_ENVIRONMENT: true });
-  const document = await readFile(new URL("../../docs/resume.md", import.meta.url), "utf8");
-  const recipe = /```tsx ResumedChat\.tsx\n(.*?)```/s.exec(document)[1].replaceAll("http://127.0.0.1:7071", RESUME_URL);
-  const { outputFiles } = await build({
-    stdin: { contents: recipe, loader: "tsx", resolveDir: here, sourcefile: "ResumedChat.tsx" },
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "node",
-    packages: "external",
-    jsx: "automatic",
-  });
-  const rooted = outputFiles[0].text.replaceAll(/from "([^.][^"]*)"/g, (_match, name) => `from "${import.meta.resolve(name)}"`);
-  ({ ResumedChat } = await import(`data:text/javascript,${encodeURIComponent(rooted)}`));
+  recipe = /```tsx ResumedChat\.tsx\n(.*?)```/s.exec(await readFile(new URL("../../docs/resume.md", import.meta.url), "utf8"))[1];
   React = await import("react");
   ({ createRoot } = await import("react-dom/client"));
 });
@@ -44,7 +32,22 @@ afterEach(async () => {
 
 after(() => window.happyDOM.close());
 
-async function mount(id) {
+async function component(url) {
+  const { outputFiles } = await build({
+    stdin: { contents: recipe.replaceAll("http://127.0.0.1:7071", url), loader: "tsx", resolveDir: here, sourcefile: "ResumedChat.tsx" },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+    jsx: "automatic",
+  });
+  const rooted = outputFiles[0].text.replaceAll(/from "([^.][^"]*)"/g, (_match, name) => `from "${import.meta.resolve(name)}"`);
+  return (await import(`data:text/javascript,${encodeURIComponent(rooted)}`)).ResumedChat;
+}
+
+async function mount(id, url = RESUME_URL) {
+  const ResumedChat = await component(url);
   root = createRoot(document.body.appendChild(document.createElement("div")));
   await React.act(async () => root.render(React.createElement(ResumedChat, { id })));
 }
@@ -79,6 +82,19 @@ test("a tab that is reloaded in mid-answer shows the whole of it once", async ()
   await mount("reloaded");
   await until(() => document.querySelector("main").dataset.status === "ready" && said().includes("wörd11 "), "the end");
   assert.equal(said(), WORDS.join(""));
+  assert.equal(answers().length, 1);
+});
+
+test("after kill -9 another process goes on in the same message", async () => {
+  const words = WORDS.map((_, number) => `killed${number} `);
+  await behave({ tokens: words, interval: 0.1 });
+  await mount("killed", KILLED_URL);
+  await click("Ask");
+  await until(() => [...document.querySelectorAll("button")].some(({ textContent }) => textContent === "Go on"), "the break");
+  assert.ok(!said().includes("killed11 "));
+  await click("Go on");
+  await until(() => document.querySelector("main").dataset.status === "ready" && said().includes("killed11 "), "the end");
+  assert.equal(said(), words.join(""));
   assert.equal(answers().length, 1);
 });
 

@@ -1,9 +1,9 @@
 // What the tests share: the addresses, the behaviours and records of the simulated upstream, and what is equal to what.
 import assert from "node:assert/strict";
 
-const { APP_URL, KEYS_URL, RESUME_URL, SEARCH_URL, CALLER_KEY, UPSTREAM_URL, UPSTREAM_KEY, CONTROL_URL } = process.env;
+const { APP_URL, KEYS_URL, KILLED_URL, RESUME_URL, SEARCH_URL, CALLER_KEY, UPSTREAM_URL, UPSTREAM_KEY, CONTROL_URL } = process.env;
 
-export { APP_URL, CALLER_KEY, CONTROL_URL, KEYS_URL, RESUME_URL, SEARCH_URL, UPSTREAM_KEY, UPSTREAM_URL };
+export { APP_URL, CALLER_KEY, CONTROL_URL, KEYS_URL, KILLED_URL, RESUME_URL, SEARCH_URL, UPSTREAM_KEY, UPSTREAM_URL };
 
 /** A prompt that tells the simulated upstream how to behave. */
 export function sim(behaviour, words = "hi") {

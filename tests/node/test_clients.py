@@ -2,12 +2,14 @@
 
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from dev.simulator.control import Simulator
 from shared.config.caller_keys import make_caller_key
 from tests.app_process import App
+from tests.cutting_proxy import CuttingProxy
 from tests.node.toolchain import HERE, MISSING, Node, find_node
 
 pytestmark = pytest.mark.node
@@ -29,6 +31,12 @@ def node() -> Node:
 def addresses(node: Node) -> Iterator[dict[str, str]]:
     """The environment that `support.mjs` reads: an app for everyone, one that asks for keys, and their upstream."""
     key, entry = make_caller_key("node")
+    resume: dict[str, Any] = {"RESUME": "on", "AZURE_OPENAI_API": "responses"}
+
+    def kill(proxy: CuttingProxy) -> None:
+        proxy.move(resuming_app.url)
+        killed_app.kill_worker()
+
     models = "fast=gpt-5-mini,smart=gpt-5"
     nobody = "http://127.0.0.1:9"  # a collector that is not there
     with (
@@ -42,13 +50,16 @@ def addresses(node: Node) -> Iterator[dict[str, str]]:
             OTEL_EXPORTER_OTLP_ENDPOINT=nobody,
         ) as keyed_app,
         App.start(upstream, **upstream.search_environment) as searching_app,
-        App.start(upstream, RESUME="on", AZURE_OPENAI_API="responses") as resuming_app,
+        App.start(upstream, **resume) as resuming_app,
+        App.start(upstream, **resume) as killed_app,
+        CuttingProxy(killed_app.url, b"killed3 ", instead=kill) as killing,
     ):
         yield {
             "APP_URL": app.url,
             "KEYS_URL": keyed_app.url,
             "SEARCH_URL": searching_app.url,
             "RESUME_URL": resuming_app.url,
+            "KILLED_URL": killing.url,
             "CALLER_KEY": key,
             "UPSTREAM_URL": upstream.backends["main"],
             "UPSTREAM_KEY": UPSTREAM_KEY,

@@ -107,3 +107,25 @@ def test_a_connection_that_breaks_is_an_error_that_goes_on_at_a_click(
         assert said(page) == "".join(WORDS)
         assert proxy.cuts == 0
         page.context.close()
+
+
+def test_after_kill_9_another_process_goes_on_at_a_click(
+    browser: Browser, resuming: App, simulator: Simulator, script: str
+) -> None:
+    simulator.behave({"tokens": WORDS, "interval": 0.15})
+
+    def kill(proxy: CuttingProxy) -> None:
+        proxy.move(resuming.url)
+        killed.kill_worker()
+
+    with (
+        App.start(simulator, RESUME="on", AZURE_OPENAI_API="responses") as killed,
+        CuttingProxy(killed.url, "wörd3 ".encode(), instead=kill) as proxy,
+    ):
+        page = open_chat(browser, proxy.url, script)
+        page.get_by_role("button", name="Ask").click()
+        page.get_by_role("button", name="Go on").click()
+        wait_for_end(page)
+        assert said(page) == "".join(WORDS)
+        assert "SIGKILL" in killed.log
+        page.context.close()
