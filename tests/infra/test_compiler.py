@@ -1,4 +1,4 @@
-"""What the real Bicep compiler says, where there is one."""
+"""What the real Bicep compiler says of mistakes, where there is one; that infra/ has none is for `make check-infra` to see."""
 
 from pathlib import Path
 
@@ -58,12 +58,6 @@ def fake_compiler(where: Path, script: str) -> Path:
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     return program
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("check", [CHECK, "bicep format", "bicep evaluated"])
-def test_the_real_compiler_finds_nothing_to_say(check: str) -> None:
-    assert compiled(ROOT, check) == ""
 
 
 @pytest.mark.slow
