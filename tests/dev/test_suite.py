@@ -55,7 +55,9 @@ def run(folder: Path, code: str, *options: str) -> subprocess.CompletedProcess[s
 
 def verb(name: str) -> str:
     """What `make` would run."""
-    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    # Without what `make test TESTS=…` was given, which it passes on by its name too.
+    own = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TESTS", "COVERAGE", "PROCESSES")
+    env = {name: value for name, value in os.environ.items() if name not in own}
     command = ["make", "--dry-run", *name.split()]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
 
