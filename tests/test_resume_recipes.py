@@ -93,10 +93,11 @@ def test_openais_client_goes_on_at_another_instance_when_its_own_is_stopped(
         assert stopped.receipts(api="openai")[-1]["ended"] == "server_stopping"
 
 
-@pytest.mark.parametrize("name", kinds(["openai_resume.py", "openai-resume.mjs"]))
-def test_after_kill_9_openais_client_goes_on_at_another_instance(
-    name: str, resuming: App, simulator: Simulator, tmp_path: Path
+@pytest.mark.node
+def test_after_kill_9_openais_client_for_node_goes_on_at_another_instance(
+    resuming: App, simulator: Simulator, tmp_path: Path
 ) -> None:
+    """Python's: tests/worker/test_resume.py."""
     simulator.behave({"tokens": WORDS, "interval": 0.1})
 
     def kill(proxy: CuttingProxy) -> None:
@@ -104,7 +105,7 @@ def test_after_kill_9_openais_client_goes_on_at_another_instance(
         killed.kill_worker()
 
     with App.start(simulator) as killed, CuttingProxy(killed.url, "wörd3 ".encode(), instead=kill) as proxy:
-        done = run(name, RECIPES, proxy.url, tmp_path)
+        done = run("openai-resume.mjs", RECIPES, proxy.url, tmp_path)
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "".join(WORDS))
         assert (proxy.cuts, proxy.answers) == (0, 2)
         assert "SIGKILL" in killed.log
