@@ -4,6 +4,7 @@ A body within MAX_REQUEST_BYTES can hold millions of values of three bytes, each
 name that takes four times its size once it is Python's.
 """
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 
@@ -37,6 +38,19 @@ def exceeded_bound(text: bytes, *, max_values: int, max_name_bytes: int) -> Boun
             return Bound.NAME
         is_inside ^= len(parts) % 2 == 0
     return None
+
+
+def matches(pattern: re.Pattern[bytes], text: bytes, *, longest: int) -> Iterator[re.Match[bytes]]:
+    """Yield the matches of a pattern one after the other. None may be longer than `longest` bytes."""
+    at = 0
+    while at < len(text):
+        end = at + SLICE_BYTES
+        found = pattern.search(text, at, end + longest)
+        if found is not None and found.start() < end:
+            yield found
+            at = found.end()
+        else:
+            at = end
 
 
 class _LongNames:

@@ -1,6 +1,7 @@
 """How many values JSON text holds, and how long its names are."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import json_bounds
-from shared.json_bounds import SLICE_BYTES, Bound, exceeded_bound
+from shared.json_bounds import SLICE_BYTES, Bound, exceeded_bound, matches
 
 VALUES = st.recursive(
     st.none() | st.integers(-1, 1) | st.text('ab\\",[{:é\n', max_size=6),
@@ -60,3 +61,23 @@ def test_a_long_name_is_found_however_the_text_is_cut(value: Any, slice_bytes: i
         for maximum in (longest, longest - 1):
             found = exceeded_bound(text, max_values=1000, max_name_bytes=maximum) if maximum >= 0 else None
             assert found is (Bound.NAME if 0 <= maximum < longest else None)
+
+
+@given(st.text("abc", max_size=40), st.integers(1, 6))
+def test_what_matches_is_the_same_however_the_text_is_cut(text: str, slice_bytes: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_bounds, "SLICE_BYTES", slice_bytes)
+        pattern, body = re.compile(rb"ab{0,3}+c|cc"), text.encode()
+        found = [match.span() for match in matches(pattern, body, longest=5)]
+    assert found == [match.span() for match in pattern.finditer(body)]
+
+
+def test_no_look_at_a_text_goes_far_beyond_a_slice() -> None:
+    looks: list[int] = []
+
+    class Pattern:
+        def search(self, _text: bytes, start: int, end: int) -> None:
+            looks.append(end - start)
+
+    assert list(matches(Pattern(), bytes(10 * SLICE_BYTES), longest=100)) == []  # type: ignore[arg-type]
+    assert (len(looks), max(looks)) == (10, SLICE_BYTES + 100)

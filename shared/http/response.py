@@ -106,7 +106,7 @@ class AnswerResponse(Response):
         self._stop: ClientLeft | AnswerError | None = None
         """Why the task was cancelled; the first reason counts."""
         self._ends_at = asyncio.get_running_loop().time() + settings.max_answer_seconds
-        self._is_body_read = False
+        self._is_body_read = self._is_body_large = False
         self._was_complete: bool | None = None
         """What `_has_sent_everything` said when the answer was interrupted: what is read afterwards is only counted."""
         self._out: Outbound
@@ -211,7 +211,7 @@ class AnswerResponse(Response):
         demand = asked.demand
         if demand is None:
             return None
-        asking = demand()
+        asking = await asyncio.to_thread(demand) if self._is_body_large else demand()
         if asking.max_output is not None:
             self._most_output = asking.max_output
         return await admission.admit(self._receipt.caller, self._receipt.model, asking)
@@ -234,7 +234,8 @@ class AnswerResponse(Response):
     async def _requested(self, receive: Receive) -> Answer | Prelude:
         body = await read_body(receive, self._settings.max_request_bytes, until=self._ends_at)
         self._is_body_read = True
-        return await asyncio.to_thread(self._prepare, body) if len(body) > LARGE_BODY_BYTES else self._prepare(body)
+        self._is_body_large = len(body) > LARGE_BODY_BYTES
+        return await asyncio.to_thread(self._prepare, body) if self._is_body_large else self._prepare(body)
 
     def _prepare(self, body: bytes) -> Answer | Prelude:
         assert self._exchange is not None

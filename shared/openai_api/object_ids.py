@@ -8,6 +8,7 @@ import msgspec
 from shared.config.backends import Backend
 from shared.errors import BadRequest, InvalidJson, ObjectNotFound
 from shared.http.json_body import decode_value, parse_fields
+from shared.json_bounds import matches
 from shared.openai_api.objects import KINDS
 from shared.state.caller_ids import UPSTREAM_ID
 from shared.state.signing_key import KeyRing
@@ -15,6 +16,8 @@ from shared.state.stored_ids import CONVERSATION, FILE, VECTOR_STORE, Kind, Stor
 
 _SIGNED = re.compile(rb'"((?:file-|vs_|conv_)[A-Za-z0-9_-]{42,1500})"')
 """A JSON string that may be a signed id; never found within a text, whose quotation marks are escaped."""
+_LONGEST_SIGNED = 1536
+"""More than any that `_SIGNED` finds."""
 _NAMED_FILES = ("file_id", "file_ids", "files")
 """The fields of a request about a vector store that name files."""
 _ECHOED = ("id", "file_id", "vector_store_id", "first_id", "last_id")
@@ -79,7 +82,7 @@ class ObjectIds:
 
     def are_named_in(self, body: bytes) -> bool:
         """Return whether a body may name any: a string that looks like a signed id."""
-        return _SIGNED.search(body) is not None
+        return next(matches(_SIGNED, body, longest=_LONGEST_SIGNED), None) is not None
 
     def open_body(self, body: bytes) -> bytes:
         """Return a JSON body with the account's ids in place of the caller's, wherever they are. Raise as `open` does.
@@ -88,14 +91,15 @@ class ObjectIds:
         operator's, who may share them.
         """
 
-        def opened(match: re.Match[bytes]) -> bytes:
+        pieces, at = list[bytes](), 0
+        for match in matches(_SIGNED, body, longest=_LONGEST_SIGNED):
             text = match[1].decode()
             kind = next(one for one in KINDS.values() if text.startswith(one.prefix))
-            if not self._by_kind[kind].recognises(text):
-                return match[0]
-            return b'"%b"' % self.open(kind, text, param=kind.name.replace(" ", "_")).encode()
-
-        return _SIGNED.sub(opened, body)
+            if self._by_kind[kind].recognises(text):
+                opened = self.open(kind, text, param=kind.name.replace(" ", "_"))
+                pieces += (body[at : match.start(1)], opened.encode())
+                at = match.end(1)
+        return b"".join([*pieces, body[at:]]) if pieces else body
 
     def open_own(self, body: bytes) -> bytes:
         """Return a body about an object as `open_body` does, where each file that it names is the caller's.

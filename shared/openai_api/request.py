@@ -14,6 +14,7 @@ import msgspec
 from shared.demand import Demand
 from shared.errors import BadRequest
 from shared.http.json_body import decode_value, parse_fields
+from shared.json_bounds import matches
 from shared.upstream.additions import Addition, field
 
 OUTPUT_CAPS: dict[str, tuple[str, ...]] = {
@@ -38,8 +39,11 @@ UNCOUNTED = frozenset({"responses/input_tokens"})
 
 PREVIOUS_ID = "previous_response_id"
 
-_IMAGE_DATA = re.compile(rb'"data:image/[^"]*+"')
-_IMAGE_PART = re.compile(rb'"type"\s*+:\s*+"(?:image_url|input_image)"')
+_IMAGE_DATA = b'"data:image/'
+_IMAGE_PART = re.compile(rb'"type"\s{0,1500}+:\s{0,1500}+"(?:image_url|input_image)"')
+"""Whoever puts more blanks into one is counted for the blanks."""
+_LONGEST_IMAGE_PART = 3072
+"""More than any that `_IMAGE_PART` finds."""
 _TRUE, _FALSE, _NULL = b"true", b"false", msgspec.Raw(b"null")
 _FLAGS = frozenset({_TRUE, _FALSE, b"null"})
 _NAME = msgspec.json.Decoder(str | None)
@@ -139,21 +143,31 @@ def usage_wish(request: OpenAIRequest, path: str) -> Addition | None:
 
 def demand_of(request: OpenAIRequest, path: str, *, max_output_tokens: int | None) -> Demand:
     """Return what the request asks for. Images in it are counted, and not their bytes."""
-    in_body = [match.end() - match.start() for match in _IMAGE_DATA.finditer(request.raw)]
-    images = len(_IMAGE_PART.findall(request.raw))
+    in_body, image_bytes = _images_in(request.raw)
+    images = sum(1 for _ in matches(_IMAGE_PART, request.raw, longest=_LONGEST_IMAGE_PART))
     own = [name for name in OUTPUT_CAPS.get(path, ()) if _count(request.fields, name) is not None]
     # Of several limits the upstream may take any, also one that it knows from another API.
     largest = max((_count(request.fields, name) or 0 for name in _LIMITS), default=None) if own else None
     limits = [limit for limit in (largest, max_output_tokens) if limit is not None]
     choices = (_count(request.fields, name) or 1 for name in CHOICES.get(path, ()))
     return Demand(
-        body_bytes=len(request.raw) - sum(in_body),
-        images=max(images, len(in_body)),
+        body_bytes=len(request.raw) - image_bytes,
+        images=max(images, in_body),
         max_output=min(limits, default=None) if path in OUTPUT_CAPS else None,
         choices=max(choices, default=1),
         has_output=path != EMBEDDINGS,
         outlives=request.background,
     )
+
+
+def _images_in(raw: bytes) -> tuple[int, int]:
+    """Return how many images a body has in itself, as `data:` addresses, and how many bytes they take."""
+    count = total = 0
+    at = raw.find(_IMAGE_DATA)
+    while at >= 0 and (end := raw.find(b'"', at + 1)) >= 0:
+        count, total = count + 1, total + end + 1 - at
+        at = raw.find(_IMAGE_DATA, end + 1)
+    return count, total
 
 
 def _count(fields: dict[str, msgspec.Raw], name: str) -> int | None:

@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 import pytest
 from starlette.types import Send
 
+from shared.config.catalog import Target
 from shared.config.settings import Settings
+from shared.demand import Demand
 from shared.errors import BadRequest, ServerStopping
 from shared.http import outbound
+from shared.http.admission import Ticket
 from shared.http.open_streams import OpenStreams
 from shared.http.outbound import CUT_DELAY_SECONDS, Outbound
 from shared.http.response import LARGE_BODY_BYTES, AnswerResponse
@@ -20,6 +23,7 @@ from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 from shared.upstream.attempts import Answer, Upstream
+from shared.upstream.call import UpstreamCall
 from shared.upstream.pool import BackendPool
 from tests.harness.virtual_time import run
 from tests.http.one_answer import (
@@ -222,6 +226,39 @@ def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size:
         assert Observed.made[-1]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
+def test_what_a_large_body_asks_for_is_looked_up_in_a_thread(size: int, *, is_elsewhere: bool) -> None:
+    threads: list[int] = []
+
+    def demand() -> Demand:
+        threads.append(threading.get_ident())
+        return Demand(1)
+
+    class Sending(Client):
+        async def receive(self) -> Any:
+            return {**await super().receive(), "body": b" " * size}
+
+    class Asking(OneAnswer):
+        def prepare(self, _body: bytes) -> Answer:
+            call = UpstreamCall(path="p", target=Target("m", {"default": "m"}), demand=demand)
+            return Answer(call, self._translation, self.upstream, self.receipt)
+
+    class Refusing:
+        async def admit(self, _caller: str, _model: str, _demand: Demand) -> Ticket:
+            raise BadRequest("no")
+
+    async def case() -> None:
+        client, settings = Sending(), Settings.from_env(SETTINGS)
+        upstream = Upstream(BreakingClients(BreakingBody([])), BackendPool(settings.backends), settings)
+        exchange = Asking(upstream, ChunkInspector(), Receipt(id="r1", invocation_id="i1", api="openai"))
+        response = AnswerResponse(exchange, settings=settings, open_streams=OpenStreams(), admission=Refusing())
+        await response({"type": "http"}, client.receive, client.send)
+        assert client.sent[0]["status"] == 400
+
+    asyncio.run(case())
+    assert [one != threading.get_ident() for one in threads] == [is_elsewhere]
 
 
 def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:
