@@ -2,12 +2,13 @@
 
 One stream with a chunk every 5 ms goes through a worker; next to it each body is sent three times. The pause is the longest
 age of a chunk at its arrival. This machine's own noise only adds to it: the shortest pause of the three counts, and the first
-row has no body. Memory is the peak above what the worker took just before the body; the last row is what
-it has kept of them all.
+row has no body. What looks into bodies besides is on: callers' limits, and OPENAI_STATEFUL. Memory is the peak above what the
+worker took just before the body; the last row is what it has kept of them all.
 """
 
 import argparse
 import asyncio
+import json
 import socket
 import sys
 import time
@@ -17,9 +18,9 @@ from pathlib import Path
 import uvloop
 
 from bench.connection import BadAnswer, Recorder
+from bench.limits import LIMITS, LimitedRelay
 from bench.plan import ENDLESS, Plan
 from bench.processes import resident_bytes
-from bench.roster import RELAY, make_subject
 from bench.service import ServiceProcess
 from bench.subject import FunctionApp
 
@@ -61,6 +62,8 @@ BODIES: Mapping[str, tuple[str, Body]] = {
         V1,
         _filled(b'{"messages":[{"role":"user","content":"\xf0\x9f\x98\x80', b"hi ", b'"}]}'),
     ),
+    "quotation marks in a text": (V1, _filled(_USER + b'"', b'\\"', b'"}]}')),
+    "image addresses in a text": (V1, _filled(_USER + b'"', b'\\"data:image/', b'"}]}')),
     "fields": (V1, _numbered(b'{"a":0', b',"k%08d":0', b"}")),
     "fields with lone surrogates": (V1, _numbered(b'{"a":0', b',"k%08d\\ud800":0', b"}")),
     "stream_options of fields": (
@@ -129,8 +132,8 @@ def main() -> int:
 
 
 async def _measure(names: list[str], rounds: int) -> None:
-    service, subject = ServiceProcess(), make_subject(RELAY)
-    assert isinstance(subject, FunctionApp)
+    service = ServiceProcess()
+    subject = LimitedRelay("everything on", {"CALLER_LIMITS": json.dumps({"*": LIMITS}), "OPENAI_STATEFUL": "on"})
     try:
         await subject.start(service)
         await service.play(Plan(CHUNK_SECONDS, ENDLESS))
