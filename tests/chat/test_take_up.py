@@ -269,11 +269,26 @@ def test_a_stop_ends_the_answer_at_the_model() -> None:
 
     async def scene(app: InProcessApp) -> Received:
         found = answer_id(await ask(app, caller=Caller(leaves_after=b"quick")))
-        return await app.begin(f"/chat/answers/{found}/stop", b"").end()
+        stopped = await app.begin(f"/chat/answers/{found}/stop", b"").end()
+        await asyncio.sleep(61)
+        return stopped
 
     received = play(scene, {"main": backend}, **ON)
     assert (received.status, received.json) == (200, {"status": "cancelled"})
-    assert backend.reads == ["cancel"]
+    assert backend.reads == ["cancel"], "and not once more after the grace"
+
+
+def test_an_answer_that_has_an_id_is_no_other_accounts_any_more() -> None:
+    breaks = Background(breaks=[(1, "reset")] * 4, statuses=["failed"])
+    other = Background()
+
+    async def scene(app: InProcessApp) -> Received:
+        return await ask(app)
+
+    received = play(scene, {"main": breaks, "second": other}, **ON)
+    assert received.headers["x-answer-id"]
+    assert received.receipt["ended"] != "finished"
+    assert (other.streams, other.reads) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from shared.http.open_streams import OpenStreams
 from shared.http.outbound import CUT_DELAY_SECONDS, Outbound
 from shared.http.response import LARGE_BODY_BYTES, AnswerResponse
 from shared.openai_api.inspector import ChunkInspector, ResponseInspector
-from shared.receipt import Receipt
+from shared.receipt import Receipt, Spent
 from shared.translation import ErrorEnding
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
@@ -39,6 +39,8 @@ from tests.http.one_answer import (
     OneAnswer,
     response_to,
 )
+
+ENDING = b'data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 
 
 @dataclass
@@ -259,6 +261,48 @@ def test_what_a_large_body_asks_for_is_looked_up_in_a_thread(size: int, *, is_el
 
     asyncio.run(case())
     assert [one != threading.get_ident() for one in threads] == [is_elsewhere]
+
+
+def test_an_answer_whose_end_arrives_as_its_client_leaves_was_left_and_counts_whole(outcomes: Any) -> None:
+    spent: list[Spent] = []
+
+    class Noting:
+        headers: ClassVar[dict[str, str]] = {}
+
+        def settle(self, all_of_it: Spent) -> None:
+            spent.append(all_of_it)
+
+    class Admitting:
+        async def admit(self, _caller: str, _model: str, _demand: Demand) -> Ticket:
+            return Noting()
+
+    class Asking(OneAnswer):
+        def prepare(self, _body: bytes) -> Answer:
+            call = UpstreamCall(path="p", target=Target("m", {"default": "m"}), demand=lambda: Demand(1))
+            return Answer(call, self._translation, self.upstream, self.receipt)
+
+    @dataclass
+    class Arriving(BreakingBody):
+        reads: int = 0
+
+        async def read(self) -> bytes:
+            self.reads += 1
+            if self.reads == 2:
+                await asyncio.Event().wait()
+            return self.pieces.pop(0) if self.pieces else b""
+
+    async def case() -> None:
+        client, settings = Client(), Settings.from_env(SETTINGS)
+        upstream = Upstream(BreakingClients(Arriving([WORD, ENDING])), BackendPool(settings.backends), settings)
+        exchange = Asking(upstream, ChunkInspector(), Receipt(id="r1", invocation_id="i1", api="openai"))
+        response = AnswerResponse(exchange, settings=settings, open_streams=OpenStreams(), admission=Admitting())
+        asyncio.get_running_loop().call_later(1.0, client.left.set)
+        await response({"type": "http"}, client.receive, client.send)
+        assert ENDING not in client.body
+
+    run(case())
+    assert outcomes() == ["client_left"]
+    assert [one.is_finished for one in spent] == [True]
 
 
 def test_a_block_waits_for_a_heartbeat_that_is_still_leaving() -> None:
