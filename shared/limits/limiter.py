@@ -8,19 +8,19 @@ import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from shared.config.caller_limits import CallerLimits, LimitsPolicy
 from shared.demand import Demand
-from shared.errors import CallerLimitExceeded, CallerQuotaExceeded, LimitsUnavailable
-from shared.events import Usage
+from shared.errors import LimitsUnavailable
 from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.estimate import Outputs, estimate
 from shared.limits.meters import Meter, Span, Unit, Window
 from shared.limits.patience import Patience
+from shared.limits.refusals import exceeded, seconds_left
 from shared.limits.store import Contended, LeaseStore, StoreError
-from shared.receipt import Spent
+from shared.limits.ticket import Promise, Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -34,58 +34,6 @@ TEND_SECONDS = 1.0
 """How often leases are looked after."""
 TENDED_AT_ONCE = 16
 CLOSE_SECONDS = 3.0
-USUAL_SECONDS, THINKING_TOKENS = 2.0, 100
-"""A model takes so long for its first word, and makes so many tokens a second before it where it takes longer."""
-STREAMS_AGAIN_SECONDS = 1.0
-"""When to try again where too many streams are open: nobody knows when one ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What was reserved of one account."""
-
-    account: Account
-    amount: int
-
-
-@dataclass(slots=True)
-class Ticket:
-    """The right to one answer, to be settled exactly once."""
-
-    caller: str
-    model: str
-    headers: Mapping[str, str]
-    """What the caller is told of its limit, `x-ratelimit-…`."""
-    _limiter: "Limiter"
-    _promises: Sequence[Promise] = ()
-    _prompt_tokens: int = 0
-    """As they were estimated."""
-    _reserved_tokens: int = 0
-    _outlives: bool = False
-    _is_settled: bool = field(default=False)
-
-    def settle(self, spent: Spent) -> None:
-        """Say what the answer used; the first word counts."""
-        if self._is_settled:
-            return
-        self._is_settled = True
-        usage, aside = spent.usage, spent.aside
-        tokens = 0 if aside is None else _tokens(aside.usage)
-        if spent.was_asked:
-            tokens += self._uncounted(spent) if usage is None else _tokens(usage)
-        self._limiter.settle(self._promises, tokens)
-        if usage is not None and spent.is_finished:
-            self._limiter.outputs.note(self.caller, self.model, usage.output_tokens)
-
-    def _uncounted(self, spent: Spent) -> int:
-        """Return what an answer counts that the model has not counted.
-
-        What was seen of it, and what a model may have thought before: whoever leaves early must not get that for nothing. It
-        is no more than was reserved, which is what a model counts that nobody stops.
-        """
-        seen = self._prompt_tokens + spent.output_tokens
-        thought = int(max(0.0, spent.unseen_seconds - USUAL_SECONDS) * THINKING_TOKENS)
-        return max(seen, self._reserved_tokens if self._outlives else min(seen + thought, self._reserved_tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +255,7 @@ class Limiter:
             )
             account.reserve(amount)
             return Promise(account, amount)
-        raise _exceeded(account, amount, self._clock())
+        raise exceeded(account, amount, self._clock())
 
     def _account(self, caller: str, meter: Meter) -> Account:
         """Return the account of the current window."""
@@ -331,7 +279,7 @@ class Limiter:
             told |= {
                 f"x-ratelimit-limit-{unit}": str(meter.maximum),
                 f"x-ratelimit-remaining-{unit}": str(account.left),
-                f"x-ratelimit-reset-{unit}": f"{_seconds_left(account, self._clock()):.0f}s",
+                f"x-ratelimit-reset-{unit}": f"{seconds_left(account, self._clock()):.0f}s",
             }
         return told
 
@@ -407,30 +355,5 @@ def meters_of(limits: CallerLimits) -> Sequence[Meter]:
     return [Meter(unit, span, maximum) for unit, span, maximum in given if maximum is not None]
 
 
-def _tokens(usage: Usage) -> int:
-    return usage.input_tokens + usage.output_tokens
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _seconds_left(account: Account, now: float) -> float:
-    ends_at = account.window.ends_at
-    return STREAMS_AGAIN_SECONDS if ends_at is None else max(1.0, ends_at - now)
-
-
-def _exceeded(account: Account, amount: int, now: float) -> CallerLimitExceeded:
-    meter, seconds = account.window.meter, _seconds_left(account, now)
-    headers = {"retry-after": f"{seconds:.0f}", "retry-after-ms": f"{seconds * 1000:.0f}"}
-    if meter.unit is Unit.STREAMS:
-        return CallerLimitExceeded(f"You have {meter.maximum} streams open, which is your limit.", headers=headers)
-    said = f"Your limit is {meter.maximum} {meter.unit.value} a {meter.span.value}"
-    if amount > meter.maximum:
-        said += f"; this request alone may need {amount}"
-    elif meter.unit is Unit.TOKENS:
-        said += f", of which {account.left} are left; this request may need {amount}"
-    if meter.span is not Span.MINUTE:
-        headers["x-should-retry"] = "false"
-        return CallerQuotaExceeded(said + ".", headers=headers)
-    return CallerLimitExceeded(said + ".", headers=headers)

@@ -9,9 +9,10 @@ from shared.demand import Demand
 from shared.errors import CallerLimitExceeded, LimitsUnavailable
 from shared.events import Usage
 from shared.limits.clock import StoreClock
-from shared.limits.limiter import Limiter, Ticket
+from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, LeaseStore, OthersLease, Rows, StoreError
+from shared.limits.ticket import Ticket
 from shared.receipt import Spent
 
 CALLER = "alice"

@@ -16,9 +16,10 @@ from shared.errors import CallerLimitExceeded, LimitsUnavailable
 from shared.events import Usage
 from shared.limits import limiter as limiter_module
 from shared.limits.ledger import Ledger
-from shared.limits.limiter import EXCHANGE_SECONDS, Limiter, Ticket
+from shared.limits.limiter import EXCHANGE_SECONDS, Limiter
 from shared.limits.store import StoreError
 from shared.limits.tables import TableStore
+from shared.limits.ticket import Ticket
 from shared.limits.usage import Period, Sums
 from shared.limits.usage_tables import UsageTable
 from shared.receipt import Spent
