@@ -1,5 +1,7 @@
 """What a caller is told whose limit is reached: which one, by how much, and when to ask again. Pure."""
 
+from math import ceil
+
 from shared.errors import CallerLimitExceeded, CallerQuotaExceeded
 from shared.limits.account import Account
 from shared.limits.meters import Span, Unit
@@ -17,7 +19,7 @@ def seconds_left(account: Account, now: float) -> float:
 def exceeded(account: Account, amount: int, now: float) -> CallerLimitExceeded:
     """Return the error of a caller that has too little left for the amount."""
     meter, seconds = account.window.meter, seconds_left(account, now)
-    headers = {"retry-after": f"{seconds:.0f}", "retry-after-ms": f"{seconds * 1000:.0f}"}
+    headers = {"retry-after": str(ceil(seconds)), "retry-after-ms": f"{seconds * 1000:.0f}"}
     if meter.unit is Unit.STREAMS:
         return CallerLimitExceeded(f"You have {meter.maximum} streams open, which is your limit.", headers=headers)
     said = f"Your limit is {meter.maximum} {meter.unit.value} a {meter.span.value}"
