@@ -3,7 +3,7 @@
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -11,8 +11,8 @@ MAX_SERIES = 1000
 """Sets of attributes per instrument; what comes beyond them is summed up in one series, as OpenTelemetry has it."""
 
 type Value = str | int | float | bool
-type Attributes = Mapping[str, Value]
 type Key = tuple[tuple[str, Value], ...]
+"""The attributes of one series, with their names."""
 
 _OVERFLOW: Key = (("otel.metric.overflow", True),)
 
@@ -26,15 +26,21 @@ class Kind(Enum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
-    """What is measured. `boundaries`: the upper bounds of a histogram's buckets but for the last, which has none."""
+    """What is measured. `boundaries`: the upper bounds of a histogram's buckets but for the last, which has none.
+
+    Each is made once and equal to itself alone: it is looked up with every value, and to hash all its boundaries takes longer.
+    """
 
     name: str
     kind: Kind
     unit: str
     description: str
     boundaries: tuple[float, ...] = ()
+
+
+type Measurement = tuple[Instrument, float, Key]
 
 
 @dataclass(slots=True)
@@ -50,10 +56,13 @@ class Point:
 
     def add(self, value: float, boundaries: Sequence[float]) -> None:
         """Add one value of a histogram."""
-        if not self.buckets:
+        if not self.count:
             self.buckets = [0] * (len(boundaries) + 1)
-        self.minimum = min(self.minimum, value) if self.count else value
-        self.maximum = max(self.maximum, value) if self.count else value
+            self.minimum = self.maximum = value
+        elif value < self.minimum:
+            self.minimum = value
+        elif value > self.maximum:
+            self.maximum = value
         self.total += value
         self.count += 1
         self.buckets[bisect_left(boundaries, value)] += 1
@@ -84,19 +93,20 @@ class Aggregation:
         self._points: dict[Instrument, dict[Key, Point]] = {}
         self._began_ns = now_ns()
 
-    def add(self, instrument: Instrument, value: float, attributes: Attributes) -> None:
-        """Add to a counter or a histogram."""
+    def add(self, measurements: Iterable[Measurement]) -> None:
+        """Add to counters and histograms."""
         with self._lock:
-            point = self._point(instrument, tuple(attributes.items()))
-            if instrument.kind is Kind.HISTOGRAM:
-                point.add(value, instrument.boundaries)
-            else:
-                point.total += value
+            for instrument, value, key in measurements:
+                point = self._point(instrument, key)
+                if instrument.kind is Kind.HISTOGRAM:
+                    point.add(value, instrument.boundaries)
+                else:
+                    point.total += value
 
-    def set(self, instrument: Instrument, value: float, attributes: Attributes) -> None:
+    def set(self, instrument: Instrument, value: float, key: Key) -> None:
         """Set what is measured at the moment of the export."""
         with self._lock:
-            self._point(instrument, tuple(attributes.items())).total = value
+            self._point(instrument, key).total = value
 
     def collect(self) -> list[Series]:
         """Return everything that was measured."""
@@ -113,7 +123,9 @@ class Aggregation:
         return Series(instrument, at_ns, is_delta, [(key, point.copy()) for key, point in points.items()])
 
     def _point(self, instrument: Instrument, key: Key) -> Point:
-        points = self._points.setdefault(instrument, {})
+        points = self._points.get(instrument)
+        if points is None:
+            points = self._points[instrument] = {}
         found = points.get(key)
         if found is None:
             if len(points) >= MAX_SERIES:

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.events import Usage
 from shared.receipt import AttemptRecord, Receipt
-from shared.telemetry.aggregation import Value
+from shared.telemetry.aggregation import Key, Value
 from shared.telemetry.names import OTHER, Names
 
 MAX_KNOWN = 100
 """Models and error codes that metrics distinguish; both can be anything that a caller or an upstream sends."""
+
+MAX_KEYS = 1000
+"""Sets of attributes that are kept; a caller's name can be one of many."""
+
+_ANSWER = ("api", "format", "ended", "model", "backend")
 
 NO_FAILURES = frozenset({"finished", "client_left", "client_too_slow"})
 """How an answer ends that did not fail: what a client does is no fault of the service's."""
@@ -24,9 +30,12 @@ class BackendAddress:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """One call to a backend. `seconds`: until its end; `first_chunk_seconds`: None for one without content, or not streamed."""
+    """One call to a backend. `seconds`: until its end; `first_chunk_seconds`: None for one without content, or not streamed.
+
+    Not frozen, nor is a span: that would take three times as long to make, for each answer.
+    """
 
     operation: str
     model: str
@@ -37,6 +46,15 @@ class Call:
     streams: bool
     usage: Usage | None
     error: str
+
+
+class OperationKeys(NamedTuple):
+    """The attributes under which a call is measured, and its tokens: in either version's way."""
+
+    call: Key
+    input: Key
+    output: Key
+    tokens: Key
 
 
 def error_of(receipt: Receipt) -> str:
@@ -57,6 +75,10 @@ class Describer:
     names_callers: bool = False
     _models: set[str] = field(default_factory=set)
     _codes: set[str] = field(default_factory=set)
+    _keys: dict[tuple[str, ...], Key] = field(default_factory=dict)
+    _operations: dict[tuple[str, ...], OperationKeys] = field(default_factory=dict)
+    """Made once: most answers differ in nothing that a metric distinguishes."""
+    _providers: dict[str, Mapping[str, Value]] = field(default_factory=dict)
 
     def call(self, receipt: Receipt, attempt: AttemptRecord) -> Call:
         """Return the call as it went. The last one that a backend answered lasted as long as its answer, and failed with it."""
@@ -93,43 +115,56 @@ class Describer:
 
     # Attributes of metrics: few values each.
 
-    def answer(self, receipt: Receipt) -> dict[str, Value]:
+    def answer(self, receipt: Receipt) -> Key:
         """Return the attributes under which an answer is counted."""
-        name = self.names.attributes
-        found: dict[str, Value] = {
-            name["api"]: receipt.api,
-            name["format"]: receipt.format,
-            name["ended"]: self.code(receipt.ended),
-            name["model"]: self.model(receipt),
-            name["backend"]: receipt.backend,
-        }
-        if self.names_callers:
-            found[name["caller"]] = receipt.caller
+        caller = receipt.caller if self.names_callers else ""
+        said = (receipt.api, receipt.format, self.code(receipt.ended), self.model(receipt), receipt.backend, caller)
+        found = self._keys.get(said)
+        if found is None:
+            name = self.names.attributes
+            found = tuple(zip(map(name.__getitem__, _ANSWER), said[:-1], strict=True))
+            if self.names_callers:
+                found += ((name["caller"], caller),)
+            self._keep(self._keys, said, found)
         return found
 
-    def operation(self, receipt: Receipt, call: Call) -> dict[str, Value]:
-        """Return the attributes under which a call is measured."""
-        name = self.names.attributes
-        found: dict[str, Value] = {
-            name["operation"]: call.operation,
-            **self._provider(call.backend),
-            name["model"]: self.model(receipt),
-            name["backend"]: call.backend,
-        }
-        if call.error:
-            found[name["error"]] = self.code(call.error)
+    def operation(self, receipt: Receipt, call: Call) -> OperationKeys:
+        """Return the attributes under which a call and its tokens are measured."""
+        said = (call.operation, self.model(receipt), call.backend, self.code(call.error) if call.error else "")
+        found = self._operations.get(said)
+        if found is None:
+            operation, model, backend, error = said
+            name = self.names.attributes
+            plain = self._called(operation, model, backend)
+            key = (*plain, (name["error"], error)) if error else plain
+            found = OperationKeys(
+                call=key,
+                input=(*key, (name["token_type"], "input")),
+                output=(*key, (name["token_type"], "output")),
+                tokens=(*plain, (name["token_modality"], "unknown")),
+            )
+            self._keep(self._operations, said, found)
         return found
 
-    def first_token(self, receipt: Receipt) -> dict[str, Value]:
+    def first_token(self, receipt: Receipt) -> Key:
         """Return the attributes under which the time to the first token is measured."""
+        said = (receipt.operation, self.model(receipt), receipt.backend, receipt.api)
+        found = self._keys.get(said)
+        if found is None:
+            found = (*self._called(*said[:3]), (self.names.attributes["api"], receipt.api))
+            self._keep(self._keys, said, found)
+        return found
+
+    def _called(self, operation: str, model: str, backend: str) -> Key:
         name = self.names.attributes
-        return {
-            name["operation"]: receipt.operation,
-            **self._provider(receipt.backend),
-            name["model"]: self.model(receipt),
-            name["backend"]: receipt.backend,
-            name["api"]: receipt.api,
-        }
+        where = self._provider(backend).items()
+        return ((name["operation"], operation), *where, (name["model"], model), (name["backend"], backend))
+
+    @staticmethod
+    def _keep[T](known: dict[tuple[str, ...], T], said: tuple[str, ...], found: T) -> None:
+        if len(known) >= MAX_KEYS:
+            known.clear()
+        known[said] = found
 
     def model(self, receipt: Receipt) -> str:
         """Return the model's name once a backend has answered with it; any other is whatever a caller has sent."""
@@ -194,13 +229,16 @@ class Describer:
             found[name["error"]] = call.error
         return found
 
-    def _provider(self, backend: str) -> dict[str, Value]:
-        name, found = self.names.attributes, self.backends.get(backend)
-        if found is None:
+    def _provider(self, backend: str) -> Mapping[str, Value]:
+        found, address = self._providers.get(backend), self.backends.get(backend)
+        if address is None:
             return {}
-        return {
-            name["provider"]: found.provider,
-            name["system"]: found.provider,
-            name["address"]: found.host,
-            name["port"]: found.port,
-        }
+        if found is None:
+            name = self.names.attributes
+            found = self._providers[backend] = {
+                name["provider"]: address.provider,
+                name["system"]: address.provider,
+                name["address"]: address.host,
+                name["port"]: address.port,
+            }
+        return found

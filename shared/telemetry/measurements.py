@@ -1,10 +1,10 @@
 """The metrics: which instruments there are, and what one answer adds to them. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from shared.receipt import Receipt
-from shared.telemetry.aggregation import Attributes, Instrument, Kind
-from shared.telemetry.calls import Call, Describer
+from shared.telemetry.aggregation import Instrument, Kind, Measurement
+from shared.telemetry.calls import Call, Describer, OperationKeys
 from shared.telemetry.names import INFERENCE, Names
 
 _SECONDS, _TOKENS = "s", "{token}"
@@ -17,8 +17,6 @@ FIRST_TOKEN_BOUNDARIES = (
     *(20.0, 40.0, 80.0, 160.0, 320.0, 640.0),
 )
 """The conventions' boundaries, and beyond their last one those that a model which thinks for minutes needs."""
-
-type Measurement = tuple[Instrument, float, Attributes]
 
 
 class Instruments:
@@ -73,21 +71,20 @@ class Instruments:
 
 def measured(receipt: Receipt, instruments: Instruments, describer: Describer) -> list[Measurement]:
     """Return what one answer adds; the names that this version of the conventions does not have are left out."""
-    found = _measured(receipt, instruments, describer)
-    return [one for one in found if one[0].name]
+    return [one for one in _measured(receipt, instruments, describer) if one[0].name]
 
 
 def _measured(receipt: Receipt, instruments: Instruments, describer: Describer) -> Iterator[Measurement]:
-    own, name = describer.answer(receipt), describer.names.attributes
-    yield instruments.answers, 1, own
+    name = describer.names.attributes
+    yield instruments.answers, 1, describer.answer(receipt)
     calls = [describer.call(receipt, attempt) for attempt in receipt.attempts]
     rewritings = [describer.rewriting(receipt, attempt) for attempt in receipt.rewriting]
     for call in (*rewritings, *calls):
-        yield from _of_call(call, describer.operation(receipt, call), instruments, name)
+        yield from _of_call(call, describer.operation(receipt, call), instruments)
     for several in (rewritings, calls):
         for call in several[:-1]:
-            attributes = {name["backend"]: call.backend, name["outcome"]: describer.code(call.outcome)}
-            yield instruments.failovers, 1, attributes
+            key = ((name["backend"], call.backend), (name["outcome"], describer.code(call.outcome)))
+            yield instruments.failovers, 1, key
     if receipt.first_token_seconds is not None:
         yield instruments.time_to_first_token, receipt.first_token_seconds, describer.first_token(receipt)
     if receipt.ended in _LEFT:
@@ -95,29 +92,26 @@ def _measured(receipt: Receipt, instruments: Instruments, describer: Describer) 
         yield (
             instruments.clients_left,
             1,
-            {name["phase"]: phase, name["ended"]: receipt.ended, name["api"]: receipt.api},
+            ((name["phase"], phase), (name["ended"], receipt.ended), (name["api"], receipt.api)),
         )
     if receipt.ended in _LIMITS and not calls:  # an upstream's own quota may have the same code
-        yield instruments.limit_refusals, 1, {name["ended"]: receipt.ended, name["api"]: receipt.api}
+        yield instruments.limit_refusals, 1, ((name["ended"], receipt.ended), (name["api"], receipt.api))
 
 
-def _of_call(
-    call: Call, attributes: Attributes, instruments: Instruments, name: Mapping[str, str]
-) -> Iterator[Measurement]:
+def _of_call(call: Call, keys: OperationKeys, instruments: Instruments) -> Iterator[Measurement]:
     is_inference = call.operation in INFERENCE
-    yield instruments.inference_duration if is_inference else instruments.operation_duration, call.seconds, attributes
+    yield instruments.inference_duration if is_inference else instruments.operation_duration, call.seconds, keys.call
     if call.first_chunk_seconds is not None:
-        yield instruments.time_to_first_chunk, call.first_chunk_seconds, attributes
+        yield instruments.time_to_first_chunk, call.first_chunk_seconds, keys.call
     usage = call.usage
     if usage is None:
         return
-    yield instruments.token_usage, usage.input_tokens, {**attributes, name["token_type"]: "input"}
-    if call.operation != "embeddings":
-        yield instruments.token_usage, usage.output_tokens, {**attributes, name["token_type"]: "output"}
-    plain = {key: value for key, value in attributes.items() if key != name["error"]} | {
-        name["token_modality"]: "unknown"
-    }
-    yield instruments.input_tokens, usage.input_tokens, plain
-    yield instruments.output_tokens, usage.output_tokens, plain
-    yield instruments.cached_tokens, usage.cached_tokens, plain
-    yield instruments.reasoning_tokens, usage.reasoning_tokens, plain
+    if instruments.token_usage.name:
+        yield instruments.token_usage, usage.input_tokens, keys.input
+        if call.operation != "embeddings":
+            yield instruments.token_usage, usage.output_tokens, keys.output
+    else:
+        yield instruments.input_tokens, usage.input_tokens, keys.tokens
+        yield instruments.output_tokens, usage.output_tokens, keys.tokens
+        yield instruments.cached_tokens, usage.cached_tokens, keys.tokens
+        yield instruments.reasoning_tokens, usage.reasoning_tokens, keys.tokens

@@ -60,8 +60,7 @@ class Recorder(logging.Handler):
         if isinstance(receipt, Receipt):
             found = measured(receipt, self._instruments, self._describer)
             for sender in self._senders:
-                for instrument, value, attributes in found:
-                    sender.aggregation.add(instrument, value, attributes)
+                sender.aggregation.add(found)
             spans = spans_of(receipt, record.created, self._describer)
         entry = None
         for sender in self._senders:
@@ -87,10 +86,10 @@ class Recorder(logging.Handler):
 
     def _observe(self, aggregation: Aggregation) -> None:
         """Measure what has a value at every moment."""
-        aggregation.set(self._instruments.open_streams, self._sources.open_streams(), {})
+        aggregation.set(self._instruments.open_streams, self._sources.open_streams(), ())
         backend = self._describer.names.attributes["backend"]
         for name, is_ready in self._sources.ready().items():
-            aggregation.set(self._instruments.backend_ready, int(is_ready), {backend: name})
+            aggregation.set(self._instruments.backend_ready, int(is_ready), ((backend, name),))
 
     def close(self) -> None:
         """Send what is left, for CLOSE_SECONDS at most to each destination."""

@@ -28,7 +28,7 @@ class SpanKind(Enum):
     CLIENT = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Span:
     """One span. `error`: '' where it did not fail. `ratio`: the share of traces that were sampled like this one."""
 
@@ -45,7 +45,7 @@ class Span:
     ratio: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Part:
     """A part of an answer. `began_seconds`: how long after the answer it began."""
 

@@ -66,9 +66,8 @@ def test_a_trace_is_a_tree_with_times_backends_and_tokens(collector: Asked) -> N
 def test_the_page_shows_traces_and_metrics_and_nothing_of_them_is_html(collector: Asked) -> None:
     assert "None yet." in collector.ask("GET", "/")[1]
     collector.ask("POST", "/v1/traces", ENVELOPE.spans(spans(model="<script>")))
-    sums, instruments = Aggregation(is_delta=False), Instruments(Names.of(Semconv.V1_41))
-    for instrument, value, attributes in measured(receipt(), instruments, describer()):
-        sums.add(instrument, value, attributes)
+    sums = Aggregation(is_delta=False)
+    sums.add(measured(receipt(), Instruments(Names.of(Semconv.V1_41)), describer()))
     collector.ask("POST", "/v1/metrics", ENVELOPE.metrics(sums.collect()))
     page = collector.ask("GET", "/")[1]
     assert TRACE in page

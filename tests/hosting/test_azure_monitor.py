@@ -57,11 +57,11 @@ def test_a_sampled_span_says_how_many_it_stands_for(ingestion: Ingestion) -> Non
 
 def test_metrics_are_sums_with_their_attributes_and_nothing_else_is_sent(ingestion: Ingestion) -> None:
     sums = Aggregation(is_delta=True)
-    sums.add(Instrument("count", Kind.COUNTER, "1", ""), 2, {"backend": "east"})
-    sums.set(Instrument("open", Kind.UP_DOWN, "1", ""), 3, {})
-    sums.set(Instrument("ready", Kind.GAUGE, "1", ""), 0, {})
-    for value in (0.5, 2.0):
-        sums.add(Instrument("seconds", Kind.HISTOGRAM, "s", "", (1.0,)), value, {"model": "gpt"})
+    sums.add([(Instrument("count", Kind.COUNTER, "1", ""), 2, (("backend", "east"),))])
+    sums.set(Instrument("open", Kind.UP_DOWN, "1", ""), 3, ())
+    sums.set(Instrument("ready", Kind.GAUGE, "1", ""), 0, ())
+    seconds = Instrument("seconds", Kind.HISTOGRAM, "s", "", (1.0,))
+    sums.add([(seconds, value, (("model", "gpt"),)) for value in (0.5, 2.0)])
     AzureMonitor(ingestion.target).metrics(sums.collect())
     found = {one["data"]["baseData"]["metrics"][0]["name"]: one["data"]["baseData"] for one in ingestion.envelopes}
     assert {name: one["metrics"][0]["value"] for name, one in found.items()} == {
@@ -81,7 +81,7 @@ def test_what_is_not_taken_is_left_to_the_logs_exporter_to_report(ingestion: Ing
     with pytest.raises(AlreadyReported):
         monitor.spans(spans_of(receipt(), ENDED_AT, describer()))
     sums = Aggregation(is_delta=True)
-    sums.add(Instrument("count", Kind.COUNTER, "1", ""), 1, {})
+    sums.add([(Instrument("count", Kind.COUNTER, "1", ""), 1, ())])
     with pytest.raises(AlreadyReported):
         monitor.metrics(sums.collect())
     monitor.logs([])

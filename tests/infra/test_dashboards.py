@@ -55,8 +55,8 @@ def emitted() -> dict[str, tuple[Instrument, set[str]]]:
         instruments.backend_ready.name: (instruments.backend_ready, {names.attributes["backend"]}),
     }
     for receipt in EVERY_WAY.values():
-        for instrument, _, attributes in measured(receipt, instruments, describer()):
-            found.setdefault(instrument.name, (instrument, set()))[1].update(attributes)
+        for instrument, _, key in measured(receipt, instruments, describer()):
+            found.setdefault(instrument.name, (instrument, set()))[1].update(dict(key))
     return found
 
 

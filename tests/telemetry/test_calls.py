@@ -3,7 +3,7 @@
 import pytest
 
 from shared.receipt import AttemptRecord
-from shared.telemetry.calls import MAX_KNOWN, error_of
+from shared.telemetry.calls import MAX_KEYS, MAX_KNOWN, error_of
 from shared.telemetry.names import OTHER
 from tests.telemetry.samples import EVERY_WAY, describer, receipt, searched
 
@@ -75,14 +75,14 @@ def test_models_and_codes_beyond_a_number_are_one() -> None:
 
 
 def test_the_caller_is_named_only_where_the_operator_wants_it() -> None:
-    assert "streaming_endpoint.caller" not in describer().answer(receipt())
-    assert describer(names_callers=True).answer(receipt())["streaming_endpoint.caller"] == "alice"
+    assert "streaming_endpoint.caller" not in dict(describer().answer(receipt()))
+    assert dict(describer(names_callers=True).answer(receipt()))["streaming_endpoint.caller"] == "alice"
 
 
 def test_a_call_says_where_it_went_under_the_old_and_the_new_name() -> None:
     one = receipt()
     said = describer().operation(one, describer().call(one, one.attempts[-1]))
-    assert said == {
+    assert dict(said.call) == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "azure.ai.openai",
         "gen_ai.system": "azure.ai.openai",
@@ -91,3 +91,22 @@ def test_a_call_says_where_it_went_under_the_old_and_the_new_name() -> None:
         "gen_ai.request.model": "gpt",
         "streaming_endpoint.backend": "west",
     }
+
+
+def test_what_was_made_for_one_answer_is_that_of_an_equal_one_alone() -> None:
+    describe = describer(names_callers=True)
+    first = receipt()
+    assert describe.answer(first) is describe.answer(receipt())
+    assert dict(describe.answer(receipt(caller="bob")))["streaming_endpoint.caller"] == "bob"
+    answered = describe.call(first, first.attempts[-1])
+    failed = receipt(ended="upstream_cut")
+    said = describe.operation(failed, describe.call(failed, failed.attempts[-1]))
+    assert dict(said.call) == {**dict(describe.operation(first, answered).call), "error.type": "upstream_cut"}
+    assert "error.type" not in dict(said.tokens)
+
+
+def test_attributes_are_kept_of_a_number_of_callers_alone() -> None:
+    describe = describer(names_callers=True)
+    for number in range(MAX_KEYS + 10):
+        describe.answer(receipt(caller=f"caller-{number}"))
+    assert len(describe._keys) == 10

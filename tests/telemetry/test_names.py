@@ -38,8 +38,9 @@ def test_what_an_answer_emits_has_no_other_name_and_every_required_attribute(sem
     listed, names, found = SEMCONV[semconv.value], Names.of(semconv), set()
     known = {*listed["attributes"], *listed["deprecated"]}
     for receipt in EVERY_WAY.values():
-        for instrument, _, attributes in measured(receipt, Instruments(names), describer(semconv)):
+        for instrument, _, key in measured(receipt, Instruments(names), describer(semconv)):
             found.add(instrument.name)
+            attributes = dict(key)
             assert set(listed["required"].get(instrument.name, ())) <= attributes.keys()
             assert all(name in known or name.startswith(OWN) for name in attributes)
         for span in spans_of(receipt, ENDED_AT, describer(semconv)):

@@ -49,12 +49,11 @@ def test_a_trace_without_a_parent_or_a_state_has_neither_field() -> None:
 
 def test_counters_gauges_and_histograms_are_read_as_what_they_are() -> None:
     sums = Aggregation(is_delta=False, now_ns=iter(range(1, 100)).__next__)
-    sums.add(Instrument("count", Kind.COUNTER, "{answer}", "Answers."), 2, {"backend": "east"})
-    sums.set(Instrument("open", Kind.UP_DOWN, "1", ""), 7, {})
-    sums.set(Instrument("ready", Kind.GAUGE, "1", ""), 0, {"backend": "east"})
+    sums.add([(Instrument("count", Kind.COUNTER, "{answer}", "Answers."), 2, (("backend", "east"),))])
+    sums.set(Instrument("open", Kind.UP_DOWN, "1", ""), 7, ())
+    sums.set(Instrument("ready", Kind.GAUGE, "1", ""), 0, (("backend", "east"),))
     seconds = Instrument("seconds", Kind.HISTOGRAM, "s", "", (1.0, 2.5))
-    for value in (0.5, 2.0, 9.0):
-        sums.add(seconds, value, {"model": "gpt", "port": 443})
+    sums.add([(seconds, value, (("model", "gpt"), ("port", 443))) for value in (0.5, 2.0, 9.0)])
     body = ENVELOPE.metrics(sums.collect())
     metrics = ExportMetricsServiceRequest.FromString(body).resource_metrics[0].scope_metrics[0].metrics
     count, opened, ready, histogram = metrics
@@ -78,7 +77,7 @@ def test_counters_gauges_and_histograms_are_read_as_what_they_are() -> None:
 
 def test_a_difference_says_that_it_is_one() -> None:
     sums = Aggregation(is_delta=True)
-    sums.add(Instrument("count", Kind.COUNTER, "1", ""), 1.5, {})
+    sums.add([(Instrument("count", Kind.COUNTER, "1", ""), 1.5, ())])
     (metric,) = (
         ExportMetricsServiceRequest.FromString(ENVELOPE.metrics(sums.collect()))
         .resource_metrics[0]

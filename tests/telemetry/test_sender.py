@@ -19,7 +19,7 @@ OPEN = Instrument("open", Kind.UP_DOWN, "1", "")
 
 
 def observe(aggregation: Aggregation) -> None:
-    aggregation.set(OPEN, 3, {})
+    aggregation.set(OPEN, 3, ())
 
 
 def eventually(condition: object) -> None:
@@ -112,7 +112,7 @@ def test_a_measurement_that_raises_costs_only_itself() -> None:
 
     kept = Kept()
     sender = Sender(kept, broken)
-    sender.aggregation.add(Instrument("count", Kind.COUNTER, "1", ""), 1, {})
+    sender.aggregation.add([(Instrument("count", Kind.COUNTER, "1", ""), 1, ())])
     sender.start()
     sender.close(20)
     assert [series.instrument.name for series in kept.sent_metrics] == ["count"]
