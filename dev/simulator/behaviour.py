@@ -53,8 +53,8 @@ class Behaviour(Part, frozen=True, omit_defaults=True):
 
     repeat: bool = False
     """Keep it in the queue after use."""
-    on: Literal["answer", "retrieval", "models"] = "answer"
-    """The type of request it applies to: a POST for an answer, a request about a stored response, or a list of models."""
+    on: Literal["answer", "retrieval", "models", "objects"] = "answer"
+    """The type of request it applies to: a POST for an answer, one about a stored response, models, or files and batches."""
 
     # Content.
     text: str | None = None

@@ -1,6 +1,7 @@
 """Forms, read by Python's own parser of messages, so that the app's is not tested against itself."""
 
 import hashlib
+from collections.abc import Iterator
 from email.parser import BytesParser
 from email.policy import HTTP
 
@@ -14,23 +15,36 @@ def read_form(content_type: str, body: bytes) -> Json | None:
     """Return the fields of multipart/form-data, with a file as its name, size and digest; None where it is no such form."""
     if not content_type.lower().startswith("multipart/form-data"):
         return None
-    message = BytesParser(policy=HTTP).parsebytes(
-        b"content-type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body
-    )
     found: Json = {}
-    for part in message.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        if not isinstance(name, str):
+    for name, filename, data in _parts(content_type, body):
+        if name is None:
             return None
-        data = part.get_payload(decode=True)
-        assert isinstance(data, bytes)
-        filename = part.get_filename()
         value = _value(name, data.decode(errors="replace")) if filename is None else _file(filename, data)
         if name.endswith("[]"):
             found.setdefault(name.removesuffix("[]"), []).append(value)
         else:
             found[name.partition("[")[0]] = value
     return found
+
+
+def read_upload(content_type: str, body: bytes) -> tuple[Json, str, bytes] | None:
+    """Return the texts of a form with a file, and that file's name and bytes; None where there is no file."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return None
+    parts = list(_parts(content_type, body))
+    texts = {name: data.decode(errors="replace") for name, filename, data in parts if name and filename is None}
+    files = [(filename, data) for name, filename, data in parts if name == "file" and filename is not None]
+    return (texts, *files[0]) if files else None
+
+
+def _parts(content_type: str, body: bytes) -> Iterator[tuple[str | None, str | None, bytes]]:
+    """Yield the name, the file's name (None for a text) and the bytes of each part."""
+    head = b"content-type: " + content_type.encode("latin-1") + b"\r\n\r\n"
+    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        data = part.get_payload(decode=True)
+        assert isinstance(data, bytes)
+        yield (name if isinstance(name, str) else None), part.get_filename(), data
 
 
 def _file(filename: str, data: bytes) -> Json:

@@ -24,6 +24,7 @@ PREFIX = re.compile(
     r"^/(?:(?P<v1>openai/v1)|(?P<plain>v1)|openai/deployments/(?P<deployment>[^/]+)|(?P<dated>openai))/(?P<rest>.+?)/?$"
 )
 STORED = re.compile(r"^responses/(?P<id>[^/]+)(?:/(?P<verb>cancel|input_items))?$")
+OBJECT = re.compile(r"^(?P<kind>files|batches)(?:/(?P<id>[^/]+)(?:/(?P<verb>content|cancel))?)?$")
 MODEL = re.compile(r"^models(?:/(?P<id>.+))?$")
 
 StoredVerb = Literal["get", "delete", "cancel", "input_items"]
@@ -32,6 +33,14 @@ STORED_METHODS: dict[tuple[str, str | None], StoredVerb] = {
     ("DELETE", None): "delete",
     ("POST", "cancel"): "cancel",
     ("GET", "input_items"): "input_items",
+}
+ObjectVerb = Literal["make", "get", "content", "delete", "cancel"]
+OBJECT_METHODS: dict[tuple[str, str, str | None], ObjectVerb] = {
+    ("files", "GET", None): "get",
+    ("files", "GET", "content"): "content",
+    ("files", "DELETE", None): "delete",
+    ("batches", "GET", None): "get",
+    ("batches", "POST", "cancel"): "cancel",
 }
 
 
@@ -56,7 +65,17 @@ class AskModels:
     model: str | None
 
 
-Route = Ask | AskStored | AskModels
+@dataclass(frozen=True, slots=True)
+class AskObject:
+    """A request about a file or a batch; `object_id` is '' where a new one is made."""
+
+    surface: Surface
+    kind: Literal["files", "batches"]
+    verb: ObjectVerb
+    object_id: str = ""
+
+
+Route = Ask | AskStored | AskModels | AskObject
 
 
 def route(exchange: Exchange) -> Route | None:
@@ -78,7 +97,18 @@ def route(exchange: Exchange) -> Route | None:
     if stored is not None:
         verb = STORED_METHODS.get((exchange.method, stored["verb"]))
         return None if verb is None else AskStored(surface, verb, cast(str, stored["id"]))
+    named = OBJECT.match(rest)
+    if named is not None:
+        return _object(exchange.method, surface, named)
     models = MODEL.match(rest)
     if models is not None and exchange.method == "GET":
         return AskModels(surface, models["id"])
     return None
+
+
+def _object(method: str, surface: Surface, named: re.Match[str]) -> AskObject | None:
+    kind = cast(Literal["files", "batches"], named["kind"])
+    if named["id"] is None:
+        return AskObject(surface, kind, "make") if method == "POST" else None
+    verb = OBJECT_METHODS.get((kind, method, named["verb"]))
+    return None if verb is None else AskObject(surface, kind, verb, named["id"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from dev.simulator.account import AccountState
 from dev.simulator.behaviour import Behaviour, BehaviourError, from_header, from_prompt
-from dev.simulator.call import Call, Surface, newest_text
+from dev.simulator.call import Call, Json, Surface, newest_text
 from dev.simulator.chat import Chat
 from dev.simulator.completions import Completions
 from dev.simulator.delivery import DEFAULT, Delivery
@@ -20,6 +20,7 @@ from dev.simulator.grounded import question_of, wanted_query
 from dev.simulator.identity import Identity
 from dev.simulator.media import SOUND_TYPES, TEXT_FORMATS, Sound, Transcript, media_stream, streams
 from dev.simulator.models import Deployments, models
+from dev.simulator.objects import Objects
 from dev.simulator.records import Log
 from dev.simulator.refusals import (
     Refusal,
@@ -34,7 +35,7 @@ from dev.simulator.refusals import (
 from dev.simulator.response_counts import compacted, input_tokens
 from dev.simulator.responses import Responses
 from dev.simulator.retrieval import retrieve
-from dev.simulator.routes import Ask, AskModels, AskStored, route
+from dev.simulator.routes import Ask, AskModels, AskObject, AskStored, route
 from dev.simulator.script import Dialect
 from dev.simulator.stored import Store
 from dev.simulator.validation import check
@@ -42,6 +43,7 @@ from dev.simulator.wire import Exchange
 
 NOT_BELOW_V1 = ("transcriptions", "translations")
 MEDIA = ("generations", "edits", "speech", *NOT_BELOW_V1)
+KINDS: dict[type, str] = {AskStored: "retrieval", AskModels: "models", AskObject: "objects"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,12 @@ class Service:
     queue: deque[Behaviour] = field(default_factory=deque)
     store: Store = field(default_factory=Store)
     account: AccountState = field(init=False)
+    objects: Objects = field(init=False)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.account = AccountState(self.name)
+        self.objects = Objects(self._line)
 
     @property
     def deployments(self) -> Deployments:
@@ -123,8 +127,8 @@ class Service:
         except Refusal as refusal:
             await delivery.refuse(refusal)
 
-    async def _look_up(self, exchange: Exchange, ask: AskStored | AskModels) -> None:
-        behaviour = self._behaviour(exchange, None, on="models" if isinstance(ask, AskModels) else "retrieval")
+    async def _look_up(self, exchange: Exchange, ask: AskStored | AskModels | AskObject) -> None:
+        behaviour = self._behaviour(exchange, None, on=KINDS[type(ask)])
         delivery = Delivery(exchange, behaviour, number=next(self._numbers))
         if not await delivery.begin():
             return
@@ -133,6 +137,8 @@ class Service:
                 raise simulated(behaviour)
             if isinstance(ask, AskModels):
                 await delivery.json(models(ask, self.deployments))
+            elif isinstance(ask, AskObject):
+                await self.objects.answer(exchange, ask, delivery)
             else:
                 await retrieve(exchange, ask, self.store, delivery)
         except Refusal as refusal:
@@ -180,6 +186,14 @@ class Service:
         self.account.check(body, self.store)
         cached_tokens = self.account.cached_tokens(call.deployment, body)
         return replace(call, cached_tokens=cached_tokens, encrypted=self.account.encrypted(body))
+
+    def _line(self, body: Json) -> Json:
+        """Return the chat completion that a line of a batch asks for. Raise `Refusal`."""
+        behaviour = from_prompt(newest_text(body), self.name) or DEFAULT
+        call = self._call(Ask(Surface(azure=True), "chat"), body, behaviour)
+        if behaviour.status is not None and behaviour.status != 200:
+            raise simulated(behaviour)
+        return Chat(call).whole()
 
     # The answer.
 

@@ -177,6 +177,7 @@ class Steering:
             service.queue.clear()
             service.account = AccountState(service.name)
             await service.store.clear()
+            service.objects.clear()
             await backend.open()
         self._search.queue.clear()
         await self._finder.open()
