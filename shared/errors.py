@@ -166,7 +166,7 @@ class ResponseNotFound(BadRequest):
 
 
 class ObjectNotFound(BadRequest):
-    """The file, vector store or conversation does not exist, has been deleted, or is another caller's."""
+    """The file, vector store, conversation or batch does not exist, has been deleted, or is another caller's."""
 
     status = 404
     code = "object_not_found"
@@ -175,6 +175,13 @@ class ObjectNotFound(BadRequest):
     def named_by(cls, param: str, kind: str) -> "ObjectNotFound":
         """Return the error about the id that this field or part of the path names. `kind`: what it would name."""
         return cls(f"There is no such {kind}: it never existed, has been deleted, or is another caller's.", param=param)
+
+
+class BatchNotAllowed(BadRequest):
+    """The caller has limits in `CALLER_LIMITS`, against which nothing of a batch could be counted."""
+
+    status = 403
+    code = "batch_not_allowed"
 
 
 class ResumeWindowClosed(BadRequest):

@@ -46,7 +46,12 @@ class LimitsPolicy:
 
     def of(self, caller: str) -> CallerLimits:
         """Return the limits of a caller."""
-        return self.callers.get(caller) or self.callers.get(EVERYBODY, NO_LIMITS)
+        return limits_of(self.callers, caller)
+
+
+def limits_of(callers: Mapping[str, CallerLimits], caller: str) -> CallerLimits:
+    """Return the limits of one caller among those of all."""
+    return callers.get(caller) or callers.get(EVERYBODY, NO_LIMITS)
 
 
 def caller_limits() -> Kind[Mapping[str, CallerLimits]]:

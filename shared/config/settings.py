@@ -149,8 +149,8 @@ class Settings:
     openai_stateful: str = setting(
         "OPENAI_STATEFUL",
         choice(("off", "on"), default="off"),
-        meaning="Whether `/v1/files`, `/v1/vector_stores` and `/v1/conversations` are served, with ids that are signed for the "
-        "caller who made the object; what is stored is stored in your accounts, and billed there.",
+        meaning="Whether `/v1/files`, `/v1/vector_stores`, `/v1/conversations` and `/v1/batches` are served, with ids that are "
+        "signed for the caller who made the object; what is stored is stored in your accounts, and billed there.",
     )
     resume: str = setting(
         "RESUME",

@@ -145,9 +145,10 @@ class OpenAIEndpoint:
         return UploadResponse(form, settings=settings, open_streams=self._open_streams, admission=self._admission)
 
     def _objects(self, context: RequestContext, caller: str) -> Response | None:
-        """Return the response about a file, a vector store or a conversation; None where none is named or served."""
+        """Return the response about a file, a vector store, a conversation or a batch; None where none is named or served."""
         if self._settings.openai_stateful == "off":
             return None
+        from shared.openai_api.batches import check_may_make_batches
         from shared.openai_api.object_exchange import FileUploadExchange, ObjectExchange
         from shared.openai_api.objects import Posted, find_object
 
@@ -158,6 +159,8 @@ class OpenAIEndpoint:
         if request.method in ("GET", "HEAD") and address.api.is_unlisted:
             raise NotFound.unlisted(request.method, request.url.path)
         check_method(request, address.api.methods)
+        if address.api.makes_batch:
+            check_may_make_batches(settings, caller)
         shared: dict[str, Any] = {
             "settings": settings,
             "upstream": self._upstream,

@@ -1,4 +1,4 @@
-"""One request about a file, a vector store or a conversation: the call that it becomes. See `exchange`.
+"""One request about a file, a vector store, a conversation or a batch: the call that it becomes. See `exchange`.
 
 An object is in one account, where everything about it is asked; a caller's new ones go to the same account while it is well.
 """
@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass, replace
 from functools import partial
 
+from shared.errors import AnswerError
 from shared.http.forwarded import query_up
+from shared.http.outbound import ErrorPage
 from shared.http.spool import Spool
+from shared.openai_api.batches import NOT_AGAIN, may_be_made, open_new_batch
 from shared.openai_api.exchange import RelayExchange
 from shared.openai_api.form import FormReader
 from shared.openai_api.media_exchange import Form
@@ -39,6 +42,13 @@ class ObjectExchange(RelayExchange):
         """Return the answer of the account that has the object, or is to have it."""
         return self._answer(self._call(resolve=partial(self._opened, body)))
 
+    def error_page(self, error: AnswerError) -> ErrorPage:
+        """Return the page as every relay does; where a batch may run that nobody has the id of, with a word against repeats."""
+        page = RelayExchange.error_page(self, error)
+        if self.address.api.makes_batch and may_be_made(error):
+            return replace(page, headers={**page.headers, **NOT_AGAIN})
+        return page
+
     def _call(self, **fields: object) -> UpstreamCall:
         request, api = self.context.request, self.address.api
         self.ids.signs = api.signs
@@ -53,6 +63,7 @@ class ObjectExchange(RelayExchange):
             conversation=self._place,
             signing=self.ids,
             owner_param="id",
+            asks_once=api.makes_batch,
         )
         return replace(call, **fields)  # type: ignore[arg-type]
 
@@ -72,8 +83,13 @@ class ObjectExchange(RelayExchange):
         await ids.load()
         path = _PART.sub(self._part, call.path)
         query = [(name, self._cursor(name, value)) for name, value in call.query]
-        sent = await asyncio.to_thread(ids.open_own, body) if body else None
+        sent = await asyncio.to_thread(self._opened_body, body)
         return replace(call, path=path, query=query, body=lambda _backend, _deployment: sent, owner=ids.owner)
+
+    def _opened_body(self, body: bytes) -> bytes | None:
+        if self.address.api.makes_batch:
+            return open_new_batch(self.ids, body)
+        return self.ids.open_own(body) if body else None
 
     def _part(self, match: re.Match[str]) -> str:
         value = self.address.parts[match[1]]

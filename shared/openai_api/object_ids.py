@@ -1,4 +1,4 @@
-"""The ids of files, vector stores and conversations in one request: opened on the way up, signed on the way down."""
+"""The ids of files, vector stores, conversations and batches in one request: opened on the way up, signed on the way down."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from shared.json_bounds import matches
 from shared.openai_api.objects import KINDS
 from shared.state.caller_ids import UPSTREAM_ID
 from shared.state.signing_key import KeyRing
-from shared.state.stored_ids import CONVERSATION, FILE, VECTOR_STORE, Kind, StoredIds, backend_tag
+from shared.state.stored_ids import FILE, Kind, StoredIds, backend_tag
 
 _SIGNED = re.compile(rb'"((?:file-|vs_|conv_)[A-Za-z0-9_-]{42,1500})"')
 """A JSON string that may be a signed id; never found within a text, whose quotation marks are escaped."""
@@ -20,7 +20,16 @@ _LONGEST_SIGNED = 1536
 """More than any that `_SIGNED` finds."""
 _NAMED_FILES = ("file_id", "file_ids", "files")
 """The fields of a request about a vector store that name files."""
-_ECHOED = ("id", "file_id", "vector_store_id", "first_id", "last_id")
+_ECHOED = (
+    "id",
+    "file_id",
+    "vector_store_id",
+    "first_id",
+    "last_id",
+    "input_file_id",
+    "output_file_id",
+    "error_file_id",
+)
 _OBJECTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -47,7 +56,7 @@ class ObjectIds:
         """Read the key. Raise `StateUnavailable`."""
         if not self._by_kind:
             keys = await self._key_ring.keys()
-            self._by_kind = {kind: StoredIds(keys, kind) for kind in (FILE, VECTOR_STORE, CONVERSATION)}
+            self._by_kind = {kind: StoredIds(keys, kind) for kind in KINDS.values()}
 
     def start(self) -> None:
         """Begin to read the key, while the upstream is asked."""

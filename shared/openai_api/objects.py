@@ -1,7 +1,7 @@
-"""Files, vector stores and conversations: what is at each path of OpenAI's API, as one table. Pure.
+"""Files, vector stores, conversations and batches: what is at each path of OpenAI's API, as one table. Pure.
 
-https://platform.openai.com/docs/api-reference/files, …/vector-stores, …/conversations; the names of fields are those of the
-openai package's types (3.52).
+https://platform.openai.com/docs/api-reference/files, …/vector-stores, …/conversations, …/batch; the names of fields are
+those of the openai package's types (3.52).
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from shared.state.stored_ids import CONVERSATION, FILE, VECTOR_STORE, Kind
+from shared.state.stored_ids import BATCH, CONVERSATION, FILE, VECTOR_STORE, Kind
 
-KINDS: Mapping[str, Kind] = {"file": FILE, "vector_store": VECTOR_STORE, "conversation": CONVERSATION}
+KINDS: Mapping[str, Kind] = {"file": FILE, "vector_store": VECTOR_STORE, "conversation": CONVERSATION, "batch": BATCH}
 """What the signed parts of a path name. Every other part is an id within one of these, and stays the account's."""
 
 _SIGNED_PART = "[^/.][^/]{0,2047}"
@@ -36,7 +36,8 @@ class ObjectApi:
     """One path, with the names of its parts in braces.
 
     `signs`: the fields whose ids are signed, of the object that is answered and of each object in its `data`. `is_unlisted`:
-    GET would list all callers' objects. `is_raw`: the answer is a file's bytes.
+    GET would list all callers' objects. `is_raw`: the answer is a file's bytes. `makes_batch`: POST has models asked for the
+    lines of a file; see `batches`.
     """
 
     path: str
@@ -45,12 +46,14 @@ class ObjectApi:
     signs: Mapping[str, Kind] = field(default_factory=dict)
     is_unlisted: bool = False
     is_raw: bool = False
+    makes_batch: bool = False
 
 
 _STORED_FILE = {"id": FILE, "vector_store_id": VECTOR_STORE}
 _STORED_FILES = _STORED_FILE | {"first_id": FILE, "last_id": FILE}
 _STORE = "vector_stores/{vector_store}"
 _TALK = "conversations/{conversation}"
+_BATCH = {"id": BATCH, "input_file_id": FILE, "output_file_id": FILE, "error_file_id": FILE}
 
 OBJECTS = (
     ObjectApi(path="files", methods=_POST, posted=Posted.FORM, signs={"id": FILE}, is_unlisted=True),
@@ -63,13 +66,18 @@ OBJECTS = (
     ObjectApi(path=f"{_STORE}/files/{{file}}", methods=_GET | _POST | _DELETE, signs=_STORED_FILE),
     ObjectApi(path=f"{_STORE}/files/{{file}}/content", methods=_GET),
     ObjectApi(path=f"{_STORE}/file_batches", methods=_POST, signs={"vector_store_id": VECTOR_STORE}),
-    ObjectApi(path=f"{_STORE}/file_batches/{{batch}}", methods=_GET, signs={"vector_store_id": VECTOR_STORE}),
-    ObjectApi(path=f"{_STORE}/file_batches/{{batch}}/cancel", methods=_POST, signs={"vector_store_id": VECTOR_STORE}),
-    ObjectApi(path=f"{_STORE}/file_batches/{{batch}}/files", methods=_GET, signs=_STORED_FILES),
+    ObjectApi(path=f"{_STORE}/file_batches/{{file_batch}}", methods=_GET, signs={"vector_store_id": VECTOR_STORE}),
+    ObjectApi(
+        path=f"{_STORE}/file_batches/{{file_batch}}/cancel", methods=_POST, signs={"vector_store_id": VECTOR_STORE}
+    ),
+    ObjectApi(path=f"{_STORE}/file_batches/{{file_batch}}/files", methods=_GET, signs=_STORED_FILES),
     ObjectApi(path="conversations", methods=_POST, signs={"id": CONVERSATION}),
     ObjectApi(path=_TALK, methods=_GET | _POST | _DELETE, signs={"id": CONVERSATION}),
     ObjectApi(path=f"{_TALK}/items", methods=_GET | _POST),
     ObjectApi(path=f"{_TALK}/items/{{item}}", methods=_GET | _DELETE),
+    ObjectApi(path="batches", methods=_POST, signs=_BATCH, is_unlisted=True, makes_batch=True),
+    ObjectApi(path="batches/{batch}", methods=_GET, signs=_BATCH),
+    ObjectApi(path="batches/{batch}/cancel", methods=_POST, signs=_BATCH),
 )
 
 

@@ -35,6 +35,7 @@ RESPONSE = Kind("response", PREFIX, VERSION)
 FILE = Kind("file", "file-", 2)
 VECTOR_STORE = Kind("vector store", "vs_", 3)
 CONVERSATION = Kind("conversation", "conv_", 4)
+BATCH = Kind("batch", "batch_", 5)
 
 _HEAD = struct.Struct(">BB4s8s")
 _SIGNATURE_BYTES = 16

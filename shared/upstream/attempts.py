@@ -20,6 +20,7 @@ from shared.errors import (
     UpstreamFrameTooLarge,
     UpstreamIdentityRefused,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 from shared.header_values import clean_value
 from shared.progress import Phase
@@ -94,7 +95,7 @@ class Answer:
             try:
                 stream = await self._try(candidate)
             except UpstreamFailure as failure:
-                if not _may_move(failure):
+                if not _may_move(failure) or (call.asks_once and isinstance(failure, UpstreamUnreachable)):
                     raise
                 asked.note(candidate, failure)
             else:

@@ -79,6 +79,8 @@ class UpstreamCall:
     `conversation`: what keeps the calls of one conversation at one backend (`affinity`); called only where there is a choice.
     `resolve`: takes this call and returns it as it goes up, where a key has to be read first. Raises `AnswerError`.
     `signing`: signs the ids in the answer; None where nothing is signed.
+    `asks_once`: what it makes may be made although no answer comes, and costs too much to be made twice: after a connection
+    that failed nobody is asked again.
     `resumption`: takes the upstream of a background response up again where it breaks; None for every other call.
     `demand`: what the call asks for; called only where callers have limits. None for one that no model answers.
     """
@@ -98,6 +100,7 @@ class UpstreamCall:
     conversation: Callable[[], bytes] | None = None
     resolve: "Callable[[UpstreamCall], Awaitable[UpstreamCall]] | None" = None
     signing: IdSigning | None = None
+    asks_once: bool = False
     resumption: Resumption | None = None
     demand: Callable[[], Demand] | None = None
 

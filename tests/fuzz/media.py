@@ -21,6 +21,11 @@ JSON_BODIES: dict[str, tuple[dict[str, Any], ...]] = {
     "vector_stores/vs_1/search": ({"query": PROMPT},),
     "conversations": ({}, {"items": [{"role": "user", "content": PROMPT}]}),
     "conversations/conv_1/items": ({"items": []},),
+    "batches": (
+        {"input_file_id": "file-1", "endpoint": "/v1/responses"},
+        {"input_blob": "https://b/x", "metadata": {}},
+    ),
+    "batches/batch_1/cancel": ({},),
 }
 FORMS: dict[str, tuple[dict[str, str], ...]] = {
     "images/edits": ({"model": "m", "prompt": PROMPT}, {"model": "m", "prompt": PROMPT, "stream": "true", "n": "1"}),
@@ -35,6 +40,8 @@ READ = (
     "vector_stores",
     "vector_stores/vs_1",
     "conversations/conv_1/items",
+    "batches",
+    "batches/batch_1",
 )
 PREFIXES = ("/v1/", "/v1/", "/openai/v1/", "/openai/")
 BOUNDARIES = ("x-y", "----WebKitFormBoundary7MA4YWxkTrZu0gW", "a" * 70, '"x y"')
@@ -87,7 +94,7 @@ def _json(dice: Random) -> Asked:
     path = dice.choice(list(JSON_BODIES))
     body: Any = dice.choice(JSON_BODIES[path])
     for _ in range(dice.randrange(3)):
-        body = mutated(body, dice, names=("model", "n", "stream", "file_ids", "file_id", "files"))
+        body = mutated(body, dice, names=("model", "n", "stream", "file_ids", "file_id", "files", "input_file_id"))
     data = written(body, dice)
     if dice.random() < 0.15:
         data = damaged(data, dice)

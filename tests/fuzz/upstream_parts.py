@@ -82,6 +82,7 @@ _ODD_MEDIA: list[Any] = [
 EXTRA |= dict.fromkeys(MEDIA.values(), _ODD_MEDIA)
 OBJECTS: tuple[Any, ...] = (
     {"id": "file-1", "object": "file"}, {"id": "vs_1", "object": "vector_store", "metadata": {"id": "file-1"}},
+    {"id": "batch_1", "object": "batch", "input_file_id": "file-1", "output_file_id": None, "error_file_id": [""]},
     {"text": ANSWER}, {"created": 1, "data": [{"b64_json": "A" * 9000}]},
     {"object": "list", "data": [{"id": "file-1", "vector_store_id": "vs_1"}, 1, None, []], "first_id": 7, "last_id": "file-1"},
     {"id": None, "data": {"id": "x"}}, {"id": "\ud800"}, {"id": "i" * 60_000}, [],

@@ -1,107 +1,21 @@
 """Files, vector stores and conversations belong to one caller and one account, on every instance. In-process."""
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types import FileObject
 from openai.types.conversations import Conversation
 from openai.types.vector_stores import VectorStoreFile
 
-from shared.config.backends import Backend
-from shared.config.caller_keys import make_caller_key
-from shared.openai_api.form import text_part
 from shared.openai_api.objects import OBJECTS, find_object
 from shared.state.signing_key import KeyStoreError, SigningKey
-from shared.state.stored_ids import CONVERSATION, FILE, RESPONSE, VECTOR_STORE, StoredIds
-from shared.upstream.call import UpstreamCall, UpstreamResponse
+from shared.state.stored_ids import BATCH, CONVERSATION, FILE, RESPONSE, VECTOR_STORE, StoredIds
 from shared.upstream.errors import error_from_status
-from tests.openai_api.accounts import SECRET, Accounts, Body, Keys, Process
-
-ALICE_KEY, ALICE_ENTRY = make_caller_key("alice")
-BOB_KEY, BOB_ENTRY = make_caller_key("bob")
-ON: dict[str, Any] = {
-    "AUTH_MODE": "keys",
-    "CALLER_KEYS": f"{ALICE_ENTRY},{BOB_ENTRY}",
-    "OPENAI_STATEFUL": "on",
-}
-ALICE, BOB = {"api-key": ALICE_KEY}, {"api-key": BOB_KEY}
-FORM = {"content-type": "multipart/form-data; boundary=x-y"}
-UPLOAD = text_part(b"x-y", "purpose", "user_data") + (
-    b'--x-y\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n{"usage":1}\r\n--x-y--\r\n'
-)
-
-
-@dataclass
-class ObjectAccounts(Accounts):
-    """Accounts that keep objects. Whatever a body names has to be theirs."""
-
-    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By account, then by its own id."""
-    asked: list[tuple[str, str, str, Any]] = field(default_factory=list)
-
-    async def open(self, backend: Backend, call: UpstreamCall, deployment: str) -> UpstreamResponse:
-        kept = self.kept.setdefault(backend.name, {})
-        raw = call.body(backend, deployment)
-        if call.upload is not None:
-            raw = b"".join([piece async for piece in call.upload(backend, deployment)])
-        body: Any = raw if call.upload is not None else json.loads(raw) if raw else {}
-        self.asked.append((backend.name, call.method, call.path, body))
-        if backend.name in self.down:
-            raise self.down[backend.name]
-        known = {"file-own", *kept}
-        for word in json.dumps(body if isinstance(body, dict) else {}).split('"') + call.path.split("/"):
-            if word.startswith(("assistant-", "vs_", "conv_", "file-")) and word not in known:
-                raise error_from_status(404, {}, json.dumps({"error": {"message": f"{word} not found"}}).encode())
-        match call.method, call.path.split("/"):
-            case "POST", ["files"]:
-                return self._make(
-                    backend, "assistant-", {"object": "file", "purpose": "user_data", "status": "processed"}
-                )
-            case "POST", ["vector_stores"]:
-                return self._make(backend, "vs_", {"object": "vector_store", "metadata": body.get("metadata")})
-            case "POST", ["conversations"]:
-                return self._make(backend, "conv_", {"object": "conversation", "metadata": {}})
-            case "GET", ["files", _, "content"]:
-                return UpstreamResponse(200, {"content-type": "text/html"}, Body([b'{"usage"', b":1}"]))
-            case "POST", ["vector_stores", store, "files"]:
-                kept[store].setdefault("files", []).append(body["file_id"])
-                return _json(self._file(store, body["file_id"]))
-            case "GET", ["vector_stores", store, "files"]:
-                files = kept[store].get("files", [])
-                page = {"object": "list", "data": [self._file(store, one) for one in files], "has_more": False}
-                return _json(page | {"first_id": files[0], "last_id": files[-1], "query": list(call.query)})
-            case "POST", ["vector_stores", store, "search"]:
-                found = [{"file_id": one, "score": 1, "attributes": body["attributes"]} for one in kept[store]["files"]]
-                return _json({"object": "vector_store.search_results.page", "data": found})
-            case "DELETE", [kind, one]:
-                return _json({"id": one, "object": f"{kind}.deleted", "deleted": bool(kept.pop(one))})
-            case _, ["conversations", talk, "items", *_]:
-                return _json({"object": "list", "data": [{"id": "msg_1", "conversation": talk}], "first_id": "msg_1"})
-            case _, ["responses"]:
-                return _json({"id": "resp_1", "object": "response", "sent": body})
-            case _, [_, one]:
-                return _json(kept[one])
-        raise AssertionError(call.path)
-
-    def _make(self, backend: Backend, prefix: str, fields: dict[str, Any]) -> UpstreamResponse:
-        made = {"id": f"{prefix}{backend.name}{len(self.asked):04}", "created_at": 1, "status": "completed", **fields}
-        self.kept[backend.name][made["id"]] = made
-        return _json(made)
-
-    def _file(self, store: str, file: str) -> dict[str, Any]:
-        kept = {"id": file, "object": "vector_store.file", "vector_store_id": store, "usage_bytes": 1e400}
-        return {**kept, "usage_bytes": 7, "created_at": 1, "status": "completed", "last_error": None}
-
-
-def _json(value: Any) -> UpstreamResponse:
-    data = json.dumps(value).encode()
-    return UpstreamResponse(200, {"content-type": "application/json", "content-length": str(len(data))}, Body([data]))
+from tests.openai_api.accounts import SECRET, Keys, Process
+from tests.openai_api.object_accounts import ALICE, BOB, FORM, ON, UPLOAD, ObjectAccounts, upload
 
 
 def _own(accounts: ObjectAccounts) -> list[str]:
@@ -118,12 +32,6 @@ def run(case: Case, **settings: str) -> ObjectAccounts:
         return accounts
 
     return asyncio.run(scene())
-
-
-async def upload(process: Process, headers: dict[str, str] = ALICE) -> str:
-    made = await process.ask("POST", "/v1/files", UPLOAD, headers={**headers, **FORM})
-    assert made.status == 200, made.body
-    return str(FileObject.model_validate(made.json | {"bytes": 1, "filename": "a.txt"}).id)
 
 
 async def store(process: Process, *files: str, headers: dict[str, str] = ALICE) -> str:
@@ -294,10 +202,10 @@ def test_a_response_and_an_object_of_two_accounts_are_not_asked_for_together() -
 
 def test_lists_of_all_callers_and_what_is_left_out_are_a_404_that_says_so() -> None:
     async def case(process: Process, accounts: ObjectAccounts) -> None:
-        for path in ("/v1/files", "/v1/vector_stores", "/openai/files"):
+        for path in ("/v1/files", "/v1/vector_stores", "/v1/batches", "/openai/files"):
             reply = await process.ask("GET", path, headers=ALICE)
             assert (reply.status, "whose they are" in reply.json["error"]["message"]) == (404, True)
-        for path in ("/v1/batches", "/v1/uploads", "/v1/conversations/../x", "/v1/files/x/y"):
+        for path in ("/v1/uploads", "/v1/conversations/../x", "/v1/files/x/y"):
             assert (await process.ask("POST", path, {}, headers=ALICE)).code == "not_found"
         assert (await process.ask("GET", "/v1/conversations", headers=ALICE)).status == 405
         assert (await process.ask("POST", "/v1/conversations", {}, headers={"api-key": "x"})).status == 401
@@ -322,7 +230,7 @@ def test_nothing_is_made_that_could_not_be_asked_for_again() -> None:
 
 def test_where_the_setting_is_off_all_of_it_is_the_404_of_before() -> None:
     async def case(process: Process, accounts: ObjectAccounts) -> None:
-        for path in ("/v1/files", "/v1/vector_stores/vs_1", "/v1/conversations"):
+        for path in ("/v1/files", "/v1/vector_stores/vs_1", "/v1/conversations", "/v1/batches"):
             reply = await process.ask("POST", path, {}, headers=ALICE)
             assert (reply.status, "does not serve" in reply.json["error"]["message"]) == (404, True)
         assert accounts.asked == []
@@ -330,11 +238,11 @@ def test_where_the_setting_is_off_all_of_it_is_the_404_of_before() -> None:
     run(case, OPENAI_STATEFUL="off")
 
 
-@given(st.text(max_size=80), st.sampled_from([FILE, VECTOR_STORE, CONVERSATION, RESPONSE]))
+@given(st.text(max_size=80), st.sampled_from([FILE, VECTOR_STORE, CONVERSATION, BATCH, RESPONSE]))
 def test_no_id_of_one_kind_is_one_of_another(text: str, kind: Any) -> None:
     keys = [SigningKey(1, SECRET)]
     signed = StoredIds(keys, kind).sign(text, backend="a", caller="c")
-    for other in (FILE, VECTOR_STORE, CONVERSATION, RESPONSE):
+    for other in (FILE, VECTOR_STORE, CONVERSATION, BATCH, RESPONSE):
         opened = StoredIds(keys, other).open(other.prefix + signed.removeprefix(kind.prefix), caller="c")
         assert (opened is not None) == (other is kind and text != "")
 
