@@ -12,11 +12,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Receiver:
-    """What was sent. `status` and `reply` are what it answers; `hangs` lets it say nothing until that is unset."""
+    """What was sent. `status` and `reply` are what it answers, once it may; without `speaks_http` it answers garbage."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status, self.reply = 200, b""
+        self.speaks_http = True
         self.may_answer = threading.Event()
         self.may_answer.set()
         receiver = self
@@ -29,6 +30,10 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append((self.path, headers, body))
                 receiver.may_answer.wait(30)
+                if not receiver.speaks_http:
+                    self.wfile.write(b"\x00\xff no HTTP \r\n\r\n")
+                    self.close_connection = True
+                    return
                 self.send_response(receiver.status)
                 if receiver.status in (301, 302, 307, 308):
                     self.send_header("location", "/elsewhere")

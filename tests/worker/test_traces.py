@@ -54,13 +54,15 @@ def test_the_trace_of_a_caller_goes_through_host_and_app_up_to_the_models_servic
     assert not any(PLANTED.encode() in body for _, _, body in receiver.requests)
 
 
-@pytest.mark.parametrize("way", ["dead", "hanging"])
+@pytest.mark.parametrize("way", ["dead", "hanging", "refusing", "garbage"])
 def test_a_collector_that_does_not_work_costs_no_answer_anything(
     simulator: Simulator, receiver: Receiver, way: str
 ) -> None:
     address = "http://127.0.0.1:9" if way == "dead" else receiver.address
     if way == "hanging":
         receiver.may_answer.clear()
+    receiver.status = 503 if way == "refusing" else 200
+    receiver.speaks_http = way != "garbage"
     with App.start(simulator, OTEL_EXPORTER_OTLP_ENDPOINT=address) as app:
         deadline = time.monotonic() + 12
         while time.monotonic() < deadline and not (receiver.requests or "does not take" in app.log):
@@ -68,8 +70,8 @@ def test_a_collector_that_does_not_work_costs_no_answer_anything(
             assert seen.events[-1]["type"] == "finished"
             time.sleep(0.2)
         assert app.chat(sim("hi", tokens=3, interval=0)).events[-1]["type"] == "finished"
-        if way == "dead":
+        if way != "hanging":
             assert app.has_logged("The OpenTelemetry collector does not take traces and metrics", seconds=10)
-        assert app.log.count("does not take traces and metrics") == (way == "dead")
+        assert app.log.count("does not take traces and metrics") == (way != "hanging")
         assert "Traceback" not in app.log
         assert json.dumps(address) not in app.log
