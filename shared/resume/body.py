@@ -51,6 +51,9 @@ class EmptyBody:
         """Return True."""
         return True
 
+    def hang_up(self) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -139,6 +142,9 @@ class ResumableBody:
     def at_end(self) -> bool:
         """Return whether the body is complete and read."""
         return not self._rest and self._body.at_end()
+
+    def hang_up(self) -> None:
+        """Do nothing: what goes on without its reader is not stopped so, and a broken body would be taken up again."""
 
     def close(self) -> None:
         """Release it at once. A response that goes on has a reader less."""

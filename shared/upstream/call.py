@@ -132,6 +132,9 @@ class Body(Protocol):
     def at_end(self) -> bool:
         """Return whether the body is complete and read."""
 
+    def hang_up(self) -> None:
+        """Tell the upstream at once that nothing more is wanted; what has arrived by then can still be read."""
+
     def close(self) -> None:
         """Release it at once, finished or not."""
 

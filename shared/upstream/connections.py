@@ -86,6 +86,19 @@ def abort(transport: asyncio.Transport | None) -> None:
     transport.abort()
 
 
+def hang_up(transport: asyncio.Transport | None) -> None:
+    """End a connection for its other side at once. What has arrived by then can still be read, and nothing that comes later.
+
+    To close it is not enough: the loop does so one turn later, and what arrives meanwhile is lost; over TLS it waits for half a
+    minute for the other side to say goodbye, which a server does not that only writes.
+    """
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is not None:
+        # NOTE: what uvloop gives cannot be shut down.
+        with suppress(OSError), socket.fromfd(sock.fileno(), sock.family, sock.type) as same:
+            same.shutdown(socket.SHUT_RDWR)
+
+
 class Response(aiohttp.ClientResponse):
     """Aborts its connection when nobody waits for its head any more: the request may still be going up.
 

@@ -57,8 +57,9 @@ class Reader:
             pass
 
     async def count_the_rest(self) -> None:
-        """Read what has arrived of an answer that nobody wants any more: the model has made it, and it counts."""
+        """Tell the upstream to stop, and read what had arrived by then: the model has made it, and it counts."""
         left = LAST_BYTES
+        self._body.hang_up()
         try:
             for _ in range(LAST_TURNS):
                 await asyncio.sleep(0)

@@ -8,6 +8,7 @@ import aiohttp
 
 from shared.errors import UpstreamCut
 from shared.upstream.call import Body
+from shared.upstream.connections import hang_up
 from shared.upstream.errors import is_json
 
 MAX_CHECKED_BYTES = 1024 * 1024
@@ -49,6 +50,12 @@ class ResponseBody:
         """Return whether the body is complete and read."""
         return bool(self._content.at_eof())
 
+    def hang_up(self) -> None:
+        """Tell the upstream at once that nothing more is wanted; what has arrived by then can still be read."""
+        connection = self._response.connection
+        if connection is not None and not self.at_end():
+            hang_up(connection.transport)
+
     def close(self) -> None:
         """Return a finished connection to the pool; close an unfinished one at once."""
         if self._closed is not None and not self._closed.done():
@@ -58,6 +65,7 @@ class ResponseBody:
         if self.at_end():
             self._response.release()
         else:
+            self.hang_up()
             self._response.close()
 
 
@@ -81,6 +89,9 @@ class BufferedBody:
     def at_end(self) -> bool:
         """Return whether it was read."""
         return not self._content
+
+    def hang_up(self) -> None:
+        """Do nothing: no connection is held."""
 
     def close(self) -> None:
         """Do nothing: no connection is held."""
@@ -111,6 +122,10 @@ class UnframedBody:
     def at_end(self) -> bool:
         """Return whether `read` has met the end: before that nobody knows."""
         return self._is_over
+
+    def hang_up(self) -> None:
+        """Tell the upstream at once that nothing more is wanted; what has arrived by then can still be read."""
+        self._body.hang_up()
 
     def close(self) -> None:
         """Release it at once, finished or not."""

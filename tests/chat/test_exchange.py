@@ -29,6 +29,9 @@ class Body:
     def at_end(self) -> bool:
         return True
 
+    def hang_up(self) -> None:
+        """Nobody is there."""
+
     def close(self) -> None:
         """Nothing is open."""
 

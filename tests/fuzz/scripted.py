@@ -52,6 +52,9 @@ class ScriptedBody:
         """See `Body`."""
         return self._end == "over"
 
+    def hang_up(self) -> None:
+        """See `Body`."""
+
     def close(self) -> None:
         """See `Body`."""
         self._opened.is_closed = True

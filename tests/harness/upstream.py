@@ -99,6 +99,7 @@ class ScriptedBody:
         self.backend = backend
         self.closed_at: float | None = None
         """When it was closed first, on the loop's clock."""
+        self.hung_up_at: float | None = None
         self.reads = 0
         self._steps = list(steps)
         self._waits_until: float | None = None
@@ -129,6 +130,10 @@ class ScriptedBody:
     def at_end(self) -> bool:
         """Return whether every step was read."""
         return not self._steps
+
+    def hang_up(self) -> None:
+        """Note when. What comes after a pause has not arrived by then."""
+        self.hung_up_at = asyncio.get_running_loop().time()
 
     def close(self) -> None:
         """Note when."""

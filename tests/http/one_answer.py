@@ -76,6 +76,9 @@ class BreakingBody:
     def at_end(self) -> bool:
         return False
 
+    def hang_up(self) -> None:
+        """Nobody is there."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -58,6 +58,9 @@ class Body:
     def at_end(self) -> bool:
         return not self._pieces
 
+    def hang_up(self) -> None:
+        """Nobody is there."""
+
     def close(self) -> None:
         """Nothing is open."""
 

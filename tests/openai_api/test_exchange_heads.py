@@ -73,6 +73,9 @@ def test_an_answer_under_a_label_of_the_upstreams_cannot_run_as_a_page() -> None
         def at_end(self) -> bool:
             return True
 
+        def hang_up(self) -> None:
+            """Nobody is there."""
+
         def close(self) -> None:
             """Nothing is open."""
 

@@ -26,5 +26,8 @@ class Body:
     def at_end(self) -> bool:
         return not self.pieces and self.end == "eof"
 
+    def hang_up(self) -> None:
+        """What is left to play had arrived."""
+
     def close(self) -> None:
         self.is_closed = True
