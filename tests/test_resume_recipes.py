@@ -81,15 +81,16 @@ def test_openais_client_goes_on_at_another_instance_when_its_own_is_stopped(
     with App.start(simulator) as stopped, CuttingProxy(stopped.url, b"nothing", 0) as proxy:
         (tmp_path / "recipe.py").write_text(RECIPES["openai_resume.py"].replace(LOCAL, proxy.url), "utf-8")
         command = [sys.executable, "recipe.py"]
+        # Unbuffered: what a buffer here had read ahead, `communicate` would not find.
         with subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         ) as client:
             assert client.stdout is not None
-            begun = client.stdout.read(len("wörd0 "))
+            begun = client.stdout.read(1)
             proxy.move(resuming.url)
             stopped.drain()
             said, told = client.communicate(timeout=30)
-        assert (client.returncode, begun + said, told) == (0, "".join(WORDS * 5), "")
+        assert (client.returncode, (begun + said).decode(), told) == (0, "".join(WORDS * 5), b"")
         assert stopped.receipts(api="openai")[-1]["ended"] == "server_stopping"
 
 
