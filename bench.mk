@@ -30,6 +30,10 @@ bench-retrieval: $(RUN_READY) ## When the first step of a search shows, and what
 bench-limits: $(RUN_READY) ## What callers' limits cost an answer and a chunk while a lease is at hand
 	@$(PYTHON) -m bench.limits $(BENCH)
 
+.PHONY: bench-exporters
+bench-exporters: $(RUN_READY) ## Whether answers wait for where their telemetry goes: working, dead, slow, refusing, answering garbage
+	@$(PYTHON) -m bench.exporters $(BENCH)
+
 .PHONY: bench-peers
 bench-peers: $(READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv), then that under make storm-limits
 	@$(PYTHON) -m bench --peers $(BENCH)

@@ -8,6 +8,7 @@ memory of a process goes on growing.
 
 import argparse
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ TIMED = Plan(0.002, 10)
 OPENED_SECONDS = 8.0
 """Until every exporter is imported and has sent something."""
 ALLOWED_MS = 0.1
-"""Later than this and than all noise is too late."""
+"""Later by more than this and the noise is too late."""
 ALLOWED_MIB = 8.0
 """By so much more than without telemetry a process may grow over the second half of its answers."""
 _KEY = "00000000-0000-0000-0000-000000000000"
@@ -53,8 +54,8 @@ class Seen:
     whole: list[float] = field(default_factory=list)
     all_first: list[float] = field(default_factory=list)
     all_whole: list[float] = field(default_factory=list)
-    cpu: float = 0.0
-    """Seconds for an answer of one chunk."""
+    cpu: list[float] = field(default_factory=list)
+    """Seconds for an answer of one chunk, by round."""
     few: int = 0
     many: int = 0
 
@@ -113,12 +114,14 @@ async def measure(size: Size) -> dict[str, Seen]:
         await asyncio.sleep(OPENED_SECONDS)
         for number in range(size.rounds):
             for subject in running[number % len(running) :] + running[: number % len(running)]:
-                await time_answers(subject, service, found[subject.name], count=size.answers)
+                seen = found[subject.name]
+                await time_answers(subject, service, seen, count=size.answers)
+                seen.cpu.append((await load.requests(subject, service, count=4 * size.answers, at_once=1))[0])
         for subject in running:
             seen = found[subject.name]
             await load.requests(subject, service, count=few, at_once=4)
             seen.few = resident_bytes(subject.pids)
-            seen.cpu = (await load.requests(subject, service, count=few, at_once=4))[0]
+            await load.requests(subject, service, count=few, at_once=4)
             seen.many = resident_bytes(subject.pids)
     finally:
         for subject in running:
@@ -132,23 +135,28 @@ def _later(one: Sequence[float], other: Sequence[float]) -> float:
     return median(mine - theirs for mine, theirs in zip(one, other, strict=True)) * MILLIS
 
 
-def noise(found: dict[str, Seen]) -> float:
-    """Return by how many ms the rounds of two equal subjects differ, but for the odd ones."""
-    off, again = found[OFF], found[OFF_AGAIN]
-    pairs = [*zip(off.first, again.first, strict=True), *zip(off.whole, again.whole, strict=True)]
-    return quantile([abs(one - other) for one, other in pairs], 0.9) * MILLIS
+def noise(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return by how many ms the median of so many rounds of two equal subjects may be wrong: three standard errors.
+
+    They are estimated by the median deviation, which the odd round that another program disturbed does not reach.
+    """
+    apart = [mine - theirs for mine, theirs in zip(one, other, strict=True)]
+    middle = median(apart)
+    deviation = 1.48 * median(abs(value - middle) for value in apart)
+    return 3 * 1.25 * deviation / math.sqrt(len(apart)) * MILLIS
 
 
 def faults(found: dict[str, Seen]) -> Iterator[str]:
     """Yield what is not as it should be."""
-    off, most = found[OFF], max(noise(found), ALLOWED_MS)
+    off, again = found[OFF], found[OFF_AGAIN]
+    first, whole = noise(off.first, again.first), noise(off.whole, again.whole)
     for name, seen in found.items():
-        for what, later in (
-            ("first token", _later(seen.first, off.first)),
-            ("end", _later(seen.whole, off.whole)),
+        for what, later, most in (
+            ("first token", _later(seen.first, off.first), first + ALLOWED_MS),
+            ("end", _later(seen.whole, off.whole), whole + ALLOWED_MS),
         ):
             if later > most:
-                yield f"{name}: the {what} comes {later:.2f} ms later; {most:.2f} ms would be noise"
+                yield f"{name}: the {what} comes {later:.2f} ms later; {most:.2f} ms are allowed"
         grown = (seen.many - seen.few - max(off.many - off.few, 0)) / MIB
         if grown > ALLOWED_MIB:
             yield f"{name}: the process has grown by {grown:.1f} MiB more than without telemetry"
@@ -170,8 +178,9 @@ def report(found: dict[str, Seen], size: Size) -> list[str]:
         )
         later = f"{_later(seen.first, off.first):+.2f} / {_later(seen.whole, off.whole):+.2f}"
         memory = f"{seen.few / 1e6:.0f} / {seen.many / 1e6:.0f}"
-        lines.append(f"| {name} | {first} | {whole} | {later} | {seen.cpu * MILLIS:.2f} | {memory} |")
-    return [*lines, "", f"Rounds of two equal processes differ by up to {noise(found):.2f} ms."]
+        lines.append(f"| {name} | {first} | {whole} | {later} | {median(seen.cpu) * MILLIS:.2f} | {memory} |")
+    errors = noise(off.first, found[OFF_AGAIN].first), noise(off.whole, found[OFF_AGAIN].whole)
+    return [*lines, "", f"Between two equal processes {errors[0]:.2f} / {errors[1]:.2f} ms would be noise."]
 
 
 def main() -> int:
