@@ -69,8 +69,8 @@ test-slow: $(READY) ## Run the slow tests: memory, benchmarks, storms, a worker'
 	@$(PYTEST) -m "slow" tests
 
 .PHONY: storm
-storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000, WORDS=100 for longer ones; RESUME=1: cut ones go on)
-	@$(PYTHON) -m $(if $(RESUME),tests.resume_storm --streams $(or $(STREAMS),10000),tests.storm --streams $(or $(STREAMS),5000) $(if $(WORDS),--words $(WORDS))) $(if $(SEED),--seed $(SEED))
+storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000, WORDS=100 for longer ones; TELEMETRY=1, RESUME=1: cut ones go on)
+	@$(PYTHON) -m $(if $(RESUME),tests.resume_storm --streams $(or $(STREAMS),10000),tests.storm --streams $(or $(STREAMS),5000) $(if $(WORDS),--words $(WORDS)) $(if $(TELEMETRY),--telemetry)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: storm-limits
 storm-limits: $(READY) ## Callers who all ask at once, of four processes over one table: nobody may pass its limit (RUNS=10)

@@ -5,6 +5,9 @@ minutes, in rounds. After each round there must be: no dishonest end, no error t
 reachable before content, no open upstream, no task and no memory left behind, and in the ledger (`GET /usage`) what the
 simulated models have counted: exactly for finished answers, nearly for the tokens of long streams (`--words 100`) that were
 left, as far as they had reached the app (`Record.tokens_received`). What it has of those that broke is printed.
+
+With `--telemetry` (`make storm TELEMETRY=1`) the app sends traces, metrics and its log to a collector in this process, and for
+each receipt there must be one trace, one log record and one more of the answers that are counted.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +33,7 @@ from dev.simulator.records import MOST_RECORDS
 from shared.hosting.invocations import OTHER_HALF_SECONDS
 from tests.app_process import App
 from tests.remains import Sample, settled_tasks, wait_until_nothing_is_open
+from tests.telemetry.receiver import Receiver, attributes
 
 STREAMS_OF_A_ROUND = 2000
 MOST_STREAMS_OF_A_ROUND = 4000
@@ -56,6 +61,8 @@ WHOLE = frozenset({"whole image", "sound"})
 """Those without an error event: only the cut tells."""
 BOUNDARY = "storm-5f3a"
 BOOKED_SECONDS = 10.0
+EXPORTED_SECONDS = 40.0
+"""Two exports of metrics, the later of which has every answer."""
 BLOCKS_OF_IDLE_CONNECTIONS = 20_000
 """They come and go: as many blocks may be there at one look and not at another."""
 MOST_TASKS_LEFT = 3
@@ -426,19 +433,53 @@ def main() -> int:
     parser.add_argument("--parallel", type=int, default=60)
     parser.add_argument("--words", type=int, default=len(WORDS), help="the length of each answer")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--telemetry", action="store_true", help="with traces and metrics to a collector")
     arguments = parser.parse_args()
     seed, minutes = arguments.seed, arguments.minutes
     print(f"storm: replay with SEED={seed}", flush=True)
-    with Simulator.start(backends=("main", "second", "third")) as simulator, start_app(simulator) as app:
+    with ExitStack() as stack:
+        simulator = stack.enter_context(Simulator.start(backends=("main", "second", "third")))
+        receiver, settings = None, {}
+        if arguments.telemetry:
+            receiver = Receiver()
+            stack.callback(receiver.stop)
+            settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.address}
+        app = stack.enter_context(start_app(simulator, **settings))
         rounds = halves(arguments.streams, seed, arguments.words) if minutes is None else rounds_for(minutes, seed)
         wrong = storm(app, simulator, rounds=rounds, parallel=arguments.parallel, seed=seed)
+        if receiver is not None:
+            wrong += not_exported(app, receiver)
     for line in wrong[:20]:
         print(line)
     print("storm: nothing wrong" if not wrong else f"storm: {len(wrong)} things wrong")
     return 1 if wrong else 0
 
 
-def start_app(simulator: Simulator) -> App:
+def not_exported(app: App, receiver: Receiver) -> Iterator[str]:
+    """Yield what the collector lacks of the receipts, or has beyond them, once it has had the time for them."""
+    receipts = Counter(receipt["id"] for receipt in app.receipts(count=sys.maxsize, seconds=0))
+    deadline = time.monotonic() + EXPORTED_SECONDS
+    while True:
+        traces = Counter(
+            attributes(span.attributes)["streaming_endpoint.id"] for span in receiver.spans() if span.name == "answer"
+        )
+        entries = [record.body.string_value for record in receiver.logs()]
+        logged = Counter(json.loads(entry)["id"] for entry in entries if entry.startswith('{"event":"answer"'))
+        counted = receiver.counted("streaming_endpoint.answers")
+        if (traces == logged == receipts and counted == receipts.total()) or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    print(
+        f"storm: {receipts.total()} receipts, {traces.total()} traces, {logged.total()} log records, {counted} counted"
+    )
+    for what, found in (("traces", traces), ("log records", logged)):
+        if found != receipts:
+            yield f"{(receipts - found).total()} {what} are missing, {(found - receipts).total()} are too many"
+    if counted != receipts.total():
+        yield f"{counted} answers are counted, and there are {receipts.total()} receipts"
+
+
+def start_app(simulator: Simulator, **settings: Any) -> App:
     """The app before three backends in order of priority; the last one is always healthy."""
     backends = [
         {"name": name, "endpoint": address, "priority": number}
@@ -452,6 +493,7 @@ def start_app(simulator: Simulator) -> App:
         AUTH_MODE="keys",
         CALLER_KEYS=known,
         OPERATORS=OPERATOR,
+        **settings,
     )
 
 

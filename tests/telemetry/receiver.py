@@ -69,6 +69,11 @@ class Receiver:
             for metric in scope.metrics
         ]
 
+    def counted(self, name: str) -> int:
+        """Return what a counter of whole numbers has come to by the last export."""
+        found = [metric for metric in self.metrics() if metric.name == name]
+        return sum(point.as_int for point in found[-1].sum.data_points) if found else 0
+
     def logs(self) -> list[Any]:
         """Return all log records, as protobuf has them."""
         return [
