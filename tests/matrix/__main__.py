@@ -7,9 +7,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
 from typing import Any
 
 from dev.simulator.control import Simulator
@@ -65,13 +66,20 @@ def _results(clients: list[Client], *, verbose: bool) -> Iterator[Result]:
     for folder in (NODE, AGENTS):
         if any(client.environment == folder for client in clients):
             node.install(folder)
-    with _sides() as (upstream, app, key), ThreadPoolExecutor(AT_ONCE) as pool:
+    with _sides() as (upstream, apps, key), ThreadPoolExecutor(AT_ONCE) as pool:
+        free: SimpleQueue[App] = SimpleQueue()
+        for app in apps:
+            free.put(app)
         course = Course(upstream, node, verbose=verbose)
 
         def run(client: Client) -> list[Result]:
             began = time.monotonic()
             direct = None if client.direct is None else Side(upstream.backends["main"] + client.direct, UPSTREAM_KEY)
-            found = course.run(client, Side(app.url, key), direct)
+            app = free.get()  # its own: an account that is at one client's limit would move another's conversation
+            try:
+                found = course.run(client, Side(app.url, key), direct)
+            finally:
+                free.put(app)
             signs = " ".join(f"{one.cell}:{one.colour}" for one in found)
             print(f"{client.name} {client.version} ({time.monotonic() - began:.0f} s) {signs}", flush=True)
             for one in found:
@@ -84,15 +92,15 @@ def _results(clients: list[Client], *, verbose: bool) -> Iterator[Result]:
 
 
 @contextmanager
-def _sides() -> Iterator[tuple[Simulator, App, str]]:
-    """Two accounts that are not interchangeable, the app before them, and a caller's key for it."""
+def _sides() -> Iterator[tuple[Simulator, Sequence[App], str]]:
+    """Two accounts that are not interchangeable, an app before them for each client at once, and a caller's key for it."""
     key, entry = make_caller_key("clients")
     with ExitStack() as stack:
         upstream = stack.enter_context(Simulator.start(backends=ACCOUNTS, key=UPSTREAM_KEY))
         upstream.set_accounts(UNLIKE)
         backends = json.dumps([{"name": name, "endpoint": upstream.backends[name]} for name in ACCOUNTS])
         settings = {"AUTH_MODE": "keys", "CALLER_KEYS": entry, "AZURE_OPENAI_BACKENDS": backends, **PATIENT}
-        yield upstream, stack.enter_context(App.start(upstream, **settings)), key
+        yield upstream, [stack.enter_context(App.start(upstream, **settings)) for _ in range(AT_ONCE)], key
 
 
 if __name__ == "__main__":

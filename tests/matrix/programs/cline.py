@@ -11,9 +11,9 @@ COMMAND = ["cline", "--json"]
 
 def answer(output):
     found = commands.events(output)
-    for event in found:
-        if event["type"] == "error" or event.get("finishReason") == "error":
-            raise RuntimeError(str(event))
+    failed = [event for event in found if event["type"] == "error" or event.get("finishReason") == "error"]
+    if failed:  # all of them: its own hooks may fail too, and before the model's error is told
+        raise RuntimeError(" ".join(map(str, failed)))
     results = [event["text"] for event in found if event["type"] == "run_result"]
     return results[-1] if results else ""
 
