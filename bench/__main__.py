@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import uvloop
 
+from bench.beside import UnknownCommit, at_commit
 from bench.document import with_blocks
 from bench.drawings import drawings
 from bench.machine import about
@@ -38,7 +39,14 @@ def main() -> int:
     if arguments.rounds:
         rounds = arguments.rounds
         scale = replace(scale, rounds=rounds, capacity_rounds=rounds, memory_rounds=rounds, cold_rounds=rounds)
-    with nullcontext() if arguments.quick else alone(note):
+    with ExitStack() as stack:
+        if not arguments.quick:
+            stack.enter_context(alone(note))
+        if arguments.beside:
+            try:
+                names += stack.enter_context(at_commit(arguments.beside))
+            except UnknownCommit as unknown:
+                parser.error(f"--beside: {unknown}")
         return _run(arguments, names, sections, scale)
 
 
@@ -54,8 +62,8 @@ def _run(arguments: argparse.Namespace, names: list[str], sections: list[str], s
     written = blocks(results, names, context)
     for name, text in written.items():
         print(f"\n## {name}\n\n{text}")
-    is_buffered = is_complete and not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only)
-    page = arguments.page or (PAGE if is_buffered else None)
+    is_whole = not (arguments.quick or arguments.rounds or arguments.subjects or arguments.only or arguments.beside)
+    page = arguments.page or (PAGE if is_complete and is_whole else None)
     if page is None:
         note("\nNot a complete run: docs/performance.md is unchanged.")
         return 0
@@ -69,7 +77,7 @@ def _run(arguments: argparse.Namespace, names: list[str], sections: list[str], s
 def _command(arguments: argparse.Namespace) -> str:
     """Return the command that repeats the run."""
     options = ["--quick"] if arguments.quick else []
-    for name in ("rounds", "subjects", "only"):
+    for name in ("rounds", "subjects", "only", "beside"):
         value = getattr(arguments, name)
         options += [f"--{name} {value}"] if value else []
     verb = "bench-peers" if arguments.peers else "bench"
@@ -122,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="number of rounds of every section")
     parser.add_argument("--subjects", metavar="A,B", help=f"some of {', '.join(SUBJECTS)}")
     parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(SECTIONS)}")
+    parser.add_argument("--beside", metavar="REF", help="measure the app at that commit too")
     parser.add_argument("--peers", action="store_true", help="include LiteLLM's proxy")
     parser.add_argument("--page", type=Path, help="the page to update, with its plots in the same folder")
     return parser

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from bench.deployed import PACKAGED_CPU, PUBLISHED_CPU
 from bench.results import MILLIS, Figure, Results
-from bench.roster import EMPTY, NGINX, RELAY, SAMPLE
+from bench.roster import CHAT, EMPTY, NGINX, RELAY, SAMPLE
 from bench.text import NOTHING, median, table
-
-CHAT = "chat-sse"
 
 
 @dataclass(frozen=True, slots=True)

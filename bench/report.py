@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.deployed import PACKAGED_CPU, PUBLISHED_CPU
-from bench.goals import CHAT, goals_table
+from bench.goals import goals_table
 from bench.results import MICROS, MILLIS, Results
-from bench.roster import EMPTY, NGINX, RELAY, SAMPLE, SUBJECTS, make_subject
+from bench.roster import CHAT, EMPTY, NGINX, RELAY, SAMPLE, SUBJECTS, make_subject
 from bench.run import DIRECT
 from bench.service import ROOT
 from bench.text import NOTHING, median, number, spread, table

@@ -7,7 +7,7 @@ from bench.service import ROOT
 from bench.subject import CHAT_BODY, OPENAI_BODY, Direct, FunctionApp, Subject
 
 APPS = ROOT / "bench" / "subjects"
-RELAY, SAMPLE, NGINX, EMPTY = "relay", "sample", "nginx", "empty"
+RELAY, CHAT, SAMPLE, NGINX, EMPTY = "relay", "chat-sse", "sample", "nginx", "empty"
 TELEMETRY = "relay-telemetry"
 
 
@@ -60,7 +60,7 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "direct": Direct,
     RELAY: _relay,
     TELEMETRY: _with_telemetry,
-    "chat-sse": _chat("sse"),
+    CHAT: _chat("sse"),
     "chat-ndjson": _chat("ndjson"),
     "chat-text": _chat("text"),
     "chat-json": _chat("json"),
