@@ -181,5 +181,13 @@ PATCHES: tuple[Patch, ...] = (
         without="a stream whose connection breaks may wait until UPSTREAM_SILENCE_SECONDS",
         is_late=True,
     ),
+    Patch(
+        name="tapped bodies",
+        library="aiohttp",
+        proved="3.14.5",
+        shape=shapes.tapped_reader,
+        without="a task is woken for each chunk of an answer, which costs about a fifth more",
+        is_late=True,
+    ),
 )
 """Layers in the order in which they are put around the framework's app: detached answers are the outermost."""

@@ -161,3 +161,15 @@ def _missing(what: str, owner: Any, names: Iterable[str]) -> str:
 def _missing_names(what: str, found: Iterable[str], names: Iterable[str]) -> str:
     missing = [name for name in names if name not in found]
     return f"{what} no {', no '.join(missing)}" if missing else ""
+
+
+def tapped_reader(modules: Modules) -> str:
+    """Probe what aiohttp's parser calls of its reader, and what the reader keeps (upstream/tap.py)."""
+    if "aiohttp" not in modules:
+        return NOT_LOADED
+    reader = getattr(modules["aiohttp"], "StreamReader", None)
+    called = ("feed_data", "feed_eof", "set_exception", "begin_http_chunk_receiving", "end_http_chunk_receiving")
+    if problem := _missing("its StreamReader", reader, called):
+        return problem
+    slots = getattr(reader, "__slots__", ())
+    return _missing_names("its StreamReader keeps", slots, ("_buffer", "_eof", "_exception", "_waiter"))

@@ -9,14 +9,18 @@
 Rule 1: a status can be chosen only while OPEN.
 Rule 2: a write that is cancelled stays WRITING: its block has not left, so the answer has not been sent completely.
 Rule 3: nothing is sent after CLOSED.
-Rule 4: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
+Rule 4: what `offer` has begun and could not complete, a task of its own completes; whoever sends next awaits that first.
+Rule 5: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from types import coroutine
+from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -70,6 +74,8 @@ class Outbound:
         self.last_write = self.last_block = self._now()
         """`last_write` counts heartbeats, `last_block` does not."""
         self._is_beating = False
+        self._finishing: asyncio.Task[None] | None = None
+        """Completes what `offer` has begun."""
 
     @property
     def is_open(self) -> bool:
@@ -93,9 +99,36 @@ class Outbound:
 
     async def write(self, block: bytes) -> None:
         """Send a part of the answer; return when the client's side has room for more."""
+        if self._finishing is not None:
+            await self._finishing
         self.state = OutboundState.WRITING
         await self._send({"type": "http.response.body", "body": block, "more_body": True})
         self.state = OutboundState.READY
+        self.last_write = self.last_block = self._now()
+
+    def offer(self, block: bytes) -> bool:
+        """Send a part of the answer without waiting; return False where something is on its way: it is for `write` then."""
+        if self.state is not OutboundState.READY or self._is_beating:
+            return False
+        self.state = OutboundState.WRITING
+        sending = self._send({"type": "http.response.body", "body": block, "more_body": True})
+        waits_for = None
+        if isinstance(sending, Coroutine):
+            try:
+                waits_for = sending.send(None)
+            except StopIteration:
+                self.state = OutboundState.READY
+                self.last_write = self.last_block = self._now()
+                return True
+            sending = _rest(sending, waits_for)
+        self._finishing = asyncio.get_running_loop().create_task(self._finish(sending))
+        return True
+
+    async def _finish(self, sending: Awaitable[None]) -> None:
+        await sending
+        self._finishing = None
+        if self.state is OutboundState.WRITING:
+            self.state = OutboundState.READY
         self.last_write = self.last_block = self._now()
 
     def touch(self) -> None:
@@ -115,6 +148,8 @@ class Outbound:
         """Complete the response: the closing chunk. Raise `ClientTooSlow`."""
         self.state = OutboundState.CLOSED
         async with _patience():
+            if self._finishing is not None:
+                await self._finishing
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def send_error_page(self, page: ErrorPage, *, closes: bool = False) -> None:
@@ -137,9 +172,16 @@ class Outbound:
         self.state = OutboundState.CLOSED
         if ending.frames or not ending.is_cut:
             async with asyncio.timeout(ERROR_ENDING_TIMEOUT_SECONDS):
+                if self._finishing is not None:
+                    await self._finishing
                 await self._send({"type": "http.response.body", "body": ending.frames, "more_body": ending.is_cut})
         if ending.is_cut:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)
+
+    def stop(self) -> None:
+        """Give up what is on its way, once the answer is over."""
+        if self._finishing is not None:
+            self._finishing.cancel()
 
     def abort(self) -> None:
         """Close the connection at once, whatever waits to be sent on it."""
@@ -158,6 +200,22 @@ class Outbound:
         self._receipt.id = kept["x-request-id"]  # what the caller gets, so that the log can be searched for it
         raw = [(name.encode(), value.encode()) for name, value in kept.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+@coroutine
+def _rest(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any]:
+    """Await the rest of a coroutine that was begun outside of any task, and waits for something."""
+    while True:
+        try:
+            yield waits_for
+        except BaseException as error:  # noqa: BLE001 - the coroutine's own to handle, as if it had been awaited
+            resume: Callable[[], Any] = partial(sending.throw, error)
+        else:
+            resume = partial(sending.send, None)
+        try:
+            waits_for = resume()
+        except StopIteration:
+            return
 
 
 @asynccontextmanager

@@ -131,6 +131,7 @@ class AnswerResponse(Response):
             if isinstance(left, ClientTooSlow):
                 self._out.abort()
         finally:
+            self._out.stop()
             self._receipt.log()
 
     async def _run(self, receive: Receive) -> None:
@@ -279,7 +280,7 @@ class AnswerResponse(Response):
             if out.is_open:
                 await self._commit()
             await out.write(block)
-            block = await stream.read()
+            block = await stream.read(out.offer)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

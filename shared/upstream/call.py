@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shared.config.backends import Backend
 from shared.config.catalog import Target
@@ -137,6 +137,18 @@ class Body(Protocol):
 
     def close(self) -> None:
         """Release it at once, finished or not."""
+
+
+type Take = Callable[[bytes], bool]
+"""Takes what has arrived; returns whether it takes more."""
+
+
+@runtime_checkable
+class FlowingBody(Body, Protocol):
+    """A body that can hand over what arrives without waking a task."""
+
+    async def flow(self, take: Take) -> None:
+        """Call `take` with what arrives until it returns False, or `read` has more to say. Raise what it raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Reads one answer's body through its translation, and the two places where a read may take only so long."""
 
 import asyncio
+from collections.abc import Callable
 
 from shared.errors import AnswerError, UpstreamCut
 from shared.progress import Phase
 from shared.translation import Translation
-from shared.upstream.call import Body
+from shared.upstream.call import Body, FlowingBody
 
 EXPLANATION_SECONDS = 1.0
 """How long an announced failure waits for the event that explains it."""
@@ -23,6 +24,7 @@ class Reader:
         """Begin with nothing read."""
         self.translation = translation
         self._body = body
+        self._flow = body.flow if isinstance(body, FlowingBody) else None
         self._now = asyncio.get_running_loop().time
         self.last_read = self.last_event = self._now()
         """When the upstream last sent anything, and when it last completed an event, on the loop's clock."""
@@ -32,12 +34,37 @@ class Reader:
         translation, body = self.translation, self._body
         is_failing = translation.progress.phase is Phase.FAILING
         data = await (_read_explanation(body) if is_failing else body.read())
+        if data:
+            return self._translated(data)
         self.last_read = self._now()
-        if not data:
-            return translation.end()
-        events = translation.progress.events
-        block = translation.feed(data)
-        if translation.progress.events != events:
+        return translation.end()
+
+    async def flow(self, offer: Callable[[bytes], bool]) -> bytes:
+        """Offer each block the moment it has come, without waking this task; return the first that was not taken.
+
+        So it goes while there is nothing but content; otherwise this is a `step`.
+        """
+        flow, progress, left = self._flow, self.translation.progress, b""
+        if flow is None or progress.phase is not Phase.CONTENT:
+            return await self.step()
+
+        def take(data: bytes) -> bool:
+            nonlocal left
+            block = self._translated(data)
+            if progress.phase is Phase.CONTENT and (not block or offer(block)):
+                return True
+            left = block
+            return False
+
+        await flow(take)
+        return left if left or progress.phase is not Phase.CONTENT else await self.step()
+
+    def _translated(self, data: bytes) -> bytes:
+        self.last_read = self._now()
+        progress = self.translation.progress
+        events = progress.events
+        block = self.translation.feed(data)
+        if progress.events != events:
             self.last_event = self.last_read
         return block
 

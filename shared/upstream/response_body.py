@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import aiohttp
 
 from shared.errors import UpstreamCut
-from shared.upstream.call import Body
+from shared.upstream.call import Body, Take
 from shared.upstream.connections import hang_up
 from shared.upstream.errors import is_json
+from shared.upstream.tap import Tap
 
 MAX_CHECKED_BYTES = 1024 * 1024
 _CUT = "The connection to the model broke off in the middle of the answer."
@@ -45,6 +46,10 @@ class ResponseBody:
         except (aiohttp.ClientError, OSError):
             raise UpstreamCut(_CUT, cause="connection lost in the middle of the response") from None
         return data
+
+    async def flow(self, take: Take) -> None:
+        """Hand over what arrives, without waking a task, until `take` returns False or `read` has more to say."""
+        await Tap(self._content, take).run()
 
     def at_end(self) -> bool:
         """Return whether the body is complete and read."""

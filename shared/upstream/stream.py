@@ -1,6 +1,6 @@
 """An answer after its first content: one body, one translation. It cannot ask another backend, because it has none."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from shared.progress import OVER
@@ -63,9 +63,10 @@ class Stream:
         """Forget the upstream's headers, once the head has been sent: a stream may be open for long."""
         self.headers = NO_HEADERS
 
-    async def read(self) -> bytes:
+    async def read(self, offer: Callable[[bytes], bool] | None = None) -> bytes:
         """Return the next block of complete frames, at most one per read of the network; b'' once the answer has ended.
 
+        Blocks that `offer` takes, returning True, are not returned: it is called the moment they have come.
         Raise `AnswerError` where the answer fails; `translation.fail` has its ending.
         """
         if self._held:
@@ -74,7 +75,7 @@ class Stream:
         reader = self._reader
         progress = reader.translation.progress
         while progress.phase not in OVER:
-            if block := await reader.step():
+            if block := await (reader.step() if offer is None else reader.flow(offer)):
                 return block
         if progress.failure is not None:
             raise progress.failure

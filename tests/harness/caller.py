@@ -148,11 +148,16 @@ class Connection:
             await self._read_slowly(self._caller.seconds_per_write)
 
     async def _read_slowly(self, seconds: float) -> None:
+        # No `asyncio.timeout`, which needs a task: the server's `send` does without one, and is called without one.
+        over = asyncio.Event()
+        timer = self._loop.call_later(seconds, over.set)
+        left = self._loop.create_task(self._has_left.wait())
+        left.add_done_callback(lambda _: over.set())
         try:
-            async with asyncio.timeout(seconds):
-                await self._has_left.wait()
-        except TimeoutError:
-            pass
+            await over.wait()
+        finally:
+            timer.cancel()
+            left.cancel()
 
 
 def _pieces(body: bytes, count: int) -> list[bytes]:

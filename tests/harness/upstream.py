@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.config.backends import Backend
-from shared.upstream.call import UpstreamCall, UpstreamResponse
+from shared.upstream.call import Take, UpstreamCall, UpstreamResponse
 from shared.upstream.errors import error_from_status
 from tests.harness.frames import FRAMES, Frames
 
@@ -119,6 +119,29 @@ class ScriptedBody:
             raise step
         assert isinstance(step, bytes)
         return step
+
+    async def flow(self, take: Take) -> None:
+        """Hand over what comes, each step in a callback of its own, as the event loop does."""
+        loop = asyncio.get_running_loop()
+
+        def hand_over(step: Any, taken: asyncio.Future[bool]) -> None:
+            try:
+                taken.set_result(take(step))
+            except Exception as error:
+                taken.set_exception(error)
+
+        while self._steps and not isinstance(self._steps[0], Exception):
+            step = self._steps[0]
+            if isinstance(step, float | int):
+                await self._wait(step)
+                del self._steps[0]
+                continue
+            assert isinstance(step, bytes)
+            self.reads += 1
+            taken: asyncio.Future[bool] = loop.create_future()
+            loop.call_soon(hand_over, self._steps.pop(0), taken)
+            if not await taken:
+                return
 
     async def _wait(self, seconds: float) -> None:
         """Wait until the same moment, also when a read was given up and another follows."""
