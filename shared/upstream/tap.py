@@ -104,7 +104,8 @@ class Tap:
         try:
             goes_on = take(data)
         except BaseException as error:  # noqa: BLE001 - raised by whoever waits
-            self._ended.set_exception(error)
+            if not self._ended.done():  # cancelled in this turn of the loop
+                self._ended.set_exception(error)
             goes_on = False
         if not goes_on:
             self.close()

@@ -166,6 +166,25 @@ def test_what_the_taker_raises_is_raised_by_the_tapping() -> None:
     with_body(sending(numbered(400, 200), after=begins), case)
 
 
+def test_a_taker_that_fails_in_the_turn_of_a_cancellation_leaves_it_a_cancellation() -> None:
+    complaints: list[dict[str, object]] = []
+
+    async def case(body: ResponseBody) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+
+        def take(data: bytes) -> bool:
+            tapping.cancel()
+            raise ValueError(data[:6])
+
+        tapping = tapped(body, take, begins)
+        with pytest.raises(asyncio.CancelledError):
+            await tapping
+
+    begins = asyncio.Event()
+    with_body(sending(numbered(400, 200), after=begins), case)
+    assert not complaints
+
+
 def test_a_reader_of_another_shape_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tap, "IS_SUPPORTED", False)
 
