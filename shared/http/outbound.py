@@ -88,6 +88,11 @@ class Outbound:
         return self.state is OutboundState.WRITING
 
     @property
+    def is_finishing(self) -> bool:
+        """Whether that block was offered, so that the answer is read on meanwhile."""
+        return self._finishing is not None
+
+    @property
     def is_waiting(self) -> bool:
         """Whether something is on its way, a block or a heartbeat, that the client's side has no room for yet."""
         return self.is_writing or self._is_beating
@@ -99,8 +104,7 @@ class Outbound:
 
     async def write(self, block: bytes) -> None:
         """Send a part of the answer; return when the client's side has room for more."""
-        if self._finishing is not None:
-            await self._finishing
+        await self._finished()
         self.state = OutboundState.WRITING
         await self._send({"type": "http.response.body", "body": block, "more_body": True})
         self.state = OutboundState.READY
@@ -121,6 +125,7 @@ class Outbound:
                 self.last_write = self.last_block = self._now()
                 return True
             sending = _rest(sending, waits_for)
+        self.touch()
         self._finishing = asyncio.get_running_loop().create_task(self._finish(sending))
         return True
 
@@ -131,8 +136,13 @@ class Outbound:
             self.state = OutboundState.READY
         self.last_write = self.last_block = self._now()
 
+    async def _finished(self) -> None:
+        """Wait until what `offer` has begun is complete. Who is cancelled here leaves it on its way."""
+        if self._finishing is not None:
+            await asyncio.shield(self._finishing)
+
     def touch(self) -> None:
-        """Note that a write begins that follows no read: its client's time to take it counts from here."""
+        """Note that a write begins that no read precedes, or that others follow: its client's time counts from here."""
         self.last_write = self._now()
 
     async def heartbeat(self, frame: bytes) -> None:
@@ -148,8 +158,7 @@ class Outbound:
         """Complete the response: the closing chunk. Raise `ClientTooSlow`."""
         self.state = OutboundState.CLOSED
         async with _patience():
-            if self._finishing is not None:
-                await self._finishing
+            await self._finished()
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def send_error_page(self, page: ErrorPage, *, closes: bool = False) -> None:
@@ -172,8 +181,7 @@ class Outbound:
         self.state = OutboundState.CLOSED
         if ending.frames or not ending.is_cut:
             async with asyncio.timeout(ERROR_ENDING_TIMEOUT_SECONDS):
-                if self._finishing is not None:
-                    await self._finishing
+                await self._finished()
                 await self._send({"type": "http.response.body", "body": ending.frames, "more_body": ending.is_cut})
         if ending.is_cut:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)

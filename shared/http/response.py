@@ -297,8 +297,7 @@ class AnswerResponse(Response):
         if self._was_complete is not None:
             return self._was_complete
         source = self._source
-        is_ended = source is not None and source.translation.progress.phase is Phase.ENDED
-        return is_ended and not self._out.is_writing
+        return isinstance(source, Stream) and source.has_given_all and not self._out.is_writing
 
     async def _commit(self) -> None:
         source, exchange = self._current(), self._exchange

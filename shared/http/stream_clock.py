@@ -104,8 +104,9 @@ class StreamClock:
         out, source = self._out, self._source()
         if not out.is_waiting:
             return _NEVER
-        # A write begins right after a read, so nothing has to be noted for each of them.
-        began_at = source.last_read if isinstance(source, Stream) and out.is_writing else out.last_write
+        # A write begins right after a read, so nothing has to be noted for each of them; unless reading goes on.
+        is_read = out.is_writing and not out.is_finishing
+        began_at = source.last_read if isinstance(source, Stream) and is_read else out.last_write
         return max(began_at, out.last_write) + CLIENT_SILENCE_SECONDS
 
     def _next(self) -> float:

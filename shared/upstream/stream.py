@@ -30,6 +30,8 @@ class Stream:
         self._reader = reader
         self._held = held
         self._renewal = renewal
+        self.has_given_all = False
+        """Whether the model has ended the answer, and its last block was taken: another read was asked for after it."""
 
     @property
     def translation(self) -> Translation:
@@ -79,6 +81,7 @@ class Stream:
                 return block
         if progress.failure is not None:
             raise progress.failure
+        self.has_given_all = True
         await reader.finish()
         return b""
 
