@@ -191,6 +191,9 @@ var deploymentContainerName = 'app-package-${take(resourceToken, 7)}'
 // Tables hold what callers may use and have used.
 var usesTables = !empty(appSettings.?CALLER_LIMITS ?? '') || !empty(appSettings.?OPERATORS ?? '')
 
+// As the app reads it: in any case of letters, whatever blanks stand around it.
+var keepsObjects = toLower(trim(appSettings.?OPENAI_STATEFUL ?? 'off')) == 'on'
+
 var describedDeployment = empty(openAiDeploymentName) ? openAiModelName : openAiDeploymentName
 var describedAccounts = [
   {
@@ -439,6 +442,7 @@ module openAiRbac 'app/rbac-openai.bicep' = [
       accountName: '${accountPrefix}${account.name}'
       identityId: identityId
       appPrincipalId: identity.outputs.principalId
+      keepsObjects: keepsObjects
       developerPrincipalId: principalId
       developerPrincipalType: principalType
     }
@@ -448,7 +452,7 @@ module openAiRbac 'app/rbac-openai.bicep' = [
   }
 ]
 
-// Only the app's role: the deploying principal may already have one on its account, and Azure rejects a duplicate.
+// Only the app's roles: the deploying principal may already have one on its account, and Azure rejects a duplicate.
 module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
   name: 'rbac-openai-existing'
   scope: resourceGroup(existingIdParts[2], existingIdParts[4])
@@ -456,6 +460,7 @@ module existingOpenAiRbac 'app/rbac-openai.bicep' = if (usesExisting) {
     accountName: existingIdParts[8]
     identityId: identityId
     appPrincipalId: identity.outputs.principalId
+    keepsObjects: keepsObjects
   }
 }
 

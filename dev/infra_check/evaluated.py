@@ -46,9 +46,14 @@ class Resource:
         return f"{FOLDER}/{self.case}{SNAPSHOT}: {self.type} {self.name}"
 
     @property
+    def role_scope(self) -> str:
+        """The id of what a role assignment is on."""
+        return str(self.body["id"]).partition(_ROLE_ASSIGNMENT)[0]
+
+    @property
     def is_on_one_resource(self) -> bool:
         """Whether a role assignment's scope is a single resource, no group and no subscription."""
-        return bool(_ON_ONE_RESOURCE.search(str(self.body["id"]).partition(_ROLE_ASSIGNMENT)[0]))
+        return bool(_ON_ONE_RESOURCE.search(self.role_scope))
 
     def at(self, path: str) -> Any:
         """Return the value at a dotted path, or None."""

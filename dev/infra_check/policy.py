@@ -1,16 +1,18 @@
 """Rules for both trees. Each is a function that takes the project and yields one message per violation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
+from dev.infra_check.evaluated import Resource
 from dev.infra_check.scanner import leaves, literal
 from dev.infra_check.setting_lists import terraform_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project
 
 # Storage Blob Data Owner and Table Data Contributor, Monitoring Metrics Publisher, Key Vault Secrets User and Officer,
-# Cognitive Services OpenAI User, Search Index Data Reader and Contributor, Search Service Contributor (which lists no keys
-# where local authentication is off).
+# Cognitive Services OpenAI User and Contributor, Search Index Data Reader and Contributor, Search Service Contributor (which
+# lists no keys where local authentication is off).
 ALLOWED_ROLES = frozenset(
     {
         "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
@@ -19,11 +21,43 @@ ALLOWED_ROLES = frozenset(
         "4633458b-17de-408a-b874-0445c86b69e6",
         "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
         "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
+        "a001fd3d-188f-4b5d-821b-7da978bf7442",
         "1407120a-92aa-4202-b7e9-c0e197c71c8f",
         "8ebe5a00-799e-43f5-93ac-243d3dce84a7",
         "7ca78c08-252a-4471-8644-bb5ff32d4ba0",
     }
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditional:
+    """A role that the app has only where a setting of the operator's needs it."""
+
+    setting: str
+    is_needed: Callable[[Mapping[str, str]], bool]
+    """Whether these settings need the role."""
+    beside: str
+    """The id of the role that the app always has, on the same resources."""
+    terraform: str
+    """The local that says in Terraform where the role is needed."""
+
+
+CONDITIONAL_ROLES = {
+    # Storage Table Data Contributor, beside Storage Blob Data Owner.
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": Conditional(
+        setting="CALLER_LIMITS or OPERATORS",
+        is_needed=lambda settings: bool(settings.get("CALLER_LIMITS") or settings.get("OPERATORS")),
+        beside="b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        terraform="local.uses_tables",
+    ),
+    # Cognitive Services OpenAI Contributor, beside Cognitive Services OpenAI User.
+    "a001fd3d-188f-4b5d-821b-7da978bf7442": Conditional(
+        setting="OPENAI_STATEFUL=on",
+        is_needed=lambda settings: settings.get("OPENAI_STATEFUL", "").strip().lower() == "on",
+        beside="5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
+        terraform="local.keeping_account_ids",
+    ),
+}
 # siteConfig properties that Flex Consumption rejects, and healthCheckPath, which has no effect there.
 REJECTED_SITE_CONFIG = frozenset(
     {
@@ -75,13 +109,14 @@ _KEY_READERS = re.compile(
 
 
 def roles(project: Project) -> Iterator[str]:
-    """Report roles that are not in `ALLOWED_ROLES`, or not assigned on a single resource."""
+    """Report roles that are not in `ALLOWED_ROLES`, not assigned on a single resource, or not needed."""
+    yield from _needed(project)
     for found in project.evaluated:
         if found.type != "Microsoft.Authorization/roleAssignments":
             continue
         if not found.is_on_one_resource:
             yield f"{found.place}: the role is not on one resource (id: {found.body['id']})"
-        role = str(found.at("properties.roleDefinitionId")).rpartition("/")[2]
+        role = _role_of(found)
         if role not in ALLOWED_ROLES:
             yield f"{found.place}: a role that is not in ALLOWED_ROLES ({role})"
         if found.at("properties.principalType") is None:
@@ -98,16 +133,40 @@ def roles(project: Project) -> Iterator[str]:
         one_resource = scope == "each.value" or re.fullmatch(r"azurerm_[\w.]+(\[0\])?\.id", scope)
         if not one_resource or "azurerm_resource_group" in scope:
             yield f"{block.place}: the role {address} is not on one resource (scope: {scope})"
-        yield from _role_id(block.place, address, str(block.at("role_definition_id")), ids)
+        role = _role_id(str(block.at("role_definition_id")), ids)
+        if role not in ALLOWED_ROLES:
+            yield f"{block.place}: {address} assigns a role that is not in ALLOWED_ROLES ({role})"
+        condition = CONDITIONAL_ROLES.get(role)
+        if condition and condition.terraform not in f"{block.at('count')} {block.at('for_each')}":
+            yield f"{block.place}: the role {address} is only for {condition.setting} ({condition.terraform})"
         if block.at("principal_type") is None:
             yield f"{block.place}: the role {address} has no principal_type"
 
 
-def _role_id(place: str, name: str, definition: str, ids: dict[str, str]) -> Iterator[str]:
-    used = re.search(r"(?:roleIds|role_ids)\.(\w+)", definition)
-    role = literal(ids.get(used.group(1), "")) if used else None
-    if role not in ALLOWED_ROLES:
-        yield f"{place}: {name} assigns a role that is not in ALLOWED_ROLES ({definition})"
+def _needed(project: Project) -> Iterator[str]:
+    for site in project.evaluated:
+        if site.type != "Microsoft.Web/sites":
+            continue
+        scopes: dict[str, set[str]] = {}
+        for found in project.evaluated:
+            if found.case == site.case and found.type == "Microsoft.Authorization/roleAssignments":
+                scopes.setdefault(_role_of(found), set()).add(found.role_scope)
+        for role, condition in CONDITIONAL_ROLES.items():
+            given = scopes.get(role, set())
+            needed = scopes.get(condition.beside, set()) if condition.is_needed(site.settings()) else set()
+            for scope in sorted(given - needed):
+                yield f"{site.place}: the role {role}, only for {condition.setting}, is given on {scope}"
+            for scope in sorted(needed - given):
+                yield f"{site.place}: {condition.setting} needs the role {role} on {scope}"
+
+
+def _role_of(assignment: Resource) -> str:
+    return str(assignment.at("properties.roleDefinitionId")).rpartition("/")[2]
+
+
+def _role_id(definition: str, ids: Mapping[str, str]) -> str:
+    used = re.search(r"role_ids\.(\w+)", definition)
+    return (literal(ids.get(used.group(1), "")) if used else None) or definition
 
 
 def keyless(project: Project) -> Iterator[str]:

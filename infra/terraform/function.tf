@@ -207,6 +207,7 @@ resource "azapi_resource" "site" {
     azurerm_role_assignment.app_key_vault_secrets_user,
     azurerm_role_assignment.app_search_index_data_reader,
     azurerm_role_assignment.app_open_ai_user,
+    azurerm_role_assignment.app_open_ai_contributor,
     azurerm_private_endpoint.endpoint,
     azurerm_private_dns_zone_virtual_network_link.zone_links,
     azurerm_subnet_network_security_group_association.app,

@@ -65,6 +65,7 @@ def evaluated(tmp_path: Path) -> Any:
             "zone_names",
             "open_ai_account_ids",
             "developer_account_ids",
+            "keeping_account_ids",
         )
         question = "jsonencode({" + ", ".join(f"{name} = local.{name}" for name in names) + "})\n"
         done = subprocess.run(

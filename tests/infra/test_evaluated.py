@@ -21,6 +21,12 @@ CASES: dict[str, dict[str, Any]] = {
         "existing_open_ai_deployments": {"smart": "big"},
         "open_ai_deployment_name": "smart",
     },
+    "stateful": {
+        "existing_open_ai_resource_id": f"{ACCOUNT}/mine",
+        "existing_open_ai_deployments": {"smart": "big"},
+        "open_ai_deployment_name": "smart",
+        "app_settings": {"OPENAI_STATEFUL": " On "},
+    },
     "everything": {
         "open_ai_accounts": SEVERAL,
         "auth_mode": "keys",
@@ -30,7 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
         "http_always_ready_instances": 2,
         "zone_redundant": True,
         "cors_allowed_origins": ["https://app.example.com", "https://other.example.com"],
-        "app_settings": {"CALLER_LIMITS": '{"*": {"streams": 20}}'},
+        "app_settings": {"CALLER_LIMITS": '{"*": {"streams": 20}}', "OPENAI_STATEFUL": "on"},
     },
     "entra": {"auth_mode": "entra", "auth_client_id": "id", "cors_allowed_origins": ["https://app.example.com"]},
     "settings": {"app_settings": {"SYSTEM_PROMPT": 'Be brief: "yes".', "AUTH_MODE": "anonymous"}},
@@ -101,6 +107,27 @@ def test_an_existing_account_takes_the_place_of_new_ones_and_the_app_alone_gets_
     assert made("existing", "Microsoft.CognitiveServices/accounts") == []
     roles = [role.body["id"] for role in made("existing", "Microsoft.Authorization/roleAssignments")]
     assert [f"{ACCOUNT}/mine/".rpartition("/providers/")[2] in role for role in roles].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "accounts"), [(DEFAULTS, 0), ("accounts", 0), ("existing", 0), ("stateful", 1), ("everything", 2)]
+)
+def test_the_app_alone_may_keep_files_and_only_where_that_is_on(case: str, accounts: int) -> None:
+    """The role has all data actions of an account; who deploys does not get it."""
+    given = [
+        role
+        for role in made(case, "Microsoft.Authorization/roleAssignments")
+        if role.at("properties.roleDefinitionId").endswith("/a001fd3d-188f-4b5d-821b-7da978bf7442")
+    ]
+    assert len({role.role_scope for role in given}) == len(given) == accounts
+    assert all("/accounts/" in role.role_scope for role in given)
+    assert all("userAssignedIdentities" in role.at("properties.principalId") for role in given)
+    assert (app_settings(site(case))["OPENAI_STATEFUL"] != "off") is (accounts > 0)
+
+
+def test_the_app_takes_for_on_what_bicep_does() -> None:
+    assert app_settings(site("stateful"))["OPENAI_STATEFUL"] == " On "
+    assert settings(site("stateful")).openai_stateful == "on"
 
 
 def test_every_private_endpoint_has_a_zone() -> None:

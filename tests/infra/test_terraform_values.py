@@ -48,6 +48,12 @@ def test_an_existing_account_takes_the_place_of_new_ones(evaluated: Any, names: 
     assert settings(values["site"]).deployment == "big"
     assert values["deployments"] == {}
     assert values["open_ai_account_ids"] == {"existing": f"{ACCOUNT}/mine"}
+    assert values["keeping_account_ids"] == {}
+
+
+def test_the_app_may_keep_files_in_an_existing_account_where_that_is_on(evaluated: Any) -> None:
+    values = evaluated(existing_open_ai_resource_id=f"{ACCOUNT}/mine", app_settings={"OPENAI_STATEFUL": "on"})
+    assert values["keeping_account_ids"] == values["open_ai_account_ids"] == {"existing": f"{ACCOUNT}/mine"}
 
 
 def test_who_deploys_gets_a_role_on_the_accounts_made_here_and_on_no_other(evaluated: Any) -> None:
@@ -86,6 +92,22 @@ def test_everything_at_once_is_consistent(evaluated: Any) -> None:
 def test_tables_are_only_there_where_callers_have_limits(evaluated: Any, limits: str, uses: bool) -> None:  # noqa: FBT001
     values = evaluated(app_settings={"CALLER_LIMITS": limits} if limits else {})
     assert bool(values["table_settings"]) is uses
+
+
+@pytest.mark.parametrize(
+    ("stateful", "keeps"), [("off", False), ("on", True), (" ON ", True), ("", False), (None, False)]
+)
+def test_the_app_may_keep_files_in_every_account_only_where_that_is_on(
+    evaluated: Any,
+    stateful: str | None,
+    keeps: bool,  # noqa: FBT001
+) -> None:
+    settings_of_ones_own = {} if stateful is None else {"OPENAI_STATEFUL": stateful}
+    values = evaluated(app_settings=settings_of_ones_own, open_ai_accounts=SEVERAL, principal_id="me")
+    accounts = {name: f"{ACCOUNT}/{name}" for name in ("sweden", "us")}
+    assert values["keeping_account_ids"] == (accounts if keeps else {})
+    assert (settings(values["site"]).openai_stateful == "on") is keeps
+    assert values["open_ai_account_ids"] == values["developer_account_ids"] == accounts
 
 
 def test_with_entra_the_platform_answers_preflights_and_the_app_does_not(evaluated: Any) -> None:

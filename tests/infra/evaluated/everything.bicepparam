@@ -43,6 +43,7 @@ param searchSku = 'basic'
 param frontDoorEnabled = true
 param appSettings = {
   CALLER_LIMITS: '{"*": {"streams": 20}}'
+  OPENAI_STATEFUL: 'on'
 }
 param httpAlwaysReadyInstances = 2
 param zoneRedundant = true
