@@ -8,7 +8,7 @@ from shared.config.settings import Settings
 from shared.errors import UpstreamCut, UpstreamErrorResponse, UpstreamFailure, UpstreamMalformed
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.errors import is_json, media_type
-from shared.upstream.sign_in import REJECTIONS, SignIn
+from shared.upstream.sign_in import Rejection, SignIn
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def log_failure(
     )
 
 
-def log_rejection(backend: Backend, status: int, sign_in: SignIn) -> None:
+def log_rejection(backend: Backend, status: int, rejection: Rejection) -> None:
     """Log that a backend rejected how this app signs in."""
-    _log.error("Backend %s answered %d: %s", backend.name, status, REJECTIONS[sign_in].operator_message)
+    _log.error("Backend %s answered %d: %s", backend.name, status, rejection.operator_message)
 
 
 def _cause(call: UpstreamCall, failure: UpstreamFailure, response: UpstreamResponse | None) -> str:

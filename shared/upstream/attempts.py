@@ -35,7 +35,7 @@ from shared.upstream.errors import retry_after_seconds
 from shared.upstream.missing import Missing, MissingHere, missing_here
 from shared.upstream.pool import BackendPool, Candidate
 from shared.upstream.reading import Reader
-from shared.upstream.sign_in import REJECTIONS, SignIn
+from shared.upstream.sign_in import SignIn, rejection
 from shared.upstream.stream import Stream
 
 THINKING_SECONDS = 10.0
@@ -259,9 +259,9 @@ class Answer:
         backend = candidate.backend
         failure = missing_here(failure, backend) or failure
         if isinstance(failure, UpstreamErrorResponse) and failure.is_about_identity:
-            sign_in = SignIn.of(self._upstream.settings, backend)
-            log_rejection(backend, failure.status, sign_in)
-            return UpstreamIdentityRefused(REJECTIONS[sign_in].message, cause=failure.cause)
+            rejected = rejection(SignIn.of(self._upstream.settings, backend), self._call)
+            log_rejection(backend, failure.status, rejected)
+            return UpstreamIdentityRefused(rejected.message, cause=failure.cause)
         if _may_move(failure) or not (isinstance(failure, UpstreamErrorResponse) and is_explained(failure)):
             log_failure(backend, self._call, failure, response)
         return failure

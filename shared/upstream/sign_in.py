@@ -1,13 +1,11 @@
 """How this app signs in to a backend, and what it takes when a backend rejects that (401, 403)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from shared.config.backends import Backend
 from shared.config.settings import Settings
-
-_ROLE = "the role Cognitive Services OpenAI User on the Azure OpenAI account"
+from shared.upstream.call import UpstreamCall
 
 
 class SignIn(Enum):
@@ -41,21 +39,30 @@ class Rejection:
 
 _NOT_YOUR_KEY = "The model's service rejected this service's own sign-in. Your key is not involved:"
 
-REJECTIONS: Mapping[SignIn, Rejection] = {
-    SignIn.MANAGED_IDENTITY: Rejection(
-        f"{_NOT_YOUR_KEY} the operator must give the app's managed identity {_ROLE}.",
-        f"this app's managed identity needs {_ROLE}.",
-    ),
-    SignIn.DEVELOPER: Rejection(
-        f"{_NOT_YOUR_KEY} the operator must give the account that is signed in to the Azure CLI {_ROLE}.",
-        f"the account that is signed in to the Azure CLI needs {_ROLE}; Owner and Contributor do not include it.",
-    ),
-    SignIn.KEY: Rejection(
-        f"{_NOT_YOUR_KEY} the operator must set AZURE_OPENAI_API_KEY to a key that the service accepts.",
-        "it does not accept AZURE_OPENAI_API_KEY.",
-    ),
-    SignIn.NONE: Rejection(
-        f"{_NOT_YOUR_KEY} it requires a key, which the operator can set in AZURE_OPENAI_API_KEY.",
-        "it requires a key; set AZURE_OPENAI_API_KEY.",
-    ),
-}
+
+def rejection(sign_in: SignIn, call: UpstreamCall) -> Rejection:
+    """Return what to say where a backend rejected the sign-in of this call."""
+    # By the definitions of the roles User reads files and batches; Contributor makes and deletes them too.
+    name = "OpenAI Contributor" if call.operation == "change_object" else "OpenAI User"
+    role = f"the role Cognitive Services {name} on the Azure OpenAI account"
+    match sign_in:
+        case SignIn.MANAGED_IDENTITY:
+            return Rejection(
+                f"{_NOT_YOUR_KEY} the operator must give the app's managed identity {role}.",
+                f"this app's managed identity needs {role}.",
+            )
+        case SignIn.DEVELOPER:
+            return Rejection(
+                f"{_NOT_YOUR_KEY} the operator must give the account that is signed in to the Azure CLI {role}.",
+                f"the account that is signed in to the Azure CLI needs {role}; Owner and Contributor do not include it.",
+            )
+        case SignIn.KEY:
+            return Rejection(
+                f"{_NOT_YOUR_KEY} the operator must set AZURE_OPENAI_API_KEY to a key that the service accepts.",
+                "it does not accept AZURE_OPENAI_API_KEY.",
+            )
+        case SignIn.NONE:
+            return Rejection(
+                f"{_NOT_YOUR_KEY} it requires a key, which the operator can set in AZURE_OPENAI_API_KEY.",
+                "it requires a key; set AZURE_OPENAI_API_KEY.",
+            )

@@ -197,6 +197,29 @@ def test_a_rejection_says_what_this_apps_sign_in_lacks(
     assert logged in line
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "role"),
+    [
+        ("GET", "files/file-1", "User"),
+        ("POST", "files", "Contributor"),
+        ("DELETE", "files/file-1", "Contributor"),
+        ("POST", "batches", "Contributor"),
+        ("DELETE", "responses/resp_1", "User"),
+    ],
+)
+def test_where_a_file_is_refused_the_role_is_named_that_may_change_it(
+    method: str, path: str, role: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, attempt_log.__name__)
+    clients = Clients([error_from_status(401, {}, b"{}")])
+    pool = pool_of(clients, is_azure=True, base_url="https://a.openai.azure.com/openai/v1/")
+    failure, _ = begin(clients, pool, UpstreamCall(method=method, path=path), IDENTITY_ENDPOINT="x")
+    assert failure is not None
+    (line,) = log_of(caplog)
+    for said in (failure.message, line):
+        assert f"the role Cognitive Services OpenAI {role} on" in said
+
+
 def test_no_id_of_the_upstreams_is_kept_or_logged_at_any_length() -> None:
     long = "resp_" + "x" * 1_000_000
     word = b'data: {"id":"resp_1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
