@@ -10,7 +10,7 @@ from bench.exporters import ALLOWED_MIB, MIB, OFF, OFF_AGAIN, Seen, Size, faults
 
 def seen(later: float = 0.0, grown: float = 0.0) -> Seen:
     first, whole = [0.005 + later, 0.006 + later], [0.024 + later, 0.026 + later]
-    return Seen(first, whole, first, whole, [0.001, 0.001], 100 * MIB, int((100 + grown) * MIB))
+    return Seen(first, whole, first, whole, 0.001, 100 * MIB, int((100 + grown) * MIB))
 
 
 def test_it_tells_who_comes_later_than_noise_and_who_grows() -> None:
@@ -44,4 +44,4 @@ def test_each_way_is_measured() -> None:
         "Application Insights, dead",
         "Application Insights, garbage",
     ]
-    assert all(one.first[0] > 0 and one.whole[0] > 0 and one.cpu[0] > 0 and one.many > 0 for one in found.values())
+    assert all(one.first[0] > 0 and one.whole[0] > 0 and one.cpu > 0 and one.many > 0 for one in found.values())

@@ -7,7 +7,8 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.remains import Sample
 from tests.resume_storm import storm as resume_storm
-from tests.storm import growth, halves, start_app, storm
+from tests.storm import growth, halves, not_exported, start_app, storm
+from tests.telemetry.receiver import Receiver
 
 SEED = 20261121
 
@@ -16,6 +17,17 @@ SEED = 20261121
 def test_a_storm_leaves_nothing_behind_and_no_end_is_dishonest(simulator: Simulator) -> None:
     with start_app(simulator) as app:
         assert storm(app, simulator, rounds=halves(1200, SEED), parallel=40, seed=SEED) == []
+
+
+@pytest.mark.slow
+def test_with_telemetry_on_each_receipt_of_a_storm_is_exported_once(simulator: Simulator) -> None:
+    receiver = Receiver()
+    try:
+        with start_app(simulator, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.address) as app:
+            assert storm(app, simulator, rounds=halves(300, SEED), parallel=40, seed=SEED) == []
+            assert list(not_exported(app, receiver)) == []
+    finally:
+        receiver.stop()
 
 
 @pytest.mark.slow
