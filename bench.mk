@@ -34,6 +34,10 @@ bench-limits: $(RUN_READY) ## What callers' limits cost an answer and a chunk wh
 bench-exporters: $(RUN_READY) ## Whether answers wait for where their telemetry goes: working, dead, slow, refusing, answering garbage
 	@$(PYTHON) -m bench.exporters $(BENCH)
 
+.PHONY: bench-window
+bench-window: $(RUN_READY) ## What WRITE_WINDOW_SECONDS saves with many streams, and what it does to the gaps between tokens
+	@$(PYTHON) -m bench.window $(BENCH)
+
 .PHONY: bench-peers
 bench-peers: $(READY) $(PEERS)/.ready ## The benchmark, including LiteLLM's proxy (installed in a separate venv), then that under make storm-limits
 	@$(PYTHON) -m bench --peers $(BENCH)

@@ -18,10 +18,16 @@ class BadAnswer(Exception):
 
 @dataclass(slots=True)
 class Recorder:
-    """Delays of chunks in microseconds, recorded while enabled."""
+    """Delays of chunks in microseconds, recorded while enabled.
+
+    `gaps`: between the arrivals of one stream's chunks, in microseconds, 0 for those that came together. `writes`: how many
+    chunks of the transfer they came in.
+    """
 
     is_on: bool = False
     delays: list[int] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
+    writes: int = 0
 
 
 @dataclass(slots=True)
@@ -51,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._left = -1
         self._tail = b""
         self._cut_mark = b""
+        self._last_at = 0
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,8 +120,14 @@ class Connection(asyncio.Protocol):
             self._left = int(lower[at + 17 :].split(b"\r\n", 1)[0])
 
     def _record(self, data: bytes, recorder: Recorder) -> None:
+        now = now_micros()
+        recorder.writes += data.count(b"\r\n")
         data = self._cut_mark + data
-        recorder.delays += delays_micros(data, now_micros())
+        delays = delays_micros(data, now)
+        recorder.delays += delays
+        if delays:
+            recorder.gaps += [now - self._last_at, *[0] * (len(delays) - 1)]
+            self._last_at = now
         at = data.rfind(MARK)
         self._cut_mark = data[at:] if at >= 0 and len(data) - at < MARK_BYTES else b""
 

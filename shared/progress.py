@@ -56,6 +56,8 @@ class Progress:
     """How many complete events came, whatever they said. Comments and halves of events are no sign of life."""
     chunks: int = 0
     """How many pieces of content went by."""
+    can_wait: bool = False
+    """Whether the last block is only more of the same text or the same arguments, which may leave with the next."""
     _announced: AnswerError | None = None
 
     @property

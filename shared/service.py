@@ -123,7 +123,7 @@ class ConfiguredService:
         self._warnings = warnings
         self.host_checks_keys = host_checks_keys
         self._settings = settings
-        self._open_streams = OpenStreams(settings.max_open_streams)
+        self._open_streams = OpenStreams(settings.max_open_streams, longest_window=settings.write_window_seconds)
         self._clients = OpenAIClients(settings)
         self._tracer = None
         if settings.has_telemetry:

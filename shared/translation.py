@@ -72,6 +72,7 @@ class SseTranslation[Piece]:
 
     def feed(self, data: bytes) -> bytes:
         """Return the block that these bytes give, up to the end of the answer or its failure."""
+        self.progress.can_wait = True
         if self._is_undecided and self._is_document(data):
             return b""
         pieces: list[Piece] = []
@@ -136,6 +137,7 @@ class SseTranslation[Piece]:
             self.progress.events += 1
             self._on_event(frame, data, pieces)
         else:
+            self.progress.can_wait = False
             self._on_comment(frame, pieces)
 
     def _count(self, size: int) -> None:

@@ -18,6 +18,8 @@ NO_WAIT = {
     "shared.hosting.telemetry.LOOK_SECONDS",
     "shared.hosting.telemetry.PAUSE_SECONDS",
     "shared.hosting.telemetry.START_SECONDS",
+    "shared.http.open_streams.SHORTEST_WINDOW_SECONDS",
+    "shared.http.open_streams.WINDOW_PER_STREAM_SECONDS",
     "shared.limits.account.IDLE_SECONDS",
     "shared.limits.account.IDLE_STREAM_SECONDS",
     "shared.limits.account.LEASE_SECONDS",

@@ -46,6 +46,7 @@ locals {
     ATTEMPT_BUDGET_SECONDS        = "610"
     UPSTREAM_SILENCE_SECONDS      = "120"
     HEARTBEAT_SECONDS             = "15"
+    WRITE_WINDOW_SECONDS          = "0.03"
     DRAIN_SECONDS                 = "25"
     OTEL_EXPORTER_OTLP_ENDPOINT   = ""
     OTEL_EXPORTER_OTLP_HEADERS    = ""

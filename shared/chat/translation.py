@@ -60,5 +60,8 @@ class ChatTranslation(SseTranslation[AnswerEvent]):
                 progress.answer_id = event.id
             else:
                 progress.content()
-                progress.chunks += isinstance(event, Delta | Reasoning)
+                if isinstance(event, Delta | Reasoning):
+                    progress.chunks += 1
+                else:
+                    progress.can_wait = False
         return self._encoder.encode(pieces) if pieces else b""

@@ -282,6 +282,11 @@ class Settings:
         seconds(15, maximum=200),
         meaning="How long a response is silent before each heartbeat.",
     )
+    write_window_seconds: float = setting(
+        "WRITE_WINDOW_SECONDS",
+        seconds(0.03, minimum=0, maximum=0.03),
+        meaning="Where many streams are open, how long a piece of text may wait to leave with the next; `0` for never.",
+    )
     drain_seconds: float = setting(
         "DRAIN_SECONDS",
         seconds(25, minimum=0),

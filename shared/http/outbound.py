@@ -10,7 +10,8 @@ Rule 1: a status can be chosen only while OPEN.
 Rule 2: a write that is cancelled stays WRITING: its block has not left, so the answer has not been sent completely.
 Rule 3: nothing is sent after CLOSED.
 Rule 4: what `offer` has begun and could not complete, a task of its own completes; whoever sends next awaits that first.
-Rule 5: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
+Rule 5: what `offer` holds back leaves before, or with, whatever is sent next, and no later than the crowd's window allows.
+Rule 6: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from types import coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import Receive, Send
 
@@ -62,11 +63,22 @@ class ErrorPage:
     body: bytes
 
 
-class Outbound:
-    """Sends one response. Times are on the loop's clock."""
+class Crowd(Protocol):
+    """The streams that are open in this process."""
 
-    def __init__(self, send: Send, receipt: Receipt) -> None:
+    @property
+    def write_window(self) -> float:
+        """How many seconds after a write a piece of an answer may wait for more."""
+
+
+class Outbound:
+    """Sends one response. Times are on the loop's clock. `crowd`: None where nothing is ever held back."""
+
+    def __init__(self, send: Send, receipt: Receipt, crowd: Crowd | None = None) -> None:
         """Begin with nothing sent."""
+        self._crowd = crowd
+        self._held: list[bytes] = []
+        self._release_timer: asyncio.TimerHandle | None = None
         self._send = send
         self._receipt = receipt
         self._now = asyncio.get_running_loop().time
@@ -74,7 +86,7 @@ class Outbound:
         self.last_write = self.last_block = self._now()
         """`last_write` counts heartbeats, `last_block` does not."""
         self._is_beating = False
-        self._finishing: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Future[None] | None = None
         """Completes what `offer` has begun."""
 
     @property
@@ -93,6 +105,11 @@ class Outbound:
         return self._finishing is not None
 
     @property
+    def has_unsent(self) -> bool:
+        """Whether a block is on its way, or held back."""
+        return self.is_writing or bool(self._held)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether something is on its way, a block or a heartbeat, that the client's side has no room for yet."""
         return self.is_writing or self._is_beating
@@ -106,14 +123,52 @@ class Outbound:
         """Send a part of the answer; return when the client's side has room for more."""
         await self._finished()
         self.state = OutboundState.WRITING
-        await self._send({"type": "http.response.body", "body": block, "more_body": True})
+        await self._send({"type": "http.response.body", "body": self._with_held(block), "more_body": True})
         self.state = OutboundState.READY
         self.last_write = self.last_block = self._now()
 
-    def offer(self, block: bytes) -> bool:
-        """Send a part of the answer without waiting; return False where something is on its way: it is for `write` then."""
+    def offer(self, block: bytes, *, can_wait: bool = False) -> bool:
+        """Send a part of the answer without waiting; return False where something is on its way: it is for `write` then.
+
+        `can_wait`: it may be held back for what comes next, where many streams are open and one has just been sent.
+        """
         if self.state is not OutboundState.READY or self._is_beating:
             return False
+        if can_wait and self._crowd is not None and (self._held or self._has_to_wait(self._crowd.write_window)):
+            self._held.append(block)
+        else:
+            self._begin(self._with_held(block))
+        return True
+
+    def _has_to_wait(self, window: float) -> bool:
+        """Return whether the last write was that short ago; arrange that what is held back from now on leaves in time."""
+        due = self.last_block + window
+        if not window or due <= self._now():
+            return False
+        self._release_timer = asyncio.get_running_loop().call_at(due, self._release)
+        return True
+
+    def _release(self) -> None:
+        if self.state is not OutboundState.READY or self._is_beating:
+            return  # whoever is sending has it
+        try:
+            self._begin(self._with_held(b""))
+        except Exception as error:  # noqa: BLE001 - raised by who sends next
+            self._finishing = asyncio.get_running_loop().create_future()
+            self._finishing.set_exception(error)
+
+    def _with_held(self, block: bytes) -> bytes:
+        """Return the block after what was held back, which is not any more."""
+        if not self._held:
+            return block
+        if self._release_timer is not None:
+            self._release_timer.cancel()
+            self._release_timer = None
+        held = b"".join([*self._held, block])
+        self._held.clear()
+        return held
+
+    def _begin(self, block: bytes) -> None:
         self.state = OutboundState.WRITING
         sending = self._send({"type": "http.response.body", "body": block, "more_body": True})
         waits_for = None
@@ -123,11 +178,10 @@ class Outbound:
             except StopIteration:
                 self.state = OutboundState.READY
                 self.last_write = self.last_block = self._now()
-                return True
+                return
             sending = _rest(sending, waits_for)
         self.touch()
         self._finishing = asyncio.get_running_loop().create_task(self._finish(sending))
-        return True
 
     async def _finish(self, sending: Awaitable[None]) -> None:
         await sending
@@ -150,7 +204,7 @@ class Outbound:
         self.last_write = self._now()
         self._is_beating = True
         try:
-            await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+            await self._send({"type": "http.response.body", "body": self._with_held(frame), "more_body": True})
         finally:
             self._is_beating = False
 
@@ -159,7 +213,7 @@ class Outbound:
         self.state = OutboundState.CLOSED
         async with _patience():
             await self._finished()
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._send({"type": "http.response.body", "body": self._with_held(b""), "more_body": False})
 
     async def send_error_page(self, page: ErrorPage, *, closes: bool = False) -> None:
         """Send a response that is nothing but an error. Raise `ClientTooSlow`.
@@ -179,15 +233,19 @@ class Outbound:
         connection is closed. Raise `TimeoutError` when the client reads too slowly for the event.
         """
         self.state = OutboundState.CLOSED
-        if ending.frames or not ending.is_cut:
+        frames = self._with_held(ending.frames)
+        if frames or not ending.is_cut:
             async with asyncio.timeout(ERROR_ENDING_TIMEOUT_SECONDS):
                 await self._finished()
-                await self._send({"type": "http.response.body", "body": ending.frames, "more_body": ending.is_cut})
+                await self._send({"type": "http.response.body", "body": frames, "more_body": ending.is_cut})
         if ending.is_cut:
             await _disconnected_within(receive, CUT_DELAY_SECONDS)
 
     def stop(self) -> None:
         """Give up what is on its way, once the answer is over."""
+        self._held.clear()
+        if self._release_timer is not None:
+            self._release_timer.cancel()
         if self._finishing is not None:
             self._finishing.cancel()
 

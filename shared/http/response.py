@@ -123,7 +123,7 @@ class AnswerResponse(Response):
 
     async def _answer(self, receive: Receive, send: Send) -> None:
         """Run the answer from the request's body to its end. Return without completing a response that must be cut."""
-        self._out = Outbound(send, self._receipt)
+        self._out = Outbound(send, self._receipt, self._open_streams)
         try:
             await self._run(receive)
         except ClientLeft as left:
@@ -274,13 +274,17 @@ class AnswerResponse(Response):
         if block:
             self._receipt.mark_first_token()
         out = self._out
+
+        def offer(block: bytes) -> bool:
+            return out.offer(block, can_wait=progress.can_wait)
+
         while block:  # `_write`, without a coroutine of its own for each chunk
             if self._heartbeat is not None:
                 await self._heartbeat  # one send at a time
             if out.is_open:
                 await self._commit()
             await out.write(block)
-            block = await stream.read(out.offer)
+            block = await stream.read(offer)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -297,7 +301,7 @@ class AnswerResponse(Response):
         if self._was_complete is not None:
             return self._was_complete
         source = self._source
-        return isinstance(source, Stream) and source.has_given_all and not self._out.is_writing
+        return isinstance(source, Stream) and source.has_given_all and not self._out.has_unsent
 
     async def _commit(self) -> None:
         source, exchange = self._current(), self._exchange

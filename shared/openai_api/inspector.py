@@ -103,8 +103,7 @@ class ChunkInspector:
         if self._has_content:
             later = decode_later_chunk(data)
             if later.usage is None and later.error is None and later.choices:
-                self._ends.note(later.choices)
-                return FrameKind.CONTENT
+                return FrameKind.ENDING if self._ends.note(later.choices) else FrameKind.CONTENT
         chunk = decode_chunk(data)
         self.answer_id = chunk.id or self.answer_id
         self._has_content = self._has_content or has_content(chunk)
@@ -112,12 +111,14 @@ class ChunkInspector:
             self.error = failure_of(chunk)
             self.shows_failure = bool(chunk.error)  # clients raise nothing but that
             return FrameKind.FAILURE
-        self._ends.note(chunk.choices or ())
+        has_end = self._ends.note(chunk.choices or ())
         if chunk.usage is not None:
             self.usage = chunk.usage.event()
             if not chunk.choices:
                 return FrameKind.USAGE_ONLY
-        return FrameKind.CONTENT if self._has_content else FrameKind.PREAMBLE
+        if not self._has_content:
+            return FrameKind.PREAMBLE
+        return FrameKind.ENDING if has_end else FrameKind.CONTENT
 
     def error_frames(self, error: ErrorObject, *, is_said: bool, answer_id: str) -> Sequence[ErrorFrame]:  # noqa: ARG002
         """Return `{"error": …}` without an event name, which every OpenAI client raises."""
@@ -181,7 +182,9 @@ class ResponseInspector:
             return failure
         if event.type in ENDINGS:
             return FrameKind.TERMINAL
-        return FrameKind.PREAMBLE if is_preamble(event.type) and not self._commits_at_once else FrameKind.CONTENT
+        if event.type.endswith(".delta"):
+            return FrameKind.CONTENT
+        return FrameKind.PREAMBLE if is_preamble(event.type) and not self._commits_at_once else FrameKind.ENDING
 
     def error_frames(self, error: ErrorObject, *, is_said: bool, answer_id: str) -> Sequence[ErrorFrame]:
         """Return an `error` event, flat as documented and nested as Azure sends it: some clients raise only on the latter."""

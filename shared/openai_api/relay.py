@@ -72,13 +72,16 @@ class StreamRelay(SseTranslation[bytes]):
         kind, progress = self._inspector.classify(data), self.progress
         if self._ids is not None and self._inspector.has_response:
             frame = self._ids.sign_event(frame, data)
-        if kind is FrameKind.CONTENT:
+        if kind is FrameKind.CONTENT or kind is FrameKind.ENDING:
             progress.chunks += 1
+            if kind is FrameKind.ENDING:
+                progress.can_wait = False
             if progress.phase is not Phase.CONTENT or self._inspector.usage is not progress.usage:
                 progress.content()
                 self._note()
             pieces.append(frame)
         else:
+            progress.can_wait = False
             self._on_rare(kind)
             self._note()
             if not self._is_withheld(kind):

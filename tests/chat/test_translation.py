@@ -43,3 +43,29 @@ def test_a_buffered_answer_within_the_bound_leaves_at_its_end(name: str) -> None
     assert one.feed(WORDS * 3) == b""
     assert b"xxx" in one.feed(stop)
     assert one.progress.phase is Phase.ENDED
+
+
+WORD = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
+THOUGHT = b'data: {"id":"c1","choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}\n\n'
+STOP = b'data: {"id":"c1","choices":[{"index":0,"finish_reason":"stop","delta":{}}]}\n\n'
+DELTA = b'data: {"type":"response.output_text.delta","delta":"hi"}\n\n'
+SEARCHES = b'data: {"type":"response.web_search_call.searching","item_id":"ws_1"}\n\n'
+
+
+@pytest.mark.parametrize("name", ["sse", "ui-message", "ndjson", "text", "chat-protocol"])
+@pytest.mark.parametrize(
+    ("dialect", "last", "can_wait"),
+    [
+        ("chat", WORD, True),
+        ("chat", THOUGHT, True),
+        ("chat", WORD + STOP + b"data: [DONE]\n\n", False),
+        ("responses", DELTA, True),
+        ("responses", SEARCHES, False),
+    ],
+)
+def test_only_text_can_wait_for_what_comes_next(name: str, dialect: str, last: bytes, can_wait: bool) -> None:
+    encoder = encoder_factory(name, {}, streaming_enabled=True)()
+    one = ChatTranslation(DIALECTS[dialect].new_decoder(), encoder, max_event_bytes=EVENT_BYTES)
+    one.feed(WORD if dialect == "chat" else DELTA)
+    one.feed(last)
+    assert one.progress.can_wait is can_wait

@@ -10,31 +10,9 @@ from shared.http.outbound import Outbound, OutboundState
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 from tests.harness.virtual_time import run
+from tests.http.reading_client import Client, never
 
 ENDING = ErrorEnding(b"error", is_cut=False)
-
-
-class Client:
-    """What is sent to it, and whether it has room; like uvicorn's `send` it waits first and writes then."""
-
-    def __init__(self) -> None:
-        self.has_room = asyncio.Event()
-        self.has_room.set()
-        self.bodies: list[bytes] = []
-        self.tasks: list[object] = []
-        self.failure: Exception | None = None
-
-    async def send(self, message: Any) -> None:
-        await self.has_room.wait()
-        if self.failure is not None:
-            raise self.failure
-        if message["type"] == "http.response.body":
-            self.bodies.append(message["body"])
-            self.tasks.append(asyncio.current_task())
-
-
-async def never() -> Any:
-    await asyncio.Event().wait()
 
 
 def with_stream(case: Callable[[Outbound, Client], Awaitable[None]]) -> None:

@@ -17,8 +17,8 @@ from tests.infra.package_files import (
 )
 from tests.infra.planting import ROOT
 
-LARGEST_PACKAGE_BYTES = 2_000_000
-"""Of files, before they are compressed; the app has 0.9 MB."""
+LARGEST_PACKAGE_BYTES = 2_500_000
+"""Of files, before they are compressed; the app has 2.0 MB, of which the page's libraries are a third."""
 LARGEST_PACKAGE_FILES = 280
 
 INSTALLED = {

@@ -10,9 +10,10 @@ from shared.errors import ErrorObject, UpstreamMalformed
 from shared.events import Usage
 from shared.openai_api.inspector import ChunkInspector, ErrorFrame, FrameInspector, FrameKind, ResponseInspector
 
-PREAMBLE, CONTENT, USAGE_ONLY, TERMINAL = (
+PREAMBLE, CONTENT, ENDING, USAGE_ONLY, TERMINAL = (
     FrameKind.PREAMBLE,
     FrameKind.CONTENT,
+    FrameKind.ENDING,
     FrameKind.USAGE_ONLY,
     FrameKind.TERMINAL,
 )
@@ -34,7 +35,7 @@ def ending(inspector: FrameInspector, error: ErrorObject, *, is_said: bool = Fal
 def test_the_frames_of_a_chat_answer_have_their_kinds() -> None:
     inspector = ChunkInspector()
     assert kinds(inspector, NOTE, ROLE, WORD, NOTE, STOP, COST, b"[DONE]") == [
-        PREAMBLE, PREAMBLE, CONTENT, CONTENT, CONTENT, USAGE_ONLY, TERMINAL,
+        PREAMBLE, PREAMBLE, CONTENT, CONTENT, ENDING, USAGE_ONLY, TERMINAL,
     ]  # fmt: skip
     assert (inspector.answer_id, inspector.usage, inspector.error) == ("c1", Usage(1, 2), None)
 
@@ -43,7 +44,7 @@ def test_a_usage_with_a_choice_is_content_and_noted() -> None:
     inspector = ChunkInspector()
     assert kinds(inspector, ROLE | {"usage": COST["usage"]}, STOP | {"usage": {"prompt_tokens": 3}}) == [
         PREAMBLE,
-        CONTENT,
+        ENDING,
     ]
     assert inspector.usage == Usage(3, 0)
 
@@ -65,12 +66,12 @@ def test_the_events_of_a_response_have_their_kinds() -> None:
         {"type": "response.output_text.delta", "sequence_number": 4, "delta": "hi"},
         {"type": "response.brand_new"},
         {"type": "response.completed", "response": {"id": "r1", "usage": {"input_tokens": 1}}},
-    ) == [PREAMBLE, PREAMBLE, CONTENT, CONTENT, TERMINAL]
+    ) == [PREAMBLE, PREAMBLE, CONTENT, ENDING, TERMINAL]
     assert (inspector.answer_id, inspector.usage, inspector.error) == ("r1", Usage(1, 0), None)
 
 
 def test_nothing_is_preamble_where_the_response_is_the_caller_s_at_once() -> None:
-    assert kinds(ResponseInspector(commits_at_once=True), {"type": "response.created", "response": {}}) == [CONTENT]
+    assert kinds(ResponseInspector(commits_at_once=True), {"type": "response.created", "response": {}}) == [ENDING]
 
 
 def test_a_failed_response_is_announced_and_then_a_failure() -> None:

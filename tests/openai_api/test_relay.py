@@ -329,3 +329,45 @@ def test_an_announced_failure_is_not_followed_by_an_ending_that_looks_like_the_m
     relay = responses()
     assert relay.feed(CREATED + DELTA + FAILED + COMPLETED) == CREATED + DELTA + FAILED
     assert relay.progress.phase is Phase.FAILED
+
+
+ARGUMENTS = (
+    b'data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}}]}\n\n'
+)
+CALLED = b'data: {"id":"c1","choices":[{"index":0,"finish_reason":"tool_calls","delta":{}}]}\n\n'
+ARGUMENTS_DONE = event("response.function_call_arguments.done", sequence_number=2, arguments="{}")
+ITEM_ADDED = event("response.output_item.added", sequence_number=2, item={"type": "function_call"})
+
+
+@pytest.mark.parametrize(
+    ("feed", "can_wait"),
+    [
+        ([WORD, WORD], True),
+        ([WORD, ARGUMENTS], True),
+        ([WORD, NOTE], True),
+        ([WORD, WORD * 3], True),
+        ([WORD, STOP], False),
+        ([ARGUMENTS, CALLED], False),
+        ([WORD, WORD + STOP], False),
+        ([WORD, STOP + WORD], False),
+        ([WORD, USAGE], False),
+        ([WORD, WORD + b": comment\n\n"], False),
+        ([WORD, STOP, DONE], False),
+        ([DELTA, DELTA], True),
+        ([DELTA, ARGUMENTS_DONE], False),
+        ([DELTA, ITEM_ADDED], False),
+        ([DELTA, DELTA + COMPLETED], False),
+        ([DELTA, ERROR], False),
+    ],
+)
+def test_only_more_of_the_same_can_wait_for_what_comes_next(feed: list[bytes], can_wait: bool) -> None:
+    relay = responses() if b"response." in feed[0] else chat()
+    for data in feed:
+        relay.feed(data)
+    assert relay.progress.can_wait is can_wait
+
+
+def test_a_body_that_is_no_stream_of_events_never_waits() -> None:
+    body = BodyRelay()
+    body.feed(b"{")
+    assert not body.progress.can_wait

@@ -89,18 +89,21 @@ class Ends:
         """Whether the model has ended every choice that it began."""
         return bool(self._ended) and not self._open
 
-    def note(self, choices: Sequence[Choice | LaterChoice]) -> None:
-        """Take the choices of the next chunk."""
+    def note(self, choices: Sequence[Choice | LaterChoice]) -> bool:
+        """Take the choices of the next chunk; return whether one ends in it."""
+        has_end = False
         for choice in choices:
             index = choice.index or 0
             if not choice.finish_reason and index in self._open:  # nearly every one
                 continue
             if choice.finish_reason:
+                has_end = True
                 self._open.discard(index)
                 if len(self._ended) < MAX_CHOICES:
                     self._ended.add(index)
             elif index not in self._ended and len(self._open) < MAX_CHOICES:
                 self._open.add(index)
+        return has_end
 
 
 def has_content(chunk: Chunk) -> bool:

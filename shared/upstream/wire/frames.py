@@ -17,6 +17,8 @@ class FrameKind(Enum):
 
     PREAMBLE = "preamble"
     CONTENT = "content"
+    ENDING = "ending"
+    """Content that is no more of the same text: it ends a choice or an item, or begins one."""
     USAGE_ONLY = "usage"
     TERMINAL = "terminal"
     CUT = "cut"
