@@ -30,6 +30,7 @@ class Client:
         self._asked, self._seen = asked, seen
         self._steps: list[Step] = [*asked.body, ""]
         self._gone = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         if asked.leaves_after_seconds is not None:
             self._timer = self._loop.call_later(asked.leaves_after_seconds, self._leave)
@@ -37,7 +38,12 @@ class Client:
     def _leave(self) -> None:
         if not self._gone.is_set():
             self._seen.left_at, self._seen.has_left = self._loop.time(), True
-            self._gone.set()
+            self._go()
+
+    def _go(self) -> None:
+        self._gone.set()
+        for over in self._waiting:
+            _set(over)
 
     def finish(self) -> None:
         """Note how long the answer went on for nobody."""
@@ -57,11 +63,17 @@ class Client:
         return {"type": "http.disconnect"}
 
     async def _pause(self, seconds: float) -> None:
+        # No `asyncio.timeout`, which needs a task: the server's `send` does without one, and is called without one.
+        over = self._loop.create_future()
+        timer = self._loop.call_later(seconds, _set, over)
+        self._waiting.append(over)
+        if self._gone.is_set():
+            _set(over)
         try:
-            async with asyncio.timeout(seconds):
-                await self._gone.wait()
-        except TimeoutError:
-            pass
+            await over
+        finally:
+            timer.cancel()
+            self._waiting.remove(over)
 
     async def send(self, message: Any) -> None:
         """See ASGI."""
@@ -86,11 +98,16 @@ class Client:
         seen.body += data
         seen.is_complete = not message.get("more_body", False)
         if seen.is_complete:
-            self._gone.set()
+            self._go()
         elif asked.leaves_after_bytes is not None and len(seen.body) >= asked.leaves_after_bytes:
             self._leave()
         elif data and asked.seconds_per_block:
             await self._pause(asked.seconds_per_block)
+
+
+def _set(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def handler_of(service: Service, asked: Asked) -> Callable[[Request, str], Response]:

@@ -1,17 +1,21 @@
 """Stands in for the clients of all backends, at the seam that `upstream.call` defines: replies come from a case."""
 
 import asyncio
+from typing import Any, cast
 
+import aiohttp
 import httpx2
 
 from shared.config.backends import Backend
 from shared.errors import IdentityUnavailable, UpstreamCut, UpstreamTimeout, UpstreamUnreachable
-from shared.upstream.call import UpstreamCall, UpstreamResponse
+from shared.upstream.call import Take, UpstreamCall, UpstreamResponse
 from shared.upstream.errors import error_from_status
+from shared.upstream.tap import Tap
 from tests.fuzz.case import Headers, Pause, Reply, Step, joined, raw
 from tests.fuzz.seen import Opened, Seen
 from tests.fuzz.setups import EXCEPTION
 
+BUFFER_BYTES = 64 * 1024
 ENDLESS_PIECE = 2000
 ENDLESS_SECONDS = 0.5
 LATE_SECONDS = 0.01
@@ -21,42 +25,75 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 _BY_TRANSPORT = ("transfer-encoding", "connection", "content-length")
 
 
+class _Socket:
+    """What aiohttp's reader pauses when it has too much, as far as a body looks at it."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    def pause_reading(self) -> None:
+        self.has_room.clear()
+
+    def resume_reading(self, *, resume_parser: bool = True) -> None:
+        self.has_room.set()
+
+
 class ScriptedBody:
-    """The body of a reply: one step per read."""
+    """The body of a reply: one step per turn of the loop, through aiohttp's own reader."""
 
     def __init__(self, reply: Reply, opened: Opened) -> None:
         self._steps: list[Step] = [] if reply.status in (204, 205) else list(reply.steps)
         self._end: str = reply.end.how
         self._opened = opened
         self._again = opened.raw[-ENDLESS_PIECE:] or b": \n\n"
+        self._socket = _Socket()
+        self._content = aiohttp.StreamReader(cast(Any, self._socket), BUFFER_BYTES)
+        self._playing = asyncio.get_running_loop().create_task(self._play())
 
-    async def read(self) -> bytes:
-        """See `Body`."""
-        while self._steps:
-            step = self._steps.pop(0)
+    async def _play(self) -> None:
+        for step in self._steps:
             if isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
             elif data := raw(step):
-                return data
-        if self._end == "hang":
-            await asyncio.Event().wait()
-        if self._end == "endless":
+                await self._arrives(data)
+        while self._end == "endless":
             await asyncio.sleep(ENDLESS_SECONDS)
-            return self._again
+            await self._arrives(self._again)
         if self._end == "cut":
-            raise UpstreamCut("The connection broke off.") from OSError(EXCEPTION)
-        self._end = "over"
-        return b""
+            self._content.set_exception(aiohttp.ClientPayloadError(EXCEPTION))
+        elif self._end != "hang":
+            self._content.feed_eof()
+
+    async def _arrives(self, data: bytes) -> None:
+        await self._socket.has_room.wait()
+        self._content.feed_data(data)
+        await asyncio.sleep(0)
+
+    async def read(self) -> bytes:
+        """See `Body`."""
+        try:
+            data: bytes = await self._content.readany()
+        except aiohttp.ClientError as error:
+            raise UpstreamCut("The connection broke off.") from error
+        return data
+
+    async def flow(self, take: Take) -> None:
+        """See `FlowingBody`."""
+        await Tap(self._content, take).run()
 
     def at_end(self) -> bool:
         """See `Body`."""
-        return self._end == "over"
+        return bool(self._content.at_eof())
 
     def hang_up(self) -> None:
         """See `Body`."""
 
     def close(self) -> None:
         """See `Body`."""
+        self._playing.cancel()
         self._opened.is_closed = True
 
 
