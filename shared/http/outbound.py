@@ -10,7 +10,8 @@ Rule 1: a status can be chosen only while OPEN.
 Rule 2: a write that is cancelled stays WRITING: its block has not left, so the answer has not been sent completely.
 Rule 3: nothing is sent after CLOSED.
 Rule 4: what `offer` has begun and could not complete, a task of its own completes; whoever sends next awaits that first.
-Rule 5: what `offer` holds back leaves before, or with, whatever is sent next, and no later than the crowd's window allows.
+Rule 5: what `offer` holds back, at most `MOST_HELD_BYTES`, leaves before, or with, whatever is sent next, and no later than the
+crowd's window allows.
 Rule 6: a client that takes nothing for `CLIENT_SILENCE_SECONDS` is cut: no `send` lasts longer.
 """
 
@@ -35,6 +36,8 @@ CLIENT_SILENCE_SECONDS = 60.0
 """How long a client may take nothing of what is being sent to it; then the connection is cut."""
 ERROR_ENDING_TIMEOUT_SECONDS = 5.0
 """How long the error event may take to leave when the client reads slowly; then the connection is cut."""
+MOST_HELD_BYTES = 16 * 1024
+"""What is held back for a write with more: several times what a model says in a window. A faster upstream has to notice."""
 CUT_DELAY_SECONDS = 0.1
 """Between the last bytes and the cut: the Functions host may lose what was written less than 10 ms before it."""
 
@@ -77,7 +80,7 @@ class Outbound:
     def __init__(self, send: Send, receipt: Receipt, crowd: Crowd | None = None) -> None:
         """Begin with nothing sent."""
         self._crowd = crowd
-        self._held: list[bytes] = []
+        self._held = bytearray()
         self._release_timer: asyncio.TimerHandle | None = None
         self._send = send
         self._receipt = receipt
@@ -134,8 +137,13 @@ class Outbound:
         """
         if self.state is not OutboundState.READY or self._is_beating:
             return False
-        if can_wait and self._crowd is not None and (self._held or self._has_to_wait(self._crowd.write_window)):
-            self._held.append(block)
+        if (
+            can_wait
+            and self._crowd is not None
+            and len(self._held) + len(block) <= MOST_HELD_BYTES
+            and (self._held or self._has_to_wait(self._crowd.write_window))
+        ):
+            self._held += block
         else:
             self._begin(self._with_held(block))
         return True
@@ -164,7 +172,8 @@ class Outbound:
         if self._release_timer is not None:
             self._release_timer.cancel()
             self._release_timer = None
-        held = b"".join([*self._held, block])
+        self._held += block
+        held = bytes(self._held)
         self._held.clear()
         return held
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from shared.http.open_streams import SHORTEST_WINDOW_SECONDS, OpenStreams
-from shared.http.outbound import Outbound
+from shared.http.outbound import MOST_HELD_BYTES, Outbound
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
 from tests.harness.virtual_time import run
@@ -69,6 +69,25 @@ def test_nothing_is_held_back_without_a_crowd_and_no_ending_with_one(window: flo
         assert client.bodies == [b"0", b"a", b"b"]
 
     in_a_crowd(case, window)
+
+
+def test_no_more_is_held_back_than_a_model_says_in_a_window_and_the_client_is_felt() -> None:
+    async def case(out: Outbound, client: Client) -> None:
+        block = b"x" * (MOST_HELD_BYTES // 3)
+        assert out.offer(block, can_wait=True)
+        assert out.offer(block, can_wait=True)
+        assert client.bodies == [b"0"]
+        client.has_room.clear()
+        assert out.offer(2 * block, can_wait=True)
+        assert out.is_waiting
+        assert not out.offer(block, can_wait=True)
+        client.has_room.set()
+        await out.write(block)
+        assert client.bodies == [b"0", 4 * block, block]
+        assert out.offer(4 * block, can_wait=True)
+        assert client.bodies[-1] == 4 * block
+
+    in_a_crowd(case)
 
 
 def test_an_ending_takes_along_what_was_held_back() -> None:
