@@ -182,6 +182,14 @@ PATCHES: tuple[Patch, ...] = (
         is_late=True,
     ),
     Patch(
+        name="forgotten heads",
+        library="aiohttp",
+        proved="3.14.5",
+        shape=shapes.client_response,
+        without="each open stream holds the heads of its call (several kilobytes)",
+        is_late=True,
+    ),
+    Patch(
         name="tapped bodies",
         library="aiohttp",
         proved="3.14.5",

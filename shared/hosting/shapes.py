@@ -149,6 +149,14 @@ def raw_streaming(modules: Modules) -> str:
     return _missing("it", modules["openai"], ("AsyncStream", "APIStatusError", "APITimeoutError", "APIConnectionError"))
 
 
+def client_response(modules: Modules) -> str:
+    """Probe what aiohttp's `ClientResponse` keeps of both heads (upstream/connections.py, `forget_heads`)."""
+    if "aiohttp" not in modules:
+        return NOT_LOADED
+    response = getattr(modules["aiohttp"], "ClientResponse", None)
+    return _missing("its ClientResponse", response, ("_headers", "_raw_headers", "request_info"))
+
+
 def _parameters(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters) if callable(function) else []
 

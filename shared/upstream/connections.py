@@ -15,9 +15,11 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from multidict import CIMultiDict, CIMultiDictProxy
 
 KEEP_ALIVE_SECONDS = 30.0
 _RECEIVE_BUFFER_BYTES = 128 * 1024
+_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -116,3 +118,9 @@ class Response(aiohttp.ClientResponse):
         if self.status < 200:  # a switch of protocols that nobody asked for
             abort(transport)
         return response
+
+    def forget_heads(self) -> None:
+        """Release both heads, which nobody reads any more: several kilobytes of each open stream, and the token among them."""
+        asked = self._request_info
+        self._request_info = aiohttp.RequestInfo(asked.url, asked.method, _NO_HEADERS, asked.real_url)
+        self._headers, self._raw_headers = _NO_HEADERS, ()

@@ -89,13 +89,16 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             raise await _error_response(response)
         if request.method == "DELETE":
             return await _buffered(response, request)
-        return httpx2.Response(
+        made = httpx2.Response(
             response.status,
             headers=response.raw_headers,
             stream=_Unread(response),
             request=request,
             extensions={_AIOHTTP: response},
         )
+        assert isinstance(response, Response)
+        response.forget_heads()
+        return made
 
     async def aclose(self) -> None:
         """Close every connection."""

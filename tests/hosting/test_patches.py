@@ -75,7 +75,7 @@ def stand_ins() -> dict[str, Any]:
     receiving = ("begin_http_chunk_receiving", "end_http_chunk_receiving")
     slots = ("_buffer", "_eof", "_exception", "_waiter")
     reader = SimpleNamespace(**dict.fromkeys((*names, *receiving), 1), __slots__=slots)
-    response = SimpleNamespace(connection=1, content=1)
+    response = SimpleNamespace(connection=1, content=1, _headers=1, _raw_headers=1, request_info=1)
     errors = dict.fromkeys(("AsyncStream", "APIStatusError", "APITimeoutError", "APIConnectionError"))
     return {
         "azure_functions_runtime": SimpleNamespace(),
@@ -197,6 +197,11 @@ WRONG: list[tuple[str, str, Change]] = [
         lambda m: delattr(m["aiohttp"].StreamReader, "readany"),
     ),
     (
+        "forgotten heads",
+        "its ClientResponse has no _raw_headers",
+        lambda m: delattr(m["aiohttp"].ClientResponse, "_raw_headers"),
+    ),
+    (
         "tapped bodies",
         "its StreamReader has no feed_data",
         lambda m: delattr(m["aiohttp"].StreamReader, "feed_data"),
@@ -313,7 +318,7 @@ def test_what_is_loaded_only_with_valid_settings_is_not_reported_without(caplog:
         del modules[name]
     _, application = installed(modules)
     assert states(application).keys() == set(NAMES) - {
-        *("late openai.types", "raw streaming", "closed connections", "tapped bodies"),
+        *("late openai.types", "raw streaming", "closed connections", "forgotten heads", "tapped bodies"),
     }
     assert not [record for record in caplog.records if record.levelno == logging.WARNING]
 
