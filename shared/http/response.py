@@ -284,6 +284,7 @@ class AnswerResponse(Response):
             if out.is_open:
                 await self._commit()
             await out.write(block)
+            block = b""  # the first has all that was held back before it, and the stream may be open for long
             block = await stream.read(offer)
 
     async def _watch(self, receive: Receive) -> None:
