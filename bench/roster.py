@@ -7,7 +7,7 @@ from bench.service import ROOT
 from bench.subject import CHAT_BODY, OPENAI_BODY, Direct, FunctionApp, Subject
 
 APPS = ROOT / "bench" / "subjects"
-RELAY, CHAT, SAMPLE, NGINX, EMPTY = "relay", "chat-sse", "sample", "nginx", "empty"
+RELAY, CHAT, SAMPLE, BARE, NGINX, EMPTY = "relay", "chat-sse", "sample", "bare", "nginx", "empty"
 TELEMETRY = "relay-telemetry"
 
 
@@ -49,7 +49,7 @@ def _sample() -> Subject:
 
 
 def _bare() -> Subject:
-    return FunctionApp("bare", "bare aiohttp relay", app=APPS / "bare", path="/relay", body=OPENAI_BODY)
+    return FunctionApp(BARE, "bare aiohttp relay", app=APPS / "bare", path="/relay", body=OPENAI_BODY)
 
 
 def _empty() -> Subject:
@@ -65,7 +65,7 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "chat-text": _chat("text"),
     "chat-json": _chat("json"),
     SAMPLE: _sample,
-    "bare": _bare,
+    BARE: _bare,
     EMPTY: _empty,
     NGINX: Nginx,
     "litellm": LiteLLM,
