@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from types import coroutine
+from types import CoroutineType, coroutine
 from typing import Any, Protocol
 
 from starlette.types import Receive, Send
@@ -181,7 +181,7 @@ class Outbound:
         self.state = OutboundState.WRITING
         sending = self._send({"type": "http.response.body", "body": block, "more_body": True})
         waits_for = None
-        if isinstance(sending, Coroutine):
+        if isinstance(sending, CoroutineType):
             try:
                 waits_for = sending.send(None)
             except StopIteration:
