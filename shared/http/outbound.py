@@ -204,6 +204,13 @@ class Outbound:
         if self._finishing is not None:
             await asyncio.shield(self._finishing)
 
+    async def flush(self) -> None:
+        """Send what is held back; return when the client's side has taken all that was offered."""
+        if self._held:
+            await self.write(b"")
+        else:
+            await self._finished()
+
     def touch(self) -> None:
         """Note that a write begins that no read precedes, or that others follow: its client's time counts from here."""
         self.last_write = self._now()

@@ -108,7 +108,7 @@ class AnswerResponse(Response):
         self._ends_at = asyncio.get_running_loop().time() + settings.max_answer_seconds
         self._is_body_read = self._is_body_large = False
         self._was_complete: bool | None = None
-        """What `_has_sent_everything` said when the answer was interrupted: what is read afterwards is only counted."""
+        """What `_has_sent_everything` said when the answer was interrupted: nothing later changes it."""
         self._out: Outbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,7 +191,6 @@ class AnswerResponse(Response):
                     await self._pump(stream)
                 except asyncio.CancelledError:
                     if self._ticket is not None:
-                        self._was_complete = self._has_sent_everything()
                         await stream.count_the_rest()
                     raise
         finally:
@@ -286,6 +285,7 @@ class AnswerResponse(Response):
             await out.write(block)
             block = b""  # the first has all that was held back before it, and the stream may be open for long
             block = await stream.read(offer)
+        await out.flush()  # where an end has no block of its own, the last may wait for the client, or for more
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -293,7 +293,8 @@ class AnswerResponse(Response):
         self._cancel(ClientLeft())
 
     def _cancel(self, reason: ClientLeft | AnswerError) -> None:
-        self._stop = self._stop or reason
+        if self._stop is None:
+            self._was_complete, self._stop = self._has_sent_everything(), reason
         if self._task is not None:
             self._task.cancel()
 

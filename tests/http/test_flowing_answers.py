@@ -107,3 +107,14 @@ def test_an_upstream_that_goes_on_gives_a_client_that_takes_nothing_no_more_time
     caller = Caller(reads_writes=2, leaves_at=900)
     _, _, received = ask_in(way, [Says(words=["w", "x", "y"], then=later)], caller=caller)
     assert (received.receipt["ended"], received.ended_at) == ("client_too_slow", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("leaves_at", "ended", "ended_at"), [(90, "client_left", 90.0), (900, "client_too_slow", 100.0)]
+)
+def test_an_end_without_a_block_of_its_own_waits_for_the_last_block_as_long_as_any(
+    leaves_at: float, ended: str, ended_at: float
+) -> None:
+    says = Says(words=["w", "x"], seconds_between=40)
+    _, _, received = ask_in("chat text", [says], caller=Caller(reads_writes=1, leaves_at=leaves_at))
+    assert (received.receipt["ended"], received.ended_at, received.body) == (ended, ended_at, b"w")
