@@ -134,6 +134,7 @@ class Outbound:
         """Send a part of the answer without waiting; return False where something is on its way: it is for `write` then.
 
         `can_wait`: it may be held back for what comes next, where many streams are open and one has just been sent.
+        The server's `send` is called without a task.
         """
         if self.state is not OutboundState.READY or self._is_beating:
             return False
@@ -216,11 +217,11 @@ class Outbound:
         self.last_write = self._now()
 
     async def heartbeat(self, frame: bytes) -> None:
-        """Send a sign of life."""
+        """Send a sign of life, where nothing is on its way or held back."""
         self.last_write = self._now()
         self._is_beating = True
         try:
-            await self._send({"type": "http.response.body", "body": self._with_held(frame), "more_body": True})
+            await self._send({"type": "http.response.body", "body": frame, "more_body": True})
         finally:
             self._is_beating = False
 

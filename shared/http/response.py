@@ -326,7 +326,7 @@ class AnswerResponse(Response):
         try:
             translation = self._current().translation
             frame = translation.heartbeat or translation.padding
-            if frame and not self._out.is_writing:
+            if frame and not self._out.has_unsent:
                 if self._out.is_open:
                     await self._commit()
                 await self._out.heartbeat(frame)
