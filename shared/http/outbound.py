@@ -158,7 +158,7 @@ class Outbound:
         return True
 
     def _release(self) -> None:
-        if self.state is not OutboundState.READY or self._is_beating:
+        if self.state is not OutboundState.READY:
             return  # whoever is sending has it
         try:
             self._begin(self._with_held(b""))
