@@ -20,8 +20,9 @@ from bench.collectors import WAYS, Collectors
 from bench.plan import Plan
 from bench.processes import alone, cpu_seconds, keep_off_the_measured_core, resident_bytes
 from bench.results import quantile
-from bench.service import ROOT, ServiceProcess
-from bench.subject import OPENAI_BODY, FunctionApp
+from bench.roster import relay_with
+from bench.service import ServiceProcess
+from bench.subject import Subject
 
 MILLIS, MIB = 1e3, 1024 * 1024
 OFF, OFF_AGAIN = "off", "off, again"
@@ -34,17 +35,6 @@ ALLOWED_MS = 0.1
 ALLOWED_MIB = 8.0
 """By so much more than without telemetry a process may grow over the second half of its answers."""
 _KEY = "00000000-0000-0000-0000-000000000000"
-
-
-class Exporting(FunctionApp):
-    """The relay, with settings of its own."""
-
-    def __init__(self, name: str, settings: dict[str, str]) -> None:
-        super().__init__(name, name, app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True)
-        self._own = settings
-
-    def _settings(self, service: ServiceProcess) -> dict[str, str]:
-        return super()._settings(service) | self._own
 
 
 @dataclass(slots=True)
@@ -71,7 +61,7 @@ class Size:
     ways: Sequence[str] = WAYS
 
 
-def subjects(collectors: Collectors, ways: Sequence[str]) -> list[Exporting]:
+def subjects(collectors: Collectors, ways: Sequence[str]) -> list[Subject]:
     """Return them, in the order of the report."""
     to_azure = f"InstrumentationKey={_KEY};IngestionEndpoint="
     settings: dict[str, dict[str, str]] = {
@@ -85,10 +75,10 @@ def subjects(collectors: Collectors, ways: Sequence[str]) -> list[Exporting]:
             for way in ways
         },
     }
-    return [Exporting(name, own) for name, own in settings.items()]
+    return [relay_with(name, own) for name, own in settings.items()]
 
 
-async def time_answers(subject: Exporting, service: ServiceProcess, seen: Seen, *, count: int) -> None:
+async def time_answers(subject: Subject, service: ServiceProcess, seen: Seen, *, count: int) -> None:
     """Ask one after the other."""
     await service.play(TIMED)
     first, whole = list[float](), list[float]()
@@ -102,7 +92,7 @@ async def time_answers(subject: Exporting, service: ServiceProcess, seen: Seen, 
     seen.all_whole += whole
 
 
-async def spend(running: Sequence[Exporting], service: ServiceProcess, found: dict[str, Seen], *, count: int) -> None:
+async def spend(running: Sequence[Subject], service: ServiceProcess, found: dict[str, Seen], *, count: int) -> None:
     """Measure CPU time until everything has been sent: what is made of an answer is sent seconds later."""
     await asyncio.sleep(OPENED_SECONDS)
     began = {subject.name: cpu_seconds(subject.pids) for subject in running}

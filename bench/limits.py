@@ -17,8 +17,8 @@ from statistics import median
 from bench import load
 from bench.first_token import first_tokens
 from bench.processes import alone, keep_off_the_measured_core
-from bench.service import ROOT, ServiceProcess
-from bench.subject import OPENAI_BODY, FunctionApp
+from bench.roster import relay_with
+from bench.service import ServiceProcess
 from shared.config.caller_limits import CallerLimits, LimitsPolicy
 from shared.demand import Demand
 from shared.events import Usage
@@ -43,17 +43,6 @@ LIMITS = {
 ADMISSIONS, ROUNDS = 2000, 5
 
 
-class LimitedRelay(FunctionApp):
-    """The relay, with settings of its own."""
-
-    def __init__(self, name: str, settings: dict[str, str]) -> None:
-        super().__init__(name, name, app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True)
-        self._own = settings
-
-    def _settings(self, service: ServiceProcess) -> dict[str, str]:
-        return super()._settings(service) | self._own
-
-
 @dataclass(slots=True)
 class Costs:
     """What one subject took, in seconds, by round."""
@@ -69,8 +58,8 @@ async def measure(rounds: int, *, chunks: int, count: int) -> tuple[Costs, Costs
     """Return the costs without limits and with them."""
     service = ServiceProcess()
     subjects = [
-        LimitedRelay("without limits", {}),
-        LimitedRelay("with limits", {"CALLER_LIMITS": json.dumps({"*": LIMITS})}),
+        relay_with("without limits", {}),
+        relay_with("with limits", {"CALLER_LIMITS": json.dumps({"*": LIMITS})}),
     ]
     found = [Costs(), Costs()]
     try:

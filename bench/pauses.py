@@ -18,9 +18,10 @@ from pathlib import Path
 import uvloop
 
 from bench.connection import BadAnswer, Recorder
-from bench.limits import LIMITS, LimitedRelay
+from bench.limits import LIMITS
 from bench.plan import ENDLESS, Plan
 from bench.processes import resident_bytes
+from bench.roster import relay_with
 from bench.service import ServiceProcess
 from bench.subject import FunctionApp
 
@@ -133,7 +134,7 @@ def main() -> int:
 
 async def _measure(names: list[str], rounds: int) -> None:
     service = ServiceProcess()
-    subject = LimitedRelay("everything on", {"CALLER_LIMITS": json.dumps({"*": LIMITS}), "OPENAI_STATEFUL": "on"})
+    subject = relay_with("everything on", {"CALLER_LIMITS": json.dumps({"*": LIMITS}), "OPENAI_STATEFUL": "on"})
     try:
         await subject.start(service)
         await service.play(Plan(CHUNK_SECONDS, ENDLESS))

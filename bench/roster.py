@@ -1,6 +1,6 @@
 """The subjects of the benchmark."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bench.peers import LiteLLM, Nginx
 from bench.service import ROOT
@@ -15,6 +15,13 @@ def _relay() -> Subject:
     return FunctionApp(
         RELAY, "this app, `/v1` relay", app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True
     )
+
+
+def relay_with(name: str, settings: Mapping[str, str]) -> FunctionApp:
+    """Return the relay under another name, with settings of its own."""
+    subject = FunctionApp(name, name, app=ROOT, path="/v1/chat/completions", body=OPENAI_BODY, is_keyless=True)
+    subject.deploy(ROOT, settings)
+    return subject
 
 
 def _with_telemetry() -> Subject:
