@@ -124,3 +124,4 @@ class Response(aiohttp.ClientResponse):
         asked = self._request_info
         self._request_info = aiohttp.RequestInfo(asked.url, asked.method, _NO_HEADERS, asked.real_url)
         self._headers, self._raw_headers = _NO_HEADERS, ()
+        self._cache = {}  # what its properties have returned

@@ -86,6 +86,19 @@ def test_a_kept_connection_is_used_again(run: Run) -> None:
 
 
 @pytest.mark.parametrize("run", LOOPS)
+def test_an_open_answer_holds_neither_head_nor_the_token_in_it(run: Run) -> None:
+    async def case(transport: AiohttpTransport) -> None:
+        async with serving(Replies([response(headers=JSON + "x-ms-region: Sweden\r\n")])) as url:
+            reply = await ask(transport, url)
+            assert reply.headers["x-ms-region"] == "Sweden"
+            held = reply.extensions["aiohttp.response"]
+            assert (dict(held.headers), held.raw_headers, dict(held.request_info.headers)) == ({}, (), {})
+            assert await read_all(reply) == OK
+
+    with_transport(run, case)
+
+
+@pytest.mark.parametrize("run", LOOPS)
 @pytest.mark.parametrize("is_read", [True, False], ids=["the loop has read it", "the kernel has it"])
 def test_a_kept_connection_with_bytes_waiting_is_not_used_again(run: Run, is_read: bool) -> None:
     async def case(transport: AiohttpTransport) -> None:
