@@ -8,6 +8,7 @@ class Client:
     """What is sent to it, and whether it has room; like uvicorn's `send` it waits first and writes then."""
 
     def __init__(self) -> None:
+        self.is_sending = False
         self.has_room = asyncio.Event()
         self.has_room.set()
         self.bodies: list[bytes] = []
@@ -15,7 +16,12 @@ class Client:
         self.failure: Exception | None = None
 
     async def send(self, message: Any) -> None:
-        await self.has_room.wait()
+        assert not self.is_sending, "one send at a time"
+        self.is_sending = True
+        try:
+            await self.has_room.wait()
+        finally:
+            self.is_sending = False
         if self.failure is not None:
             raise self.failure
         if message["type"] == "http.response.body":
