@@ -4,9 +4,8 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 from shared.config.settings import DECLARATIONS
+from tests.harness.cells import cells
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "deadlines.md").read_text(encoding="utf-8")
@@ -64,7 +63,7 @@ def seconds(governed_by: str) -> float:
     return float(getattr(import_module(module), name))
 
 
-@pytest.mark.parametrize(("waits", "deadline", "governed_by", "gets"), ROWS, ids=[row[2] for row in ROWS])
+@cells(("waits", "deadline", "governed_by", "gets"), ROWS, ids=[row[2] for row in ROWS])
 def test_a_deadline_is_the_one_in_the_code(waits: str, deadline: str, governed_by: str, gets: str) -> None:
     (stated,) = re.findall(r"([\d.]+) (?:s\b|bytes/s)", deadline)
     assert float(stated) == seconds(governed_by)

@@ -2,10 +2,9 @@
 
 import json
 
-import pytest
-
 from shared import errors
 from shared.errors import AnswerError, BadRequest, InternalError, UpstreamErrorResponse, UpstreamFailure
+from tests.harness.cells import cells
 
 
 def tree(kind: type[AnswerError]) -> list[type[AnswerError]]:
@@ -16,7 +15,7 @@ def tree(kind: type[AnswerError]) -> list[type[AnswerError]]:
 KINDS = [kind for kind in tree(AnswerError) if kind.__module__ == errors.__name__ and kind is not UpstreamErrorResponse]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@cells("kind", KINDS)
 def test_every_error_has_a_status_a_code_and_the_openai_shape(kind: type[AnswerError]) -> None:
     error = kind("It is so.")
     assert 400 <= error.status < 600

@@ -5,11 +5,10 @@ Times are the product's defaults, and exact: the clock is the harness's.
 
 from typing import Any
 
-import pytest
-
 from shared.errors import UpstreamCut, UpstreamUnreachable
 from tests.harness.app import GOOD, InProcessApp, ask_in, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import ERROR
 from tests.harness.upstream import FOREVER, Says, Script, fails, refuses
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -25,9 +24,9 @@ def heartbeats(way: str, received: Received) -> list[float]:
     return [at for at, data in received.writes if data == WAYS[way].heartbeat]
 
 
-@pytest.mark.parametrize("backends", [1, 2])
-@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
-@pytest.mark.parametrize("fault", [NO_HEADERS, STALLED], ids=["no headers", "no content"])
+@cells("backends", [1, 2])
+@cells("way", [*STREAMS, *COLLECTED])
+@cells("fault", [NO_HEADERS, STALLED], ids=["no headers", "no content"])
 def test_a_backend_that_does_not_begin_in_time_is_left(way: str, fault: Says, backends: int) -> None:
     scripts = [fault, GOOD][:backends]
     outcome, asked, received = ask_in(way, scripts, FIRST_CONTENT_SECONDS="90", COMMIT_SECONDS="100")
@@ -38,9 +37,9 @@ def test_a_backend_that_does_not_begin_in_time_is_left(way: str, fault: Says, ba
         assert (outcome, asked) == (Outcome("refused", "upstream_timeout", 504), {"main": 1})
 
 
-@pytest.mark.parametrize("way", [name for name, way in WAYS.items() if way.is_buffered and name not in COLLECTED])
-@pytest.mark.parametrize("fault", [NO_HEADERS, Says(seconds_to_content=FOREVER)], ids=["no headers", "no content"])
-@pytest.mark.parametrize("backends", [1, 2])
+@cells("way", [name for name, way in WAYS.items() if way.is_buffered and name not in COLLECTED])
+@cells("fault", [NO_HEADERS, Says(seconds_to_content=FOREVER)], ids=["no headers", "no content"])
+@cells("backends", [1, 2])
 def test_an_answer_in_one_piece_has_the_same_patience_and_an_honest_end(way: str, fault: Says, backends: int) -> None:
     outcome, asked, received = ask_in(way, [fault, GOOD][:backends])
     assert received.head_at == BLANKS
@@ -51,7 +50,7 @@ def test_an_answer_in_one_piece_has_the_same_patience_and_an_honest_end(way: str
         assert (received.body.strip(), received.receipt["ended"]) == (b"", "upstream_timeout")
 
 
-@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
+@cells("way", [*STREAMS, *COLLECTED])
 def test_no_attempt_begins_beyond_the_budget(way: str) -> None:
     settings: dict[str, Any] = {"FIRST_CONTENT_SECONDS": "90", "ATTEMPT_BUDGET_SECONDS": "100", "COMMIT_SECONDS": "200"}
     outcome, asked, _ = ask_in(way, [NO_HEADERS, NO_HEADERS, GOOD], **settings)
@@ -76,9 +75,9 @@ AFTER_THE_COMMIT: dict[str, tuple[Script, str]] = {
 }
 
 
-@pytest.mark.parametrize("backends", [1, 2])
-@pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
-@pytest.mark.parametrize(("fault", "code"), AFTER_THE_COMMIT.values(), ids=AFTER_THE_COMMIT)
+@cells("backends", [1, 2])
+@cells("way", [*STREAMS, *COLLECTED])
+@cells(("fault", "code"), AFTER_THE_COMMIT.values(), ids=AFTER_THE_COMMIT)
 def test_after_the_commit_and_before_content_the_answer_moves_on_or_ends_honestly(
     way: str, fault: Script, code: str, backends: int
 ) -> None:
@@ -97,7 +96,7 @@ def test_after_the_commit_and_before_content_the_answer_moves_on_or_ends_honestl
         assert (outcome.kind, outcome.code) == ("refused", code)
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_silence_after_content_ends_honestly(way: str) -> None:
     outcome, asked, received = ask_in(way, [Says(then=lambda _: [FOREVER]), GOOD])
     assert (outcome, asked) == (WAYS[way].broken("upstream_silent", "Hello you"), {"main": 1})

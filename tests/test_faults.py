@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from itertools import batched, groupby
 from typing import Any
 
-import pytest
-
 from shared.errors import IdentityUnavailable, UpstreamCut, UpstreamTimeout, UpstreamUnreachable
 from tests.harness.app import GOOD, NAMES, InProcessApp, ask_in, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import ERROR, Frames
 from tests.harness.upstream import Play, Says, Script, Step, fails, refuses
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -111,14 +110,14 @@ READS: dict[str, Callable[[Sequence[Step]], list[Step]]] = {
     "all in one read": together,
     "in pieces": in_pieces,
 }
-every_way = pytest.mark.parametrize("way", WAYS)
-every_streamed_way = pytest.mark.parametrize("way", [*STREAMS, *COLLECTED])
-two_and_three_backends = pytest.mark.parametrize("backends", [2, 3])
-however_it_is_read = pytest.mark.parametrize("resize", READS.values(), ids=READS)
+every_way = cells("way", WAYS)
+every_streamed_way = cells("way", [*STREAMS, *COLLECTED])
+two_and_three_backends = cells("backends", [2, 3])
+however_it_is_read = cells("resize", READS.values(), ids=READS)
 
 
 @every_way
-@pytest.mark.parametrize(("fault", "status", "code"), BEFORE_CONTENT.values(), ids=BEFORE_CONTENT)
+@cells(("fault", "status", "code"), BEFORE_CONTENT.values(), ids=BEFORE_CONTENT)
 def test_a_lone_backends_failure_before_content_is_a_status(way: str, fault: Play, status: int, code: str) -> None:
     outcome, asked, _ = run(way, [fault])
     assert outcome == Outcome("refused", code, status)
@@ -126,7 +125,7 @@ def test_a_lone_backends_failure_before_content_is_a_status(way: str, fault: Pla
     assert asked == {"main": 2 if code == "upstream_unreachable" else 1}
 
 
-@pytest.mark.parametrize("backends", [1, 2, 3])
+@cells("backends", [1, 2, 3])
 @every_way
 def test_without_a_token_no_other_backend_of_the_same_scope_is_asked(way: str, backends: int) -> None:
     outcome, asked, _ = run(way, [NO_TOKEN, *[GOOD] * (backends - 1)])
@@ -135,7 +134,7 @@ def test_without_a_token_no_other_backend_of_the_same_scope_is_asked(way: str, b
 
 @however_it_is_read
 @every_streamed_way
-@pytest.mark.parametrize(("fault", "status", "code"), BEFORE_CONTENT_IN_STREAM.values(), ids=BEFORE_CONTENT_IN_STREAM)
+@cells(("fault", "status", "code"), BEFORE_CONTENT_IN_STREAM.values(), ids=BEFORE_CONTENT_IN_STREAM)
 def test_a_lone_backends_stream_that_breaks_before_content_is_a_status(
     way: str, fault: Then, status: int, code: str, resize: Callable[[Sequence[Step]], list[Step]]
 ) -> None:
@@ -145,7 +144,7 @@ def test_a_lone_backends_stream_that_breaks_before_content_is_a_status(
 
 @two_and_three_backends
 @every_way
-@pytest.mark.parametrize("fault", [row[0] for row in BEFORE_CONTENT.values()], ids=BEFORE_CONTENT)
+@cells("fault", [row[0] for row in BEFORE_CONTENT.values()], ids=BEFORE_CONTENT)
 def test_until_the_first_content_the_answer_moves_on(way: str, fault: Play, backends: int) -> None:
     outcome, asked, received = run(way, [*[fault] * (backends - 1), GOOD])
     assert (outcome, asked) == (FINISHED, dict.fromkeys(NAMES[:backends], 1))
@@ -156,7 +155,7 @@ def test_until_the_first_content_the_answer_moves_on(way: str, fault: Play, back
 @two_and_three_backends
 @however_it_is_read
 @every_streamed_way
-@pytest.mark.parametrize("fault", [row[0] for row in BEFORE_CONTENT_IN_STREAM.values()], ids=BEFORE_CONTENT_IN_STREAM)
+@cells("fault", [row[0] for row in BEFORE_CONTENT_IN_STREAM.values()], ids=BEFORE_CONTENT_IN_STREAM)
 def test_a_stream_that_breaks_before_content_moves_on_and_leaves_no_trace(
     way: str, fault: Then, backends: int, resize: Callable[[Sequence[Step]], list[Step]]
 ) -> None:
@@ -167,10 +166,10 @@ def test_a_stream_that_breaks_before_content_moves_on_and_leaves_no_trace(
     assert received.body.count(b"response.created") <= 2  # its event line and its data
 
 
-@pytest.mark.parametrize("backends", [1, 2, 3])
+@cells("backends", [1, 2, 3])
 @however_it_is_read
-@pytest.mark.parametrize("way", STREAMS)
-@pytest.mark.parametrize(("fault", "code"), AFTER_CONTENT.values(), ids=AFTER_CONTENT)
+@cells("way", STREAMS)
+@cells(("fault", "code"), AFTER_CONTENT.values(), ids=AFTER_CONTENT)
 def test_after_content_a_failure_is_an_honest_end_and_nobody_else_is_asked(
     way: str, fault: Then, code: str, backends: int, resize: Callable[[Sequence[Step]], list[Step]]
 ) -> None:
@@ -181,7 +180,7 @@ def test_after_content_a_failure_is_an_honest_end_and_nobody_else_is_asked(
 
 
 @however_it_is_read
-@pytest.mark.parametrize(("fault", "code"), AFTER_CONTENT.values(), ids=AFTER_CONTENT)
+@cells(("fault", "code"), AFTER_CONTENT.values(), ids=AFTER_CONTENT)
 def test_a_buffered_answer_that_breaks_is_a_status(
     fault: Then, code: str, resize: Callable[[Sequence[Step]], list[Step]]
 ) -> None:
@@ -190,7 +189,7 @@ def test_a_buffered_answer_that_breaks_is_a_status(
     assert received.receipt["ended"] == code
 
 
-@pytest.mark.parametrize("way", BUFFERED_RELAYS)
+@cells("way", BUFFERED_RELAYS)
 def test_a_relayed_body_that_breaks_in_the_middle_is_cut_or_where_its_id_is_signed_a_status(way: str) -> None:
     outcome, asked, received = run(way, [Says(then=cut), GOOD])
     failed = Outcome("refused", "upstream_cut", 502) if way == "responses whole" else Outcome("cut")
@@ -198,13 +197,13 @@ def test_a_relayed_body_that_breaks_in_the_middle_is_cut_or_where_its_id_is_sign
     assert received.receipt["ended"] == "upstream_cut"
 
 
-@pytest.mark.parametrize("way", BUFFERED_RELAYS)
+@cells("way", BUFFERED_RELAYS)
 def test_a_relayed_body_that_breaks_before_its_first_byte_moves_on(way: str) -> None:
     outcome, asked, _ = run(way, [Play(body=[UpstreamCut("It broke.")]), Play(), GOOD])
     assert (outcome, asked) == (FINISHED, dict.fromkeys(NAMES, 1))
 
 
-@pytest.mark.parametrize("way", ["openai chat", "completions", "responses"])
+@cells("way", ["openai chat", "completions", "responses"])
 def test_what_a_relay_holds_before_content_is_bounded(way: str) -> None:
     comments = [b": " + b"x" * 1000 + b"\n\n"] * (2 * LIMIT // 1000)
     outcome, asked, received = run(way, [Says(words=(), then=lambda frames: [*comments, *frames.ending()]), GOOD])
@@ -212,9 +211,9 @@ def test_what_a_relay_holds_before_content_is_bounded(way: str) -> None:
     assert received.receipt["attempts"][0]["outcome"] == "upstream_frame_too_large"
 
 
-@pytest.mark.parametrize("backends", [1, 2])
-@pytest.mark.parametrize("shape", ["", "flat "])
-@pytest.mark.parametrize("order", ["failed_first", "error_first", "error_only", "failed_only"])
+@cells("backends", [1, 2])
+@cells("shape", ["", "flat "])
+@cells("order", ["failed_first", "error_first", "error_only", "failed_only"])
 def test_a_429_inside_a_200_counts_as_one(order: str, shape: str, backends: int) -> None:
     outcome, asked, _ = run("responses", [Says(words=(), then=error(shape + order)), GOOD][:backends])
     if backends == 2:
@@ -224,7 +223,7 @@ def test_a_429_inside_a_200_counts_as_one(order: str, shape: str, backends: int)
 
 
 @every_way
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
+@cells("status", [400, 404, 413, 422])
 def test_what_is_the_callers_own_moves_nothing(way: str, status: int) -> None:
     outcome, asked, _ = run(way, [refuses(status), GOOD])
     assert (outcome, asked) == (Outcome("refused", str(status), status), {"main": 1})

@@ -3,9 +3,8 @@
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.harness.app import GOOD, InProcessApp, ask_in, play
+from tests.harness.cells import cells
 from tests.harness.upstream import Says
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
 
@@ -44,8 +43,8 @@ THE_CALLERS_OWN = [
 ]
 
 
-@pytest.mark.parametrize("way", ["responses", "chat sse"])
-@pytest.mark.parametrize(("error", "order", "status"), THE_CALLERS_OWN)
+@cells("way", ["responses", "chat sse"])
+@cells(("error", "order", "status"), THE_CALLERS_OWN)
 def test_what_is_the_callers_own_is_a_4xx_once_and_no_account_is_paused(
     error: dict[str, Any], order: str, status: int, way: str
 ) -> None:
@@ -54,14 +53,14 @@ def test_what_is_the_callers_own_is_a_4xx_once_and_no_account_is_paused(
     assert (asked, again) == ({"main": 1}, FINISHED)
 
 
-@pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("way", EVERY_CHAT_WAY)
+@cells("api", APIS)
+@cells("way", EVERY_CHAT_WAY)
 def test_every_format_and_every_api_upstream_tells_the_same_of_it(way: str, api: str) -> None:
     told, asked, again = asked_twice(way, says({"code": "invalid_image_url"}), AZURE_OPENAI_API=api)
     assert (told, asked, again) == (Outcome("refused", "invalid_image_url", 400), {"main": 1}, FINISHED)
 
 
-@pytest.mark.parametrize("way", ["responses", "openai chat", "completions", *EVERY_CHAT_WAY])
+@cells("way", ["responses", "openai chat", "completions", *EVERY_CHAT_WAY])
 def test_a_tool_servers_401_says_nothing_of_this_apps_identity(way: str) -> None:
     error = {"type": "external_connector_error", "code": "401"}
     outcome, asked, received = ask_in(way, [says(error), GOOD])
@@ -69,8 +68,8 @@ def test_a_tool_servers_401_says_nothing_of_this_apps_identity(way: str) -> None
     assert b"identity" not in received.body
 
 
-@pytest.mark.parametrize("order", ["failed_first", "error_first", "error_only"])
-@pytest.mark.parametrize("way", STREAMED)
+@cells("order", ["failed_first", "error_first", "error_only"])
+@cells("way", STREAMED)
 def test_a_limit_inside_a_200_has_the_retry_after_of_its_head(way: str, order: str) -> None:
     limit = {"type": "too_many_requests", "code": "rate_limit_exceeded"}
     outcome, asked, received = ask_in(way, [says(limit, order, **{"retry-after": "17"})] * 2)
@@ -78,10 +77,8 @@ def test_a_limit_inside_a_200_has_the_retry_after_of_its_head(way: str, order: s
     assert (asked, received.headers["retry-after"]) == ({"main": 1, "second": 1}, "17")
 
 
-@pytest.mark.parametrize("way", STREAMED)
-@pytest.mark.parametrize(
-    ("head", "seconds"), [({"retry-after": "17"}, 17.0), ({"retry-after-ms": "900", "retry-after": "17"}, 0.9)]
-)
+@cells("way", STREAMED)
+@cells(("head", "seconds"), [({"retry-after": "17"}, 17.0), ({"retry-after-ms": "900", "retry-after": "17"}, 0.9)])
 def test_an_account_at_its_limit_is_left_alone_for_as_long_as_its_head_says(
     way: str, head: dict[str, str], seconds: float
 ) -> None:
@@ -96,7 +93,7 @@ def test_an_account_at_its_limit_is_left_alone_for_as_long_as_its_head_says(
     assert asked == [(0.0, "main"), (0.0, "second"), (seconds - 0.1, "second"), (seconds + 0.1, "main")]
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_after_content_the_callers_own_fault_is_an_honest_end_too(way: str) -> None:
     failing = Says(then=lambda frames: frames.error({"code": "content_filter", "message": "No."}, "error_only"))
     outcome, asked, _ = ask_in(way, [failing, GOOD])

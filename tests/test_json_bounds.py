@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared import json_bounds
 from shared.json_bounds import SLICE_BYTES, Bound, exceeded_bound, matches
+from tests.harness.cells import cells
 
 VALUES = st.recursive(
     st.none() | st.integers(-1, 1) | st.text('ab\\",[{:é\n', max_size=6),
@@ -46,8 +47,8 @@ def test_the_bound_is_exact_however_the_text_is_cut(value: Any, slice_bytes: int
         assert has_more_values(text, expected - 1)
 
 
-@pytest.mark.parametrize("escapes", [b"\\\\", b'\\"', b"\\n"])
-@pytest.mark.parametrize("shift", [0, 1])
+@cells("escapes", [b"\\\\", b'\\"', b"\\n"])
+@cells("shift", [0, 1])
 def test_an_escape_that_is_cut_in_two_does_not_end_a_string(escapes: bytes, shift: int) -> None:
     text = b'["' + b"x" * shift + escapes * SLICE_BYTES + b',[,["]'
     assert not has_more_values(text, 2)

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
+from tests.harness.cells import cells
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -91,7 +91,7 @@ def _named_after(module: str) -> str:
     return f"{folder}/test_{name}" if folder else f"test_{name}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@cells("module", MODULES)
 def test_every_module_has_a_test_in_process(module: str) -> None:
     proven_in = PROVEN_IN.get(module, _named_after(module))
     assert (TESTS / f"{proven_in}.py").exists(), f"there is no tests/{proven_in}.py"

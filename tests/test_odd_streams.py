@@ -4,10 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from tests.harness.app import GOOD, NAMES, InProcessApp, ask_in, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES, data
 from tests.harness.upstream import EVENT_STREAM, Play, Says, Step
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -18,7 +17,7 @@ STREAMED = [*STREAMS, *COLLECTED]
 CHAT_WAYS = [name for name in STREAMED if WAYS[name].path.startswith(("/chat", "/stream"))]
 CHUNK_WAYS = [name for name in STREAMED if name != "responses"]
 """Where chunks come down: every way but the Responses API's own."""
-every_chunk_way = pytest.mark.parametrize("way", CHUNK_WAYS)
+every_chunk_way = cells("way", CHUNK_WAYS)
 
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, index: int = 0) -> bytes:
@@ -49,8 +48,8 @@ def broken(way: str, code: str, words: str) -> Outcome:
 
 
 @every_chunk_way
-@pytest.mark.parametrize("done", [DONE, b"data: [DONE] \n\n", b"data:[DONE]\n\n"])
-@pytest.mark.parametrize("before", [[], [OPEN], [data({"choices": [], "usage": None})]])
+@cells("done", [DONE, b"data: [DONE] \n\n", b"data:[DONE]\n\n"])
+@cells("before", [[], [OPEN], [data({"choices": [], "usage": None})]])
 def test_a_done_before_any_word_is_no_answer_and_the_other_account_gives_one(
     way: str, before: Sequence[bytes], done: bytes
 ) -> None:
@@ -59,7 +58,7 @@ def test_a_done_before_any_word_is_no_answer_and_the_other_account_gives_one(
 
 
 @every_chunk_way
-@pytest.mark.parametrize("after", [(), (60.0,)], ids=["which closes", "which stays open"])
+@cells("after", [(), (60.0,)], ids=["which closes", "which stays open"])
 def test_a_done_in_the_middle_of_a_sentence_is_an_error_ending(way: str, after: Sequence[float]) -> None:
     outcome, asked, received = ask_in(way, [plays(OPEN, HALF, DONE, *after), GOOD])
     assert (outcome, asked) == (broken(way, "upstream_cut", "half a sen"), {"main": 1})
@@ -85,9 +84,9 @@ def test_annotations_after_the_end_and_a_blank_after_done_are_an_end(way: str) -
     assert b"half a sen" in received.body
 
 
-@pytest.mark.parametrize("api", ["chat", "completions"])
-@pytest.mark.parametrize("way", CHAT_WAYS)
-@pytest.mark.parametrize(
+@cells("api", ["chat", "completions"])
+@cells("way", CHAT_WAYS)
+@cells(
     ("word", "reason"),
     [
         ("stop", "stop"),
@@ -111,9 +110,9 @@ def test_a_reason_to_stop_is_told_for_what_it_is(way: str, api: str, word: str, 
         assert b'"stop"' not in received.body
 
 
-@pytest.mark.parametrize("api", ["chat", "completions"])
-@pytest.mark.parametrize("way", CHAT_WAYS)
-@pytest.mark.parametrize("word", ["error", "ERROR", "insufficient_system_resource"])
+@cells("api", ["chat", "completions"])
+@cells("way", CHAT_WAYS)
+@cells("word", ["error", "ERROR", "insufficient_system_resource"])
 def test_a_word_for_a_failure_is_a_failure_in_every_format(way: str, api: str, word: str) -> None:
     failing = plays(OPEN, HALF, chunk({}, word), DONE)
     outcome, asked, received = ask_in(way, [failing, GOOD], AZURE_OPENAI_API=api)
@@ -121,7 +120,7 @@ def test_a_word_for_a_failure_is_a_failure_in_every_format(way: str, api: str, w
     assert b'"stop"' not in received.body
 
 
-@pytest.mark.parametrize("way", CHAT_WAYS)
+@cells("way", CHAT_WAYS)
 def test_what_explains_a_failing_end_is_told_in_its_place(way: str) -> None:
     failing = plays(OPEN, HALF, chunk({}, "error"), data({"error": {"code": "server_error", "message": "It burns."}}))
     outcome, _, _ = ask_in(way, [failing])
@@ -129,7 +128,7 @@ def test_what_explains_a_failing_end_is_told_in_its_place(way: str) -> None:
 
 
 @every_chunk_way
-@pytest.mark.parametrize("empty", [{}, None, "", [], False])
+@cells("empty", [{}, None, "", [], False])
 def test_an_empty_error_beside_words_is_none(way: str, empty: Any) -> None:
     value = {"choices": [{"index": 0, "delta": {"content": "Hello you"}, "text": "Hello you"}], "error": empty}
     received = ask(way, plays(OPEN, data(value), chunk({}, "stop"), DONE))
@@ -138,7 +137,7 @@ def test_an_empty_error_beside_words_is_none(way: str, empty: Any) -> None:
 
 
 @every_chunk_way
-@pytest.mark.parametrize(
+@cells(
     "value",
     [
         {"message": "Slow down.", "code": 429},
@@ -165,8 +164,8 @@ FIRST_EVENTS = {
 }
 
 
-@pytest.mark.parametrize("first", FIRST_EVENTS.values(), ids=FIRST_EVENTS)
-@pytest.mark.parametrize("way", STREAMED)
+@cells("first", FIRST_EVENTS.values(), ids=FIRST_EVENTS)
+@cells("way", STREAMED)
 def test_a_first_event_that_nobody_knows_is_no_word_of_the_models(way: str, first: bytes) -> None:
     limited = Says(
         words=(), then=lambda frames: [first, *frames.error({"code": "429", "message": "No."}, "error_only")]
@@ -175,7 +174,7 @@ def test_a_first_event_that_nobody_knows_is_no_word_of_the_models(way: str, firs
     assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
 
 
-@pytest.mark.parametrize("first", FIRST_EVENTS.values(), ids=FIRST_EVENTS)
+@cells("first", FIRST_EVENTS.values(), ids=FIRST_EVENTS)
 def test_it_reaches_the_client_of_the_openai_api_as_it_came(first: bytes) -> None:
     frames = FRAMES["responses"]
     answer = [first, *frames.opening(), frames.word("Hello you"), first, *frames.ending()]
@@ -195,14 +194,14 @@ def test_an_empty_explanation_of_a_failed_response_waits_for_the_real_one() -> N
 LABELS = ["application/json", "text/plain", "", "text/event-stream, text/event-stream", "TEXT/EVENT-STREAM"]
 
 
-@pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("way", STREAMED)
+@cells("label", LABELS)
+@cells("way", STREAMED)
 def test_a_stream_with_another_label_is_a_stream(way: str, label: str) -> None:
     outcome, asked, _ = ask_in(way, [Says(headers={"content-type": label}), GOOD])
     assert (outcome, asked) == (FINISHED, {"main": 1})
 
 
-@pytest.mark.parametrize("way", COLLECTED)
+@cells("way", COLLECTED)
 def test_deltas_without_end_are_refused_before_80_mib_are_taken(way: str) -> None:
     word = json.dumps("x" * 60_000)
     endless = Says(words=[word] * 1500, then=lambda _: [])
@@ -211,7 +210,7 @@ def test_deltas_without_end_are_refused_before_80_mib_are_taken(way: str) -> Non
     assert received.receipt["chunks"] * 60_000 < 80 * 1024 * 1024
 
 
-@pytest.mark.parametrize("way", STREAMED)
+@cells("way", STREAMED)
 def test_a_json_document_without_end_in_place_of_a_stream_is_refused_in_time(way: str) -> None:
     endless = Play(body=[b'{"choices":[{"message":{"content":"', *[b"x" * 60_000] * 400], headers=EVENT_STREAM)
     outcome, _, _ = ask_in(way, [endless], MAX_EVENT_BYTES="1000000")

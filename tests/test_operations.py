@@ -3,20 +3,19 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from dev.reference import error_kinds
 from shared.config.settings import SETTING_NAMES
 from shared.receipt import Receipt
 from shared.telemetry.calls import NO_FAILURES
 from shared.telemetry.names import METRICS
+from tests.harness.cells import cells
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^### `([^`]+)`\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 CODES = [kind.code or "internal_error" for kind in error_kinds()]
 
 
-@pytest.mark.parametrize("code", CODES)
+@cells("code", CODES)
 def test_an_error_code_has_a_section_with_three_steps(code: str) -> None:
     steps = re.findall(r"^(\d)\. \S.*", SECTIONS[code], re.MULTILINE)
     assert steps == ["1", "2", "3"]

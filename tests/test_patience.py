@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from openai import DEFAULT_TIMEOUT
 
 from shared.config.settings import DECLARATIONS
@@ -13,6 +12,7 @@ from shared.errors import UpstreamCut
 from shared.upstream.call import UpstreamCall
 from tests.harness.app import GOOD, InProcessApp, ask_in, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES, data
 from tests.harness.upstream import EVENT_STREAM, FOREVER, Play, Says, Step, refuses
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -43,13 +43,13 @@ def thinks(seconds: float, *then: Step, every: float = 30.0) -> Play:
     return Play(body=[*opening, REASONING, *alive, seconds - beats * every, *answer], headers=EVENT_STREAM)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_thought_of_150_seconds_without_a_head_is_answered_and_asked_for_once(way: str) -> None:
     outcome, asked, _ = ask_in(way, [Says(seconds_to_headers=150), GOOD])
     assert (outcome, asked) == (FINISHED, {"main": 1})
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_a_head_is_a_sign_of_life_too(way: str) -> None:
     def slow(call: UpstreamCall) -> Play:
         said = Says()(call)
@@ -59,19 +59,19 @@ def test_a_head_is_a_sign_of_life_too(way: str) -> None:
     assert (outcome, asked) == (FINISHED, {"main": 1})
 
 
-@pytest.mark.parametrize("way", ["responses", *CHAT_WAYS])
+@cells("way", ["responses", *CHAT_WAYS])
 def test_a_thought_of_150_seconds_with_signs_of_life_is_answered_and_asked_for_once(way: str) -> None:
     outcome, asked, _ = ask_in(way, [thinks(150), GOOD], AZURE_OPENAI_API="responses")
     assert (outcome, asked) == (FINISHED, {"main": 1})
 
 
-@pytest.mark.parametrize("way", ["responses", *[way for way in CHAT_WAYS if way != "chat text"]])
+@cells("way", ["responses", *[way for way in CHAT_WAYS if way != "chat text"]])
 def test_an_attempt_lives_as_long_as_its_upstream_shows_life(way: str) -> None:
     outcome, asked, received = ask_in(way, [thinks(190), GOOD], **IMPATIENT)
     assert (outcome, asked, received.ended_at) == (FINISHED, {"main": 1}, 190.0)
 
 
-@pytest.mark.parametrize("way", ["responses", *[way for way in CHAT_WAYS if way != "chat text"]])
+@cells("way", ["responses", *[way for way in CHAT_WAYS if way != "chat text"]])
 def test_an_upstream_that_falls_silent_while_it_thinks_is_left(way: str) -> None:
     falls_silent = thinks(60, FOREVER)
     outcome, asked, received = ask_in(way, [falls_silent, GOOD], **IMPATIENT)
@@ -105,7 +105,7 @@ def test_what_comes_before_the_commit_is_held_with_its_attempt() -> None:
     assert b"keepalive" not in received.body
 
 
-@pytest.mark.parametrize("late", [30.0, 150.0])
+@cells("late", [30.0, 150.0])
 def test_an_upstream_that_has_only_begun_may_still_be_left_after_the_commit(late: float) -> None:
     limited = RESPONSES.error({"code": "rate_limit_exceeded", "message": "No."}, "error_only")
     steps: list[Step] = [late, *RESPONSES.opening()[:2], 1.0, *limited]
@@ -113,7 +113,7 @@ def test_an_upstream_that_has_only_begun_may_still_be_left_after_the_commit(late
     assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
 
 
-@pytest.mark.parametrize(
+@cells(
     ("then", "code"),
     [
         ((UpstreamCut("It broke."),), "upstream_cut"),
@@ -131,7 +131,7 @@ def test_after_a_sign_of_life_has_left_a_failure_is_an_honest_end(then: tuple[St
     assert received.receipt["time_to_first_token_seconds"] is None, "a sign of life is no word"
 
 
-@pytest.mark.parametrize("way", WHOLE)
+@cells("way", WHOLE)
 def test_an_answer_in_one_piece_may_think_as_long_and_blanks_keep_its_connection(way: str) -> None:
     outcome, asked, received = ask_in(way, [Says(seconds_to_headers=500), GOOD])
     assert (outcome, asked) == (FINISHED, {"main": 1})
@@ -142,7 +142,7 @@ def test_an_answer_in_one_piece_may_think_as_long_and_blanks_keep_its_connection
     assert "content-length" not in received.headers
 
 
-@pytest.mark.parametrize("way", WHOLE)
+@cells("way", WHOLE)
 def test_until_silence_nears_the_platforms_limit_the_status_is_open(way: str) -> None:
     outcome, _, received = ask_in(way, [refuses(429, {"code": "429"}, seconds_to_headers=199)])
     assert (outcome.status, received.head_at) == (429, 199.0)
@@ -162,7 +162,7 @@ def test_a_signed_body_that_is_held_gets_blanks() -> None:
     assert (outcome, received.head_at, received.body[:1]) == (FINISHED, 200.0, b" ")
 
 
-@pytest.mark.parametrize("way", ["chat sse", "chat ndjson", "openai chat", "responses"])
+@cells("way", ["chat sse", "chat ndjson", "openai chat", "responses"])
 def test_where_nothing_is_streamed_the_formats_own_heartbeat_keeps_the_connection(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         return await app.ask(WAYS[way]).end()

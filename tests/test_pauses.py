@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx2
 import openai
-import pytest
 
 from tests.harness.app import ask_in
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES
 from tests.harness.upstream import EVENT_STREAM, Play, Step
 from tests.worker.ways import STREAMS, WAYS
@@ -29,7 +29,7 @@ def body_of(way: str, play: Play) -> bytes:
     return received.body
 
 
-@pytest.mark.parametrize("way", EVENT_WAYS)
+@cells("way", EVENT_WAYS)
 def test_a_heartbeat_is_a_block_of_its_own_between_two_events(way: str) -> None:
     body = body_of(way, paused(PATHS.get(way, "chat/completions")))
     blocks = body.split(b"\n\n")
@@ -48,7 +48,7 @@ def read_by_openai(body: bytes) -> str:
     return "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
 
 
-@pytest.mark.parametrize("first", [b"", b"id: 1\n", b": note\nid: 1\n", b"id: 1\r\n"])
+@cells("first", [b"", b"id: 1\n", b": note\nid: 1\n", b"id: 1\r\n"])
 def test_the_openai_package_reads_it_also_where_an_id_has_gone_by(first: bytes) -> None:
     body = body_of("openai chat", paused("chat/completions", first))
     assert read_by_openai(body) == "Hello there"

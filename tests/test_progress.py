@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from shared.errors import UpstreamCut, UpstreamMalformed
 from shared.progress import Phase, Progress
+from tests.harness.cells import cells
 
 CUT = UpstreamCut("cut")
 ANNOUNCED = UpstreamMalformed("announced")
@@ -40,7 +39,7 @@ def at(phase: Phase) -> Progress:
     return progress
 
 
-@pytest.mark.parametrize("phase", Phase)
+@cells("phase", Phase)
 def test_every_step_leads_where_the_table_says(phase: Phase) -> None:
     for step, expected in zip(STEPS.values(), TABLE[phase], strict=True):
         progress = at(phase)

@@ -22,6 +22,7 @@ from shared.chat import exchange
 from shared.chat.encoders import FORMATS
 from shared.chat.json_text import JsonText
 from shared.chat.request import ChatRequest, Message, TextPart
+from tests.harness.cells import cells
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -162,7 +163,7 @@ def test_the_readme_stays_short() -> None:
     assert len(re.sub(r"[#`*]", "", README.partition("```console")[0]).split()) < 60
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+@cells("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in target]

@@ -17,6 +17,7 @@ from starlette.types import Message
 from dev.simulator.control import Simulator
 from shared.service import ConfiguredService, MisconfiguredService, Service, service_from_env
 from shared.version import VERSION
+from tests.harness.cells import cells
 
 ORIGIN = "https://app.example.com"
 SETTINGS = {
@@ -138,7 +139,7 @@ def test_health_shows_the_patches_under_debug_headers_once_they_are_known() -> N
     assert after.headers["x-patches"] == "own server on; bounded waits off"
 
 
-@pytest.mark.parametrize("env", [SETTINGS, INVALID], ids=["valid", "invalid"])
+@cells("env", [SETTINGS, INVALID], ids=["valid", "invalid"])
 def test_the_page_is_served_to_a_browser_whatever_the_settings_are(env: dict[str, str]) -> None:
     home = ask(env, lambda service: service.home(request("GET", "/", accept="text/html"), "1"))
     script = ask(env, lambda service: service.page(request("GET", "/page/app.js"), "1"))
@@ -158,7 +159,7 @@ def test_the_root_is_a_curl_line_to_everybody_else() -> None:
     assert answer.headers["vary"] == "origin, accept"
 
 
-@pytest.mark.parametrize(("env", "allowed"), [(SETTINGS, ORIGIN), (INVALID, None)], ids=["valid", "invalid"])
+@cells(("env", "allowed"), [(SETTINGS, ORIGIN), (INVALID, None)], ids=["valid", "invalid"])
 def test_a_preflight_is_answered_and_only_valid_settings_allow_an_origin(
     env: dict[str, str], allowed: str | None
 ) -> None:
@@ -168,7 +169,7 @@ def test_a_preflight_is_answered_and_only_valid_settings_allow_an_origin(
     assert answer.headers.get("access-control-allow-origin") == allowed
 
 
-@pytest.mark.parametrize(
+@cells(
     "call",
     [
         lambda s: s.chat(request("POST", "/chat", **JSON), "1"),
@@ -304,17 +305,13 @@ def test_a_missing_default_model_is_the_operators_for_a_chat_and_the_callers_in_
     assert (openai.status, json.loads(openai.body)["error"]["param"]) == (400, "model")
 
 
-@pytest.mark.parametrize(
-    ("mode", "by_host"), [("function", True), ("", True), ("keys", False), ("anonymous", False), ("open", True)]
-)
+@cells(("mode", "by_host"), [("function", True), ("", True), ("keys", False), ("anonymous", False), ("open", True)])
 def test_the_host_asks_for_its_key_where_nothing_else_is_known_to_ask(mode: str, by_host: bool) -> None:
     assert service_from_env(SETTINGS | {"AUTH_MODE": mode}).host_checks_keys is by_host
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/redoc", "/openapi.json", "/favicon.ico", "/admin/x", "/runtime/x", "/chat/nothing"]
-)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@cells("path", ["/docs", "/redoc", "/openapi.json", "/favicon.ico", "/admin/x", "/runtime/x", "/chat/nothing"])
+@cells("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 def test_an_address_that_means_nothing_is_a_404_of_ours(method: str, path: str) -> None:
     answer = ask(SETTINGS, lambda service: service.unmatched(request(method, path, origin=ORIGIN), "1"))
     assert (answer.status, answer.code) == (404, "not_found")
@@ -324,7 +321,7 @@ def test_an_address_that_means_nothing_is_a_404_of_ours(method: str, path: str) 
     assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("method", "path", "allowed"),
     [
         ("GET", "/chat", "POST"),
@@ -344,7 +341,7 @@ def test_a_method_that_an_address_does_not_have_is_a_405_that_names_those_that_i
     assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method_not_allowed", allowed)
 
 
-@pytest.mark.parametrize("path", ["/chat", "/chat/stream", "/stream"])
+@cells("path", ["/chat", "/chat/stream", "/stream"])
 def test_a_chat_address_that_is_opened_in_a_browser_says_how_to_ask(path: str) -> None:
     answer = ask(SETTINGS, lambda service: service.unmatched(request("GET", path, accept="text/html"), "1"))
     assert json.loads(answer.body)["error"]["message"] == (
@@ -353,7 +350,7 @@ def test_a_chat_address_that_is_opened_in_a_browser_says_how_to_ask(path: str) -
     )
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "beginning"),
     [
         ("/health//", b'{"status":"ok"}'),

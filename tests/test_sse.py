@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared import sse
 from shared.errors import UpstreamFrameTooLarge
 from shared.sse import FrameSplitter, frame_data, with_data, write_frame
+from tests.harness.cells import cells
 
 
 def data_of(stream: bytes, *, cuts: list[int] | None = None) -> list[bytes]:
@@ -21,7 +22,7 @@ def data_of(stream: bytes, *, cuts: list[int] | None = None) -> list[bytes]:
     return [data for data in map(frame_data, frames) if data is not None]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("stream", "expected"),
     [
         (b"data: YHOO\ndata: +2\ndata: 10\n\n", [b"YHOO\n+2\n10"]),
@@ -36,7 +37,7 @@ def test_the_examples_of_the_specification_are_read_as_it_says(stream: bytes, ex
     assert data_of(stream) == expected
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@cells("end", [b"\n", b"\r\n", b"\r"])
 def test_every_line_end_of_the_specification_ends_a_line(end: bytes) -> None:
     assert data_of(end.join([b"event: a", b"data: 1", b"", b"data: 2", b"", b""])) == [b"1", b"2"]
 
@@ -61,7 +62,7 @@ def test_an_unfinished_frame_is_held_back_and_handed_over_at_the_end() -> None:
     assert splitter.flush() == b"data: 2\n"
 
 
-@pytest.mark.parametrize("stream", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\n"])
+@cells("stream", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\n"])
 def test_a_frame_beyond_the_bound_is_an_error(stream: bytes) -> None:
     with pytest.raises(UpstreamFrameTooLarge):
         list(FrameSplitter(64).feed(stream))
@@ -118,7 +119,7 @@ def test_the_work_for_a_frame_grows_with_its_size_and_not_with_its_reads(
     assert 20_000 < work[0] < 6 * 20_000  # each byte where it arrives, before the next, and with its frame
 
 
-@pytest.mark.parametrize("before", [b"", b"data: 1\n\n"])
+@cells("before", [b"", b"data: 1\n\n"])
 def test_one_frame_of_one_line_is_read_at_once(before: bytes) -> None:
     splitter = FrameSplitter(100)
     splitter.feed(before)
@@ -187,7 +188,7 @@ def test_a_written_frame_is_read_back() -> None:
     assert data_of(write_frame(b'{"a":1}', event=b"delta")) == [b'{"a":1}']
 
 
-@pytest.mark.parametrize(
+@cells(
     ("frame", "data", "expected"),
     [
         (b"data: {}\n\n", b"[1]", b"data: [1]\n\n"),

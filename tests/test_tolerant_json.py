@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from shared.tolerant_json import MARK, loads, mark_surrogates, replace_lone_surrogates
+from tests.harness.cells import cells
 
 PIECES = ["\\\\", "\\ud83d", "\\uDE00", "\\ude00", "ud800", "\\u0041", '\\"']
 
@@ -44,7 +45,7 @@ def test_numbers_beyond_all_range_are_infinite() -> None:
     assert loads(b"[1e400, -" + b"9" * 5000 + b"]") == [float("inf"), float("-inf")]
 
 
-@pytest.mark.parametrize("text", ["\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\\\", "x\\n"])
+@cells("text", ["\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\\\", "x\\n"])
 def test_what_is_read_in_several_steps_is_read_as_in_one(text: str) -> None:
     for before in ("", "\\ud800", "\\u0041", "\\\\"):
         data = f'"{before}{text * 5000}"'.encode()
@@ -55,13 +56,13 @@ def test_what_is_read_in_several_steps_is_read_as_in_one(text: str) -> None:
         json.loads(bytes(marked).replace(MARK, b"M")).encode()
 
 
-@pytest.mark.parametrize("bad", [b"", b"{", b"\xff", b'"\\ud8"', b'"\\ud800', b"\0"])
+@cells("bad", [b"", b"{", b"\xff", b'"\\ud8"', b'"\\ud800', b"\0"])
 def test_what_is_not_json_is_a_value_error(bad: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of json or of the decoding, with a text of theirs
         loads(bad)
 
 
-@pytest.mark.parametrize("bad", [b'"\\ud8"', b'"\\ud8zz"', b'"\\uD', b'"\\\\\\ud80"', b'"\0\\ud800"'])
+@cells("bad", [b'"\\ud8"', b'"\\ud8zz"', b'"\\uD', b'"\\\\\\ud80"', b'"\0\\ud800"'])
 def test_what_is_not_json_is_not_marked(bad: bytes) -> None:
     assert mark_surrogates(bad) is None
     assert replace_lone_surrogates(bad) is None

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pytest
-
 from shared.trace import AnswerTrace, TraceContext, Tracer, parent_of
+from tests.harness.cells import cells
 
 TRACE, CALLER, HOST = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "53995c3f42cd8ad8"
 UNSAMPLED_TRACE = "4bf92f3577b34da6f3ce929d0e0e4736"
@@ -31,7 +30,7 @@ def tracer(ratio: float = 1.0, *, host_reports: bool = False) -> Tracer:
     return Tracer(ratio=ratio, host_reports=host_reports, bits=lambda _bits: next(counted))
 
 
-@pytest.mark.parametrize("flags", ["00", "01", "03", "fe"])
+@cells("flags", ["00", "01", "03", "fe"])
 def test_a_valid_traceparent_is_read_with_its_flag(flags: str) -> None:
     found = TraceContext.parse(f"00-{TRACE}-{CALLER}-{flags}", "a=1,b=2")
     assert found == TraceContext(TRACE, CALLER, flags in {"01", "03"}, "a=1,b=2")
@@ -41,7 +40,7 @@ def test_a_later_version_may_have_more_fields() -> None:
     assert TraceContext.parse(f"cc-{TRACE}-{CALLER}-01-what-the-future-brings") is not None
 
 
-@pytest.mark.parametrize(
+@cells(
     "parent",
     [
         "",
@@ -60,7 +59,7 @@ def test_a_traceparent_that_is_none_begins_no_trace(parent: str) -> None:
     assert TraceContext.parse(parent) is None
 
 
-@pytest.mark.parametrize("state", ["", "x" * 513, "caf\u00e9=1", "a=1\r\nb: 2"])
+@cells("state", ["", "x" * 513, "caf\u00e9=1", "a=1\r\nb: 2"])
 def test_a_tracestate_that_no_header_can_carry_is_left_out(state: str) -> None:
     found = TraceContext.parse(f"00-{TRACE}-{CALLER}-01", state)
     assert found is not None
@@ -96,7 +95,7 @@ def test_an_answer_without_a_parent_begins_a_trace() -> None:
     assert "tracestate" not in trace.headers_up(trace.span_id)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("ratio", "host_reports", "host", "caller", "sampled", "share"),
     [
         (0.0, False, None, None, False, 0.0),

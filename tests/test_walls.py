@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.cells import cells
+
 ROOT = Path(__file__).resolve().parents[1]
 PLANTED = [
     ("openai_api.endpoint", "chat.translation"),
@@ -53,6 +55,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
     return re.sub(r"\s+", " ", done.stdout)
 
 
-@pytest.mark.parametrize(("importer", "imported"), PLANTED)
+@cells(("importer", "imported"), PLANTED)
 def test_an_import_through_a_wall_fails_the_check(broken: str, importer: str, imported: str) -> None:
     assert f"shared.{importer} -> shared.{imported} (l." in broken

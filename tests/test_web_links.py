@@ -1,18 +1,15 @@
 """Only an address that a page can link to as it is passes."""
 
-import pytest
-
 from shared.web_links import web_link
+from tests.harness.cells import cells
 
 
-@pytest.mark.parametrize(
-    "url", ["https://example.com/a?b=c#d", "http://localhost:8080/", "https://[::1]/x", "https://x/a%20b"]
-)
+@cells("url", ["https://example.com/a?b=c#d", "http://localhost:8080/", "https://[::1]/x", "https://x/a%20b"])
 def test_an_address_of_the_web_passes_as_it_is(url: str) -> None:
     assert web_link(url) == url
 
 
-@pytest.mark.parametrize(
+@cells(
     "text",
     [
         "javascript:alert(1)", "JaVaScRiPt:alert(1)", " https://x", "java\nscript:alert(1)", "data:text/html,x", "file:///etc/passwd",

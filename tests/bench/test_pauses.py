@@ -3,17 +3,16 @@
 import tracemalloc
 from contextlib import suppress
 
-import pytest
-
 from bench.pauses import BODIES, V1
 from shared.chat.shapes import parse_chat_request
 from shared.errors import BadRequest
 from shared.openai_api.request import parse_openai_request, upstream_body
+from tests.harness.cells import cells
 
 SIZE = 1024 * 1024
 
 
-@pytest.mark.parametrize("name", BODIES)
+@cells("name", BODIES)
 def test_reading_a_body_takes_a_few_times_its_size(name: str) -> None:
     path, make = BODIES[name]
     body = make(SIZE)

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import pytest
-
 from shared.chat.citing import CitingDecoder
 from shared.chat.dialects import DIALECTS
 from shared.events import AnswerEvent, Citation, Delta, Finished
 from shared.retrieval.markers import MarkerReader
 from shared.sse import frame_data
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES
 
 
@@ -24,13 +23,13 @@ def events(dialect: str, words: Sequence[str]) -> list[AnswerEvent]:
     return [event for event in found if isinstance(event, Delta | Citation | Finished)]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@cells("dialect", DIALECTS)
 def test_a_marker_in_three_pieces_is_one_citation(dialect: str) -> None:
     assert events(dialect, ["It waits ", "[", "2", "]", "."]) == [
         Delta("It waits "), Delta("[2]"), Citation("2", 9, 12), Delta("."), Finished("stop"),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@cells("dialect", DIALECTS)
 def test_what_was_held_back_leaves_before_the_end(dialect: str) -> None:
     assert events(dialect, ["a", "[1"]) == [Delta("a"), Delta("[1"), Finished("stop")]

@@ -10,6 +10,7 @@ from shared.chat.shapes import parse_chat_request
 from shared.config.backends import single_backend
 from shared.errors import BadRequest, UpstreamErrorResponse, UpstreamMalformed
 from shared.events import AnswerEvent, Citation, Delta, Finished, Reasoning, Source, Started, Step, Usage
+from tests.harness.cells import cells
 
 AZURE = single_backend("E", "https://a.openai.azure.com", scope="s", is_azure=True)
 OTHER = single_backend("E", "http://localhost:11434/v1", scope="s", is_azure=False)
@@ -52,7 +53,7 @@ HELLO: dict[str, list[Any]] = {
 SAID: list[AnswerEvent] = [Started("c1", "m"), Delta("Hello"), Delta(" you"), Usage(9, 12, 4, 3), Finished("stop")]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@cells("dialect", DIALECTS)
 def test_the_same_answer_gives_the_same_events_in_every_dialect(dialect: str) -> None:
     assert events_of(dialect, *HELLO[dialect]) == SAID
 
@@ -73,7 +74,7 @@ ENDINGS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("dialect", "frame", "reason"), ENDINGS)
+@cells(("dialect", "frame", "reason"), ENDINGS)
 def test_the_finish_reason_is_what_the_upstream_said(dialect: str, frame: Any, reason: str) -> None:
     tail = [] if dialect == "responses" else [b"[DONE]"]
     assert events_of(dialect, frame, *tail)[-1] == Finished(reason)
@@ -117,7 +118,7 @@ SURVIVED: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("dialect", "odd"), SURVIVED)
+@cells(("dialect", "odd"), SURVIVED)
 def test_an_odd_chunk_anywhere_changes_nothing(dialect: str, odd: Any) -> None:
     frames = HELLO[dialect]
     for place in range(len(frames)):
@@ -131,7 +132,7 @@ def test_annotations_after_the_end_are_survived() -> None:
     assert events_of("chat", *frames[:4], after, *frames[4:]) == SAID
 
 
-@pytest.mark.parametrize("delta", [{"reasoning_content": "hm"}, {"reasoning": "hm"}])
+@cells("delta", [{"reasoning_content": "hm"}, {"reasoning": "hm"}])
 def test_reasoning_is_told_apart_from_the_answer(delta: Any) -> None:
     assert Reasoning("hm") in events_of("chat", chat(delta))
     assert events_of("responses", response("reasoning_summary_text.delta", delta="hm")) == [Reasoning("hm")]
@@ -155,7 +156,7 @@ def test_tools_that_run_upstream_report_their_steps() -> None:
     assert events_of("responses", response("file_search_call.completed")) == [Step("file_search", "completed")]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("item", "step"),
     [
         (
@@ -176,7 +177,7 @@ def test_what_a_search_searched_for_is_told_with_its_end(item: Any, step: Step) 
     assert events_of("responses", response("output_item.done", item=item)) == [step]
 
 
-@pytest.mark.parametrize(
+@cells(
     "item",
     [
         {"type": "message"},
@@ -240,7 +241,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("annotation", "events"), HOSTILE)
+@cells(("annotation", "events"), HOSTILE)
 def test_an_annotation_links_to_nothing_but_pages_and_never_fails(annotation: Any, events: list[AnswerEvent]) -> None:
     assert events_of("responses", annotated(**annotation)) == events
     assert events_of("responses", response("output_text.annotation.added", annotation=[annotation])) == []
@@ -251,21 +252,21 @@ def test_the_sources_of_an_answer_are_bounded() -> None:
     assert len(events_of("responses", *frames)) == 200
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("bad", [b"{", b"nope", b'{"choices": 5, "type": 5}', b"[1]", b'"x"', b"\xff", b"[" * 100_000])
+@cells("dialect", DIALECTS)
+@cells("bad", [b"{", b"nope", b'{"choices": 5, "type": 5}', b"[1]", b'"x"', b"\xff", b"[" * 100_000])
 def test_what_is_not_json_is_malformed(dialect: str, bad: bytes) -> None:
     with pytest.raises(UpstreamMalformed):
         events_of(dialect, bad)
 
 
-@pytest.mark.parametrize("dialect", ["chat", "completions"])
+@cells("dialect", ["chat", "completions"])
 def test_a_clean_end_without_a_finish_reason_is_no_ending(dialect: str) -> None:
     events = events_of(dialect, *HELLO[dialect][:3])
     assert not any(isinstance(event, Finished) for event in events)
     assert not any(isinstance(event, Finished) for event in events_of(dialect, *HELLO[dialect][:3], b"[DONE]"))
 
 
-@pytest.mark.parametrize("dialect", ["chat", "completions"])
+@cells("dialect", ["chat", "completions"])
 def test_a_finish_reason_and_a_clean_end_is_an_ending_even_without_done(dialect: str) -> None:
     assert events_of(dialect, *HELLO[dialect][:5]) == SAID
 
@@ -278,8 +279,8 @@ FLAT = {"type": "error", "code": "rate_limit_exceeded", "message": "slow down", 
 FAILED = response("failed", response={"status": "failed", "error": None})
 
 
-@pytest.mark.parametrize("error", [NESTED, FLAT], ids=["nested", "flat"])
-@pytest.mark.parametrize("order", ["error", "failed, error", "error, failed"])
+@cells("error", [NESTED, FLAT], ids=["nested", "flat"])
+@cells("order", ["error", "failed, error", "error, failed"])
 def test_an_error_event_tells_its_status_by_its_code(error: Any, order: str) -> None:
     frames = [{"error": error, "failed": FAILED}[word] for word in order.split(", ")]
     with pytest.raises(UpstreamErrorResponse, match="slow down") as caught:
@@ -305,7 +306,7 @@ def test_a_failure_that_stays_unexplained_is_a_failure() -> None:
     assert caught.value.status == 502
 
 
-@pytest.mark.parametrize("error", [{"message": "no", "code": "content_filter"}, {"message": "no", "code": "400"}])
+@cells("error", [{"message": "no", "code": "content_filter"}, {"message": "no", "code": "400"}])
 def test_an_error_chunk_in_a_chat_stream_is_a_refusal(error: Any) -> None:
     with pytest.raises(UpstreamErrorResponse, match="no") as caught:
         events_of("chat", {"error": error})
@@ -364,7 +365,7 @@ def test_the_request_in_legacy_completions() -> None:
     assert body("completions", {"messages": turns})["prompt"] == "System: brief\n\nUser: hi\n\nAssistant:"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("dialect", "option", "field"),
     [
         ("responses", {"stop": "x"}, "stop"),

@@ -5,10 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from tests.harness.app import GOOD, InProcessApp, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.upstream import Asked, Script, refuses
 
 KEY = "key of alice"
@@ -29,7 +28,7 @@ def chat(
     return play(scene, {"main": script}, **settings)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "accept", "media_type"),
     [
         ("/chat", "*/*", "text/event-stream; charset=utf-8"),
@@ -64,7 +63,7 @@ SEARCH_DEMO: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("state", [None, "s", {"turn": [1]}])
+@cells("state", [None, "s", {"turn": [1]}])
 def test_the_front_end_of_azures_search_sample_gets_the_protocols_object_and_its_lines(state: object) -> None:
     body = SEARCH_DEMO | {"session_state": state}
     whole, _ = chat(body, headers={"accept": "*/*"})
@@ -89,7 +88,7 @@ ASSISTANT_UI: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "sent"),
     [
         (ASSISTANT_UI, [("user", "hello")]),
@@ -121,7 +120,7 @@ def test_where_streaming_is_off_every_answer_is_one_json_object() -> None:
         assert (received.headers["content-type"], received.json["text"]) == ("application/json", "Hello you")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "path", "headers", "status", "code"),
     [
         ("hi", "/stream", {"accept": "text/html"}, 406, "not_acceptable"),
@@ -148,7 +147,7 @@ def test_an_unknown_model_is_a_404_where_the_models_are_listed() -> None:
     assert (received.status, received.json["error"]["code"], asked) == (404, "model_not_found", [])
 
 
-@pytest.mark.parametrize("header", ["api-key", "x-functions-key"])
+@cells("header", ["api-key", "x-functions-key"])
 def test_the_key_opens_and_its_name_is_on_the_receipt(header: str) -> None:
     received, asked = chat(headers={header: KEY}, **KEYS)
     assert (received.status, received.receipt["caller"]) == (200, "alice")
@@ -182,7 +181,7 @@ def test_the_deployments_own_tools_go_up_and_a_caller_cannot_bring_any() -> None
     assert (received.status, received.json["error"]["param"], asked) == (400, "tools", [])
 
 
-@pytest.mark.parametrize(("asked", "sends"), [(None, 50), (20, 20), (100, 50)])
+@cells(("asked", "sends"), [(None, 50), (20, 20), (100, 50)])
 def test_the_deployments_cap_holds(asked: int | None, sends: int) -> None:
     body = {"input": "hi"} | ({} if asked is None else {"max_output_tokens": asked})
     assert sent(body, MAX_OUTPUT_TOKENS="50")["max_completion_tokens"] == sends
@@ -192,7 +191,7 @@ def test_without_a_cap_nothing_is_added() -> None:
     assert "max_completion_tokens" not in sent("hi")
 
 
-@pytest.mark.parametrize("api", ["chat", "responses", "completions"])
+@cells("api", ["chat", "responses", "completions"])
 def test_each_upstream_api_gives_the_same_answer(api: str) -> None:
     received, (asked,) = chat({"input": "hi", "stream": False}, AZURE_OPENAI_API=api)
     assert received.json["text"] == "Hello you"

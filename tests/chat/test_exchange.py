@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
 from starlette.requests import Request
 
 from shared.chat.dialects import DIALECTS
@@ -18,6 +17,7 @@ from shared.receipt import Receipt
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 
 STREAM = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\ndata: [DONE]\n\n'
 
@@ -99,7 +99,7 @@ def test_one_question_is_one_conversation_in_either_spelling() -> None:
     assert len(set(asked(question))) == 1
 
 
-@pytest.mark.parametrize("differing", ["question", "system", "caller"])
+@cells("differing", ["question", "system", "caller"])
 def test_what_differs_in_its_beginning_or_its_caller_is_another_conversation(differing: str) -> None:
     found: list[str] = []
     for number in map(str, range(40)):

@@ -6,12 +6,11 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from shared.errors import UpstreamCut, UpstreamMalformed, UpstreamUnreachable
 from shared.upstream.errors import error_from_status
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.search import GUIDE, NOTES, SEARCH, found
 from tests.harness.upstream import FOREVER, Play, Says, Script, refuses
 from tests.worker.ways import WAYS, Way
@@ -25,7 +24,7 @@ TURNS = [
     {"role": "assistant", "content": "A body."},
     {"role": "user", "content": "And how long?"},
 ]
-every_way = pytest.mark.parametrize("name", CHAT_WAYS)
+every_way = cells("name", CHAT_WAYS)
 
 
 def ask(
@@ -88,34 +87,34 @@ def test_the_json_object_has_all_of_it() -> None:
     assert received.json["citations"] == [{"source": "1", "start": 9, "end": 12}]
 
 
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("name", SHOW_STEPS)
 def test_the_first_step_is_sent_at_once_however_long_the_search_takes(name: str) -> None:
     received, _ = ask(name, [3.0, found(GUIDE)], model=Says(words=("[1]",), seconds_to_content=2.0))
     assert (received.status, received.head_at, received.writes[0][0]) == (200, 0.0, 0.0)
     assert b"search" in received.writes[0][1]
 
 
-@pytest.mark.parametrize("name", ["chat text", "chat json"])
+@cells("name", ["chat text", "chat json"])
 def test_a_format_without_steps_keeps_its_status_until_there_are_words(name: str) -> None:
     received, _ = ask(name, [3.0, found(GUIDE)])
     assert received.head_at == 3.0
 
 
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("name", SHOW_STEPS)
 def test_a_long_search_is_no_silence(name: str) -> None:
     received, _ = ask(name, [8.0, found(GUIDE)], HEARTBEAT_SECONDS="3")
     beats = [at for at, data in received.writes if data == WAYS[name].heartbeat]
     assert beats == [3.0, 6.0]
 
 
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("name", SHOW_STEPS)
 def test_a_client_has_its_whole_time_to_take_a_step_after_a_long_search(name: str) -> None:
     slow = Caller(seconds_per_write=50.0)
     received, _ = ask(name, [100.0, found(GUIDE)], caller=slow, HEARTBEAT_SECONDS="200", SEARCH_SECONDS="150")
     assert WAYS[name].outcome(received.seen).kind == "finished"
 
 
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("name", SHOW_STEPS)
 def test_who_leaves_without_taking_a_step_ends_the_search_at_once(name: str) -> None:
     received, app = ask(name, [100.0, found(GUIDE)], caller=Caller(reads_writes=1, leaves_at=3.0), SEARCH_SECONDS="150")
     assert received.receipt["ended"] == "client_left"
@@ -141,13 +140,13 @@ def test_the_passages_go_up_with_the_question_after_the_operator_s_own_words() -
     assert question["content"].endswith("Question:\n\nWhat waits?")
 
 
-@pytest.mark.parametrize("reply", [found(), UpstreamUnreachable("no")])
+@cells("reply", [found(), UpstreamUnreachable("no")])
 def test_without_passages_the_request_is_as_it_would_be_without_a_search(reply: Any) -> None:
     _, app = ask("chat sse", reply)
     assert sent(app) == [{"role": "user", "content": "What waits?"}]
 
 
-@pytest.mark.parametrize("api", ["chat", "responses", "completions"])
+@cells("api", ["chat", "responses", "completions"])
 @every_way
 def test_every_upstream_api_is_given_the_passages(name: str, api: str) -> None:
     received, app = ask(name, AZURE_OPENAI_API=api)
@@ -169,7 +168,7 @@ def test_a_later_question_is_rewritten_by_the_same_model_and_its_cost_is_on_the_
     assert [attempt["outcome"] for attempt in received.receipt["attempts"]] == ["content"]
 
 
-@pytest.mark.parametrize(
+@cells(
     "rewriting",
     [refuses(429), refuses(400), Says(then=lambda _: [FOREVER]), Says(words=(" ",)), Play(body=[b"odd\n\n"])],
 )
@@ -182,7 +181,7 @@ def test_where_no_model_rewrites_the_question_it_is_searched_for_as_it_is(rewrit
 # Who gets a search.
 
 
-@pytest.mark.parametrize(
+@cells(
     ("mode", "asked", "searches"),
     [("on", None, 1), ("on", True, 1), ("on", False, 0), ("ask", None, 0), ("ask", True, 1), ("ask", False, 0)],
 )
@@ -202,7 +201,7 @@ def test_where_nothing_is_searched_asking_for_it_is_an_error() -> None:
     assert received.status == 200
 
 
-@pytest.mark.parametrize(
+@cells(
     "messages",
     [
         [{"role": "user", "content": [{"type": "image_url", "image_url": "https://x/y.png"}]}],
@@ -235,7 +234,7 @@ def outcome_in_receipt(kind: str, received: Received) -> bool:
 
 
 @every_way
-@pytest.mark.parametrize("kind", FAILURES)
+@cells("kind", FAILURES)
 def test_a_search_that_fails_leaves_an_answer_without_sources(name: str, kind: str) -> None:
     received, _ = ask(name, FAILURES[kind][0])
     outcome = WAYS[name].outcome(received.seen)
@@ -245,7 +244,7 @@ def test_a_search_that_fails_leaves_an_answer_without_sources(name: str, kind: s
 
 
 @every_way
-@pytest.mark.parametrize("kind", FAILURES)
+@cells("kind", FAILURES)
 def test_where_it_is_required_the_answer_fails_with_it_and_no_model_is_asked(name: str, kind: str) -> None:
     received, app = ask(name, FAILURES[kind][0], SEARCH_REQUIRED="true")
     assert app.clients.asked == []
@@ -259,7 +258,7 @@ def test_where_it_is_required_the_answer_fails_with_it_and_no_model_is_asked(nam
         assert ("retry-after" in received.headers) == (kind == "busy")
 
 
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("name", SHOW_STEPS)
 def test_another_backend_may_still_answer_after_the_steps_were_shown(name: str) -> None:
     async def scene(app: InProcessApp) -> tuple[Received, InProcessApp]:
         way = WAYS[name]
@@ -287,7 +286,7 @@ def test_a_model_that_fails_after_the_search_ends_the_answer_honestly(name: str)
 
 
 @every_way
-@pytest.mark.parametrize("leaves_at", [0.5, 1.5, 2.5])
+@cells("leaves_at", [0.5, 1.5, 2.5])
 def test_leaving_stops_the_rewriting_the_search_and_the_model(name: str, leaves_at: float) -> None:
     model: list[Script] = [
         Says(words=("query",), seconds_to_content=1.0),
@@ -309,8 +308,8 @@ def test_leaving_stops_the_rewriting_the_search_and_the_model(name: str, leaves_
     assert len(app.clients.asked) == 1 + (leaves_at > 2)
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", SHOW_STEPS)
+@cells("stage", [1, 2, 3, 4])
+@cells("name", SHOW_STEPS)
 def test_whoever_leaves_with_the_first_step_in_hand_leaves_nothing_running(name: str, stage: int) -> None:
     received, app = ask(name, [1.0, found(GUIDE)], caller=Caller(reads_writes=stage, leaves_at=5.0))
     assert received.receipt["ended"] == "client_left"

@@ -4,12 +4,12 @@ import json
 import sys
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.chat.json_text import JsonText, is_text, is_wide
 from shared.json_bounds import SLICE_BYTES
+from tests.harness.cells import cells
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -52,7 +52,7 @@ def test_a_string_is_told_from_other_values() -> None:
     assert not any(is_text(msgspec.Raw(value)) for value in (b"1", b"null", b"{}", b'["a"]'))
 
 
-@pytest.mark.parametrize("before", [0, SLICE_BYTES - 8, *range(SLICE_BYTES - 7, SLICE_BYTES + 2)])
+@cells("before", [0, SLICE_BYTES - 8, *range(SLICE_BYTES - 7, SLICE_BYTES + 2)])
 def test_a_string_that_may_say_more_than_ascii_is_wide(before: int) -> None:
     filled = b'"' + b"x" * before
     for wide in (b"\\u0080", b"\\u00e4", b"\\u4e2d", b"\\ud83d\\ude00", "ä".encode()):

@@ -10,6 +10,7 @@ from shared.chat.messages import MAX_MESSAGES, MAX_PARTS
 from shared.chat.messages import read_messages as read_messages_of
 from shared.chat.request import ImagePart, Message, TextPart
 from shared.errors import BadRequest
+from tests.harness.cells import cells
 
 HI = {"role": "user", "content": "hi"}
 
@@ -54,7 +55,7 @@ def test_a_message_may_have_as_many_parts_as_are_said_and_no_more() -> None:
         read_messages(parts(*[part] * (MAX_PARTS + 1)))
 
 
-@pytest.mark.parametrize(
+@cells(
     ("listed", "field", "allowed"),
     [
         ([], "messages", "a list of 1 to 2048 messages"),
@@ -89,7 +90,7 @@ def test_an_error_names_the_field_and_what_is_allowed_there(listed: Any, field: 
     assert caught.value.message == f"'{field}' is not valid; expected {allowed}."
 
 
-@pytest.mark.parametrize(
+@cells(
     ("listed", "field"),
     [
         ([HI | {"name": "n", "x": 1}], "messages[0].name"),

@@ -8,6 +8,7 @@ import pytest
 from shared.chat.negotiation import MAX_RANGES, Preferences, check_acceptable, choose_format, parse_accept
 from shared.chat.request import Schema
 from shared.errors import BadRequest, NotAcceptable
+from tests.harness.cells import cells
 
 NATIVE, UI_MESSAGE, CHAT_PROTOCOL = Schema.NATIVE, Schema.UI_MESSAGE, Schema.CHAT_PROTOCOL
 
@@ -30,7 +31,7 @@ def choose(
     return choose_format(preferences(accept, asked=asked, must=must, on=on), schema, stream=stream)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("accept", "chosen"),
     [
         (None, "sse"),
@@ -68,7 +69,7 @@ def test_the_accept_header_is_weighed_as_rfc_9110_says(accept: str | None, chose
     assert choose(accept) == chosen
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/*", "text/event-stream;q=0, text/html", "nonsense"])
+@cells("accept", ["text/html", "image/*", "text/event-stream;q=0, text/html", "nonsense"])
 def test_406_when_nothing_fits(accept: str) -> None:
     with pytest.raises(NotAcceptable, match=r"No acceptable format\. Available: text/event-stream, ") as caught:
         choose(accept)
@@ -95,7 +96,7 @@ def test_an_address_that_streams_never_gives_a_non_streaming_answer() -> None:
         choose(stream=False, must=True)
 
 
-@pytest.mark.parametrize("accept", [None, "text/plain", "text/event-stream"])
+@cells("accept", [None, "text/plain", "text/event-stream"])
 def test_where_streaming_is_off_no_answer_streams(accept: str | None) -> None:
     assert choose(accept, on=False) == choose(accept, on=False, must=True) == "json"
     assert choose(accept, on=False, must=True, stream=False) == "json"
@@ -165,11 +166,11 @@ def error_of(choice: Callable[[], object]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("schema", [NATIVE, CHAT_PROTOCOL])
-@pytest.mark.parametrize("asked", [None, "sse", "json", "chat-protocol", "xml"])
-@pytest.mark.parametrize("accept", [None, "text/html", "application/json", "text/event-stream"])
-@pytest.mark.parametrize("must", [False, True])
-@pytest.mark.parametrize("on", [False, True])
+@cells("schema", [NATIVE, CHAT_PROTOCOL])
+@cells("asked", [None, "sse", "json", "chat-protocol", "xml"])
+@cells("accept", [None, "text/html", "application/json", "text/event-stream"])
+@cells("must", [False, True])
+@cells("on", [False, True])
 def test_what_is_refused_before_the_body_is_read_is_what_no_body_could_change(
     schema: Schema, asked: str | None, accept: str | None, must: bool, on: bool
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from shared.chat.options import read_options
 from shared.errors import BadRequest
 from shared.http.json_body import parse_fields
+from tests.harness.cells import cells
 
 
 def options(body: dict[str, Any] | bytes, *, other: tuple[str, ...] = ("input",)) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def test_lone_surrogates_in_an_option_become_the_replacement_character() -> None
     assert options(b'{"stop": ["\\udfff"]}') == {"stop": ("\ufffd",)}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("name", "value", "allowed"),
     [
         ("temperature", "hot", "a number from 0 to 2"),
@@ -56,15 +57,15 @@ def test_an_error_names_the_option_and_what_is_allowed(name: str, value: Any, al
     assert caught.value.message == f"'{name}' is not valid; expected {allowed}."
 
 
-@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1e999999999"])
-@pytest.mark.parametrize("field", ["temperature", "seed", "max_output_tokens"])
+@cells("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1e999999999"])
+@cells("field", ["temperature", "seed", "max_output_tokens"])
 def test_a_number_too_large_for_this_machine_is_still_json_and_its_field_is_named(field: str, number: str) -> None:
     with pytest.raises(BadRequest, match=r"expected an? (integer|number) from") as caught:
         options(f'{{"{field}": {number}}}'.encode())
     assert caught.value.param == field
 
 
-@pytest.mark.parametrize("names", [("zz", "aa"), ("aa", "zz")])
+@cells("names", [("zz", "aa"), ("aa", "zz")])
 def test_the_first_unknown_field_is_named_with_those_that_are_allowed(names: tuple[str, str]) -> None:
     with pytest.raises(BadRequest, match=f"Unknown field '{names[0]}'; allowed are input, model, ") as caught:
         options({"input": "hi"} | dict.fromkeys(names, 1))

@@ -10,6 +10,7 @@ from shared.chat.dialects import parts as parts_module
 from shared.events import AnswerEvent, Citation, Delta, Finished, Reasoning
 from shared.upstream.wire.responses import ContentEvent, Item
 from tests.harness.app import ask_in
+from tests.harness.cells import cells
 from tests.harness.frames import data
 from tests.harness.upstream import EVENT_STREAM, Play
 from tests.worker.ways import COLLECTED, STREAMS, WAYS
@@ -51,7 +52,7 @@ THOUGHTS = [
 COMPLETED = ("response.completed", {"response": {"id": "r"}})
 
 
-@pytest.mark.parametrize("way", CHAT_WAYS)
+@cells("way", CHAT_WAYS)
 def test_parts_and_items_of_reasoning_have_a_blank_line_between_them_and_nothing_within(way: str) -> None:
     answer = Play(body=frames(CREATED, *THOUGHTS, word("msg_1", "Hello"), COMPLETED), headers=EVENT_STREAM)
     outcome, _, received = ask_in(way, [answer], AZURE_OPENAI_API="responses")
@@ -126,8 +127,8 @@ WITHOUT_DELTAS: dict[str, list[Told]] = {
 }
 
 
-@pytest.mark.parametrize("told", WITHOUT_DELTAS.values(), ids=WITHOUT_DELTAS)
-@pytest.mark.parametrize("way", CHAT_WAYS)
+@cells("told", WITHOUT_DELTAS.values(), ids=WITHOUT_DELTAS)
+@cells("way", CHAT_WAYS)
 def test_a_text_that_comes_without_deltas_is_there_once(way: str, told: list[Told]) -> None:
     ending = [] if told[-1][0] == "response.completed" else [COMPLETED]
     answer = Play(body=frames(CREATED, added("msg_1"), *told, *ending), headers=EVENT_STREAM)
@@ -135,8 +136,8 @@ def test_a_text_that_comes_without_deltas_is_there_once(way: str, told: list[Tol
     assert (outcome.kind, outcome.words) == ("finished", "Hello there")
 
 
-@pytest.mark.parametrize("told", WITHOUT_DELTAS.values(), ids=WITHOUT_DELTAS)
-@pytest.mark.parametrize("place", [PLACE, {"item_id": "msg_1"}, {"output_index": 0}, {}], ids=str)
+@cells("told", WITHOUT_DELTAS.values(), ids=WITHOUT_DELTAS)
+@cells("place", [PLACE, {"item_id": "msg_1"}, {"output_index": 0}, {}], ids=str)
 def test_a_text_that_came_in_deltas_is_there_once_too(place: dict[str, Any], told: list[Told]) -> None:
     delta = ("response.output_text.delta", {**place, "delta": "Hello there"})
     if place == {"output_index": 0}:  # and nothing else may name the item by its id alone
@@ -144,7 +145,7 @@ def test_a_text_that_came_in_deltas_is_there_once_too(place: dict[str, Any], tol
     assert text_of(Delta, events_of(delta, *told)) == "Hello there"
 
 
-@pytest.mark.parametrize(
+@cells(
     "told",
     [
         ("response.reasoning_summary_text.done", {"item_id": "rs_1", "summary_index": 0, "text": "Hm."}),
@@ -165,7 +166,7 @@ def test_an_incomplete_answer_without_deltas_has_its_text_and_its_reason() -> No
     assert (text_of(Delta, events), events[-1]) == ("Hello there", Finished("other"))
 
 
-@pytest.mark.parametrize("odd", [5, "x", [5], [{"text": 5}], {"a": 1}])
+@cells("odd", [5, "x", [5], [{"text": 5}], {"a": 1}])
 def test_an_odd_part_costs_only_itself(odd: Any) -> None:
     item = {"type": "message", "id": "m", "content": odd}
     told: list[Told] = [

@@ -12,6 +12,7 @@ from shared.chat.negotiation import parse_accept
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import MAX_VALUES, parse_chat_request, schema_of_call
 from shared.errors import BadRequest
+from tests.harness.cells import cells
 
 NATIVE, UI_MESSAGE, CHAT_PROTOCOL = Schema.NATIVE, Schema.UI_MESSAGE, Schema.CHAT_PROTOCOL
 
@@ -32,7 +33,7 @@ def echoed(body: Any) -> dict[str, Any]:
 # Which schema it is.
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "schema"),
     [
         ({"input": "hi"}, NATIVE),
@@ -56,7 +57,7 @@ def test_a_plain_conversation_is_the_protocol_s_where_the_call_is() -> None:
     assert parse(USE_CHAT, CHAT_PROTOCOL)[0] == UI_MESSAGE
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "headers", "schema"),
     [
         ("/chat", {"accept": "application/json"}, NATIVE),
@@ -110,7 +111,7 @@ def test_an_input_is_one_message_of_the_user() -> None:
     assert parse({"input": "hi", "messages": None, "seed": 1})[1] == ChatRequest(messages=HI, seed=1)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "message"),
     [
         ({}, "Neither 'input' nor 'messages' is given; expected exactly one of them."),
@@ -132,7 +133,7 @@ def test_lone_surrogates_become_the_replacement_character() -> None:
         assert parse_chat_request(body)[1].messages[0].text == JsonText.of("a\ufffdb")
 
 
-@pytest.mark.parametrize("field", ["input", "messages"])
+@cells("field", ["input", "messages"])
 def test_a_value_that_is_nested_too_deeply_is_an_error(field: str) -> None:
     for depth in (2_000, 9_000, 100_000):
         with pytest.raises(BadRequest):
@@ -157,7 +158,7 @@ def test_what_is_echoed_stands_on_one_line() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["model", "stop", "reasoning_effort", "seed"])
+@cells("name", ["model", "stop", "reasoning_effort", "seed"])
 def test_an_option_that_is_too_large_is_an_error(name: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse({"input": "hi", name: "x" * MAX_VALUE_BYTES})
@@ -179,7 +180,7 @@ def test_a_message_s_own_context_is_not_for_the_model() -> None:
     assert parse(body)[1].messages == HI
 
 
-@pytest.mark.parametrize(
+@cells(
     ("change", "param"),
     [
         ({"context": "x"}, "context"),

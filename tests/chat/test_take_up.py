@@ -14,6 +14,7 @@ from shared.config.caller_keys import make_caller_key
 from tests.harness.app import InProcessApp, play
 from tests.harness.background import WORDS, Background
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.upstream import refuses
 
 ON = {"RESUME": "on", "AZURE_OPENAI_API": "responses"}
@@ -73,7 +74,7 @@ def positions(name: str, body: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS if name != "ui-message"])
+@cells("name", [name for name in STREAMS if name != "ui-message"])
 def test_from_every_position_the_rest_is_equal_byte_for_byte(name: str) -> None:
     async def scene(app: InProcessApp) -> None:
         whole = await ask(app, name)
@@ -154,7 +155,7 @@ def test_an_answer_without_resume_stays_as_it_was() -> None:
     assert "resume" not in received.receipt
 
 
-@pytest.mark.parametrize(
+@cells(
     ("settings", "body", "reason"),
     [
         ({"AZURE_OPENAI_API": "responses"}, NATIVE, "RESUME is off"),
@@ -175,7 +176,7 @@ def test_what_cannot_be_resumed_is_a_400_that_says_why(settings: dict[str, str],
     assert reason in received.json["error"]["message"]
 
 
-@pytest.mark.parametrize("value", ["-1", "2147483649", "99999999999999999999", "1.5", "x", "%31x", "1e3"])
+@cells("value", ["-1", "2147483649", "99999999999999999999", "1.5", "x", "%31x", "1e3"])
 def test_a_position_that_is_none_is_a_400(value: str) -> None:
     async def scene(app: InProcessApp) -> None:
         found = answer_id(await ask(app))
@@ -221,7 +222,7 @@ def test_a_foreign_caller_gets_404_whatever_it_asks() -> None:
     play(scene, {"main": Background()}, **ON, AUTH_MODE="keys", CALLER_KEYS=f"{alices},{bobs}")
 
 
-@pytest.mark.parametrize("name", ["sse", "ndjson", "text"])
+@cells("name", ["sse", "ndjson", "text"])
 def test_a_closed_window_loses_and_doubles_no_word(name: str) -> None:
     async def scene(app: InProcessApp) -> None:
         whole = await ask(app, name)
@@ -291,9 +292,7 @@ def test_an_answer_that_has_an_id_is_no_other_accounts_any_more() -> None:
     assert (other.streams, other.reads) == ([], [])
 
 
-@pytest.mark.parametrize(
-    ("seconds", "comes_back_after", "is_cancelled"), [("60", None, True), ("60", 30, False), ("0", None, False)]
-)
+@cells(("seconds", "comes_back_after", "is_cancelled"), [("60", None, True), ("60", 30, False), ("0", None, False)])
 def test_an_answer_that_nobody_comes_back_to_is_cancelled_after_its_grace(
     seconds: str, comes_back_after: float | None, is_cancelled: bool
 ) -> None:
@@ -331,7 +330,7 @@ def test_a_second_reader_that_leaves_does_not_end_the_answer_of_the_first() -> N
     play(scene, {"main": backend}, **ON, RESUME_GRACE_SECONDS="5")
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@cells("name", STREAMS)
 def test_a_stopping_process_sends_its_readers_elsewhere_and_ends_no_answer(name: str) -> None:
     backend = Background(seconds_between=20)
 
@@ -414,7 +413,7 @@ def test_who_is_sent_elsewhere_when_the_host_would_cut_the_stream_keeps_the_answ
     assert received.receipt["ended"] == "function_timeout"
 
 
-@pytest.mark.parametrize(("most", "status"), [(900, 429), (None, 429), (10, 200)])
+@cells(("most", "status"), [(900, 429), (None, 429), (10, 200)])
 def test_an_answer_that_is_left_counts_what_it_may_have(most: int | None, status: int) -> None:
     """Or a caller would leave each answer at its first word, and read it again for nothing."""
     body = NATIVE if most is None else {**NATIVE, "max_output_tokens": most}

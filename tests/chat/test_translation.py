@@ -11,6 +11,7 @@ from shared.openai_api.inspector import ChunkInspector
 from shared.openai_api.relay import BufferedRelay
 from shared.progress import Phase
 from shared.translation import SseTranslation
+from tests.harness.cells import cells
 
 WORDS = b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"x" * 900)
 EVENT_BYTES = 1 << 20
@@ -36,7 +37,7 @@ def test_no_answer_is_buffered_without_a_bound(name: str, monkeypatch: pytest.Mo
     assert isinstance(one.progress.failure, UpstreamFrameTooLarge)
 
 
-@pytest.mark.parametrize("name", [*BUFFERED, "relay"])
+@cells("name", [*BUFFERED, "relay"])
 def test_a_buffered_answer_within_the_bound_leaves_at_its_end(name: str) -> None:
     one = buffered(name)
     stop = b'data: {"id":"c1","choices":[{"index":0,"finish_reason":"stop","delta":{}}]}\n\ndata: [DONE]\n\n'
@@ -52,8 +53,8 @@ DELTA = b'data: {"type":"response.output_text.delta","delta":"hi"}\n\n'
 SEARCHES = b'data: {"type":"response.web_search_call.searching","item_id":"ws_1"}\n\n'
 
 
-@pytest.mark.parametrize("name", ["sse", "ui-message", "ndjson", "text", "chat-protocol"])
-@pytest.mark.parametrize(
+@cells("name", ["sse", "ui-message", "ndjson", "text", "chat-protocol"])
+@cells(
     ("dialect", "last", "can_wait"),
     [
         ("chat", WORD, True),

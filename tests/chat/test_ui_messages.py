@@ -9,6 +9,7 @@ from shared.chat.messages import MAX_PARTS
 from shared.chat.request import ChatRequest, ImagePart, Message, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.errors import BadRequest
+from tests.harness.cells import cells
 
 TEXT = {"type": "text", "text": "hi"}
 PNG = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA", "filename": "a.png"}
@@ -66,7 +67,7 @@ def test_an_answer_that_failed_before_it_said_anything_is_left_out() -> None:
     assert parse(ui(user(TEXT), failed)).messages == HI
 
 
-@pytest.mark.parametrize(
+@cells(
     ("message", "param"),
     [
         (user(), "messages[0].parts"),

@@ -8,6 +8,7 @@ import pytest
 from shared.chat.request import ChatRequest, Message, Schema, TextPart
 from shared.chat.shapes import parse_chat_request
 from shared.errors import BadRequest
+from tests.harness.cells import cells
 
 HI = Message("user", (TextPart.of("hi"),))
 USE_CHAT = {
@@ -30,7 +31,7 @@ def parse(body: Any) -> ChatRequest:
     return request
 
 
-@pytest.mark.parametrize(
+@cells(
     "body",
     [
         USE_CHAT,
@@ -61,7 +62,7 @@ def test_assistant_uis_settings_are_the_options_unless_those_are_given() -> None
     assert (request.temperature, request.model, request.seed) == (0.1, "n", 7)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("change", "param"),
     [
         ({"tools": {"weather": {"parameters": {}}}}, "tools"),
@@ -85,7 +86,7 @@ def test_use_completions_prompt_is_one_message_of_the_user() -> None:
     assert parse({"prompt": "hi", "temperature": 0.5}) == ChatRequest(messages=(HI,), temperature=0.5)
 
 
-@pytest.mark.parametrize("body", [{"prompt": ""}, {"prompt": None}, {"prompt": ["hi"]}])
+@cells("body", [{"prompt": ""}, {"prompt": None}, {"prompt": ["hi"]}])
 def test_a_prompt_that_says_nothing_is_an_error(body: Any) -> None:
     with pytest.raises(BadRequest, match="'prompt' is not valid; expected text that is not empty"):
         parse_chat_request(json.dumps(body).encode())

@@ -9,6 +9,7 @@ import pytest
 
 from client.failures import USAGE
 from client.options import DEFAULT_URL, read_options
+from tests.harness.cells import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,8 +44,8 @@ def test_words_without_quotes_are_one_question() -> None:
     assert read_options(["what", "is", "this?", "--format", "ndjson"]).question == "what is this?"
 
 
-@pytest.mark.parametrize("path", ["", "/", "/chat", "/chat/", "/chat/stream", "/stream"])
-@pytest.mark.parametrize("base", ["http://127.0.0.1:7071", "https://gateway.example/chatbot"])
+@cells("path", ["", "/", "/chat", "/chat/", "/chat/stream", "/stream"])
+@cells("base", ["http://127.0.0.1:7071", "https://gateway.example/chatbot"])
 def test_an_address_that_was_copied_from_a_curl_line_is_its_base(base: str, path: str) -> None:
     assert read_options(["hi", "--url", base + path]).url == base
 

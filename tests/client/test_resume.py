@@ -9,6 +9,7 @@ import pytest
 
 from client.failures import Cut, ErrorResponse, Failure
 from client.resume import PAUSES, Resumed, is_offered
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 
 ID = "resp_signed"
@@ -73,7 +74,7 @@ def asked(plan: Sequence[int | str], wire_format: str = "sse") -> tuple[list[dic
     return run(scene()), service.asked, len(lost)
 
 
-@pytest.mark.parametrize("wire_format", ["sse", "ndjson"])
+@cells("wire_format", ["sse", "ndjson"])
 def test_the_answer_goes_on_from_where_it_was(wire_format: str) -> None:
     found, requests, lost = asked([3, "503", "moved", 1, 9], wire_format)
     assert [event["type"] for event in found] == [event["type"] for event in EVENTS]
@@ -91,7 +92,7 @@ def test_what_brings_nothing_is_tried_four_times_and_then_told() -> None:
     assert (found[-1]["type"], lost) == ("finished", len(PAUSES))
 
 
-@pytest.mark.parametrize("status", ["400", "401", "404", "410"])
+@cells("status", ["400", "401", "404", "410"])
 def test_an_error_that_stays_is_told_at_once(status: str) -> None:
     with pytest.raises(ErrorResponse) as raised:
         asked([2, status])

@@ -3,7 +3,6 @@
 import io
 import json
 
-import pytest
 from rich.console import Console
 
 from client.formats import Event
@@ -18,6 +17,7 @@ from client.screens import (
     settle,
     strip_control_characters,
 )
+from tests.harness.cells import cells
 
 
 class Terminal(io.StringIO):
@@ -104,7 +104,7 @@ def test_plain_text_is_without_control_characters_because_a_pipe_may_lead_to_a_t
     assert out.getvalue() == "a]0;owned[2J\tb\n"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("text", "settled", "rest"),
     [
         ("one", "", "one"),

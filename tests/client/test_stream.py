@@ -21,6 +21,7 @@ from client.failures import (
 )
 from client.formats import MEDIA_TYPES, Event
 from client.stream import ask
+from tests.harness.cells import cells
 
 EVENTS: list[Event] = [
     {"type": "started", "id": "a1", "model": "m"},
@@ -89,8 +90,8 @@ def stream_of(body: str, wire_format: str = "sse", size: int = 7, error: Excepti
     )
 
 
-@pytest.mark.parametrize("size", [1, 7, 10_000])
-@pytest.mark.parametrize("wire_format", ["sse", "ndjson", "json"])
+@cells("size", [1, 7, 10_000])
+@cells("wire_format", ["sse", "ndjson", "json"])
 def test_every_format_gives_the_same_events_however_the_network_cuts_it(wire_format: str, size: int) -> None:
     assert events_of(stream_of(BODIES[wire_format], wire_format, size), wire_format) == EVENTS
 
@@ -101,7 +102,7 @@ def test_plain_text_gives_its_words_and_an_end() -> None:
     assert end["type"] == "finished"
 
 
-@pytest.mark.parametrize("wire_format", ["sse", "ndjson"])
+@cells("wire_format", ["sse", "ndjson"])
 def test_a_stream_without_an_end_event_is_cut(wire_format: str) -> None:
     body = BODIES[wire_format]
     with pytest.raises(Cut, match="before the answer was complete") as caught:
@@ -109,14 +110,14 @@ def test_a_stream_without_an_end_event_is_cut(wire_format: str) -> None:
     assert caught.value.exit_status == INCOMPLETE
 
 
-@pytest.mark.parametrize("wire_format", MEDIA_TYPES)
+@cells("wire_format", MEDIA_TYPES)
 def test_a_connection_that_is_lost_is_cut(wire_format: str) -> None:
     error = httpx.RemoteProtocolError("incomplete chunked read")
     with pytest.raises(Cut, match="connection was lost"):
         events_of(stream_of(BODIES[wire_format][:20], wire_format, error=error), wire_format)
 
 
-@pytest.mark.parametrize("body", ["data: {nonsense\n\n", 'data: {"kind":"delta"}\n\n', "data: [1]\n\n"])
+@cells("body", ["data: {nonsense\n\n", 'data: {"kind":"delta"}\n\n', "data: [1]\n\n"])
 def test_invalid_events_raise_a_failure_and_not_the_parser_s_error(body: str) -> None:
     with pytest.raises(Cut, match="not a valid event"):
         events_of(stream_of(body))
@@ -139,7 +140,7 @@ def test_a_failure_inside_the_stream_is_an_event() -> None:
     assert events == [{"type": "failed", "error": {"message": "m", "code": "c"}}]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("status", "body", "text", "code", "exit_status"),
     [
         (400, {"error": {"message": "No.", "code": "bad"}}, "No.", "bad", FAILED),

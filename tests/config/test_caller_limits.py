@@ -7,6 +7,7 @@ import pytest
 
 from shared.config.caller_limits import NO_LIMITS, CallerLimits, LimitsPolicy, caller_limits
 from shared.errors import Misconfigured
+from tests.harness.cells import cells
 
 
 def parse(value: Any) -> Any:
@@ -27,7 +28,7 @@ def test_nothing_set_is_no_limit() -> None:
     assert parse("") == {}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("value", "expected"),
     [
         ("{", "JSON error at line 1"),

@@ -8,6 +8,7 @@ import pytest
 from shared.config.catalog import ModelCatalog, Target
 from shared.config.settings import Settings
 from shared.errors import BadRequest, Misconfigured, ModelNotFound
+from tests.harness.cells import cells
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}
 EAST = {
@@ -69,8 +70,8 @@ def test_every_listed_name_resolves() -> None:
             models.check_listed("nowhere")
 
 
-@pytest.mark.parametrize("env", [{}, {"AZURE_OPENAI_MODELS": "gpt=dep"}])
-@pytest.mark.parametrize(("name", "allowed"), [("m" * 257, "256"), ("gpt\ud800", "UTF-8")])
+@cells("env", [{}, {"AZURE_OPENAI_MODELS": "gpt=dep"}])
+@cells(("name", "allowed"), [("m" * 257, "256"), ("gpt\ud800", "UTF-8")])
 def test_a_name_that_no_log_can_carry_is_a_400(env: dict[str, str], name: str, allowed: str) -> None:
     with pytest.raises(BadRequest, match=allowed) as caught:
         catalog(**env).resolve(name)
@@ -78,7 +79,7 @@ def test_a_name_that_no_log_can_carry_is_a_400(env: dict[str, str], name: str, a
     assert b"model" in caught.value.body(), "it can be encoded"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("models", "sentence"),
     [
         (catalog(), "AZURE_OPENAI_DEPLOYMENT is not set"),

@@ -9,6 +9,7 @@ import pytest
 from shared.config.prices import Price, prices
 from shared.config.values import caller_names
 from shared.errors import Misconfigured
+from tests.harness.cells import cells
 
 
 def parse(value: Any) -> Any:
@@ -28,7 +29,7 @@ def test_nothing_set_is_no_price() -> None:
     assert parse("") == {}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("value", "expected"),
     [
         ("{", "JSON error at line 1"),

@@ -5,6 +5,7 @@ import pytest
 from shared.config.proxies import DIRECT, Proxies
 from shared.config.settings import Settings
 from shared.errors import Misconfigured
+from tests.harness.cells import cells
 
 PROXY = "http://proxy.example:3128"
 
@@ -18,7 +19,7 @@ def test_without_the_variables_every_connection_is_direct() -> None:
     assert proxy_for("account.example") is None
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+@cells("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 def test_https_goes_through_the_proxy_that_is_named_for_it_or_for_all(name: str) -> None:
     assert proxy_for("account.example", **{"scheme": "https", name: PROXY}) == PROXY
 
@@ -38,7 +39,7 @@ def test_an_address_without_its_scheme_is_one_and_credentials_stay_in_it() -> No
     assert proxy_for("account.example", HTTPS_PROXY="http://u:p%40@[::1]:3128/") == "http://u:p%40@[::1]:3128/"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("direct", "host", "is_direct"),
     [
         ("127.0.0.1,localhost", "account.example", False),
@@ -61,14 +62,12 @@ def test_no_proxy_lists_hosts_and_suffixes_or_everything(direct: str, host: str,
         assert (proxy_for(host, **{"scheme": "https", "HTTPS_PROXY": PROXY, name: direct}) is None) is is_direct
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "169.254.130.1", "fe80::1"]
-)
+@cells("host", ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "169.254.130.1", "fe80::1"])
 def test_what_is_on_this_machine_is_never_asked_through_a_proxy(host: str) -> None:
     assert proxy_for(host, scheme="http", HTTP_PROXY=PROXY, HTTPS_PROXY=PROXY, ALL_PROXY=PROXY) is None
 
 
-@pytest.mark.parametrize(
+@cells(
     "text",
     ["https://proxy.example", "socks5://proxy.example:1", "http://", "http://a b", "http://proxy:0", "http://proxy:x",
      "http://proxy/path", "http://proxy?a", "http://é", "http://user:secret@", "proxy:99999", "::"],

@@ -25,6 +25,7 @@ from shared.config.settings import SETTING_NAMES
 from shared.hosting import telemetry
 from shared.receipt import LOGGER_NAME as RECEIPTS
 from shared.service import ConfiguredService, service_from_env
+from tests.harness.cells import cells
 
 PIECE_CHARACTERS = 8
 CLOSED = "http://127.0.0.1:9"
@@ -171,7 +172,7 @@ PUBLISHED = {
 """Where the valid name of a model or a backend stands on purpose: in the list of models, as `x-backend`, in the log."""
 
 
-@pytest.mark.parametrize("name", SETTING_NAMES)
+@cells("name", SETTING_NAMES)
 @settings(max_examples=12, deadline=None)
 @given(secret=SECRETS)
 def test_a_secret_in_place_of_any_setting_is_told_to_nobody(name: str, secret: str) -> None:
@@ -198,7 +199,7 @@ ADDRESSES: Mapping[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("part", ADDRESSES)
+@cells("part", ADDRESSES)
 @settings(max_examples=8, deadline=None)
 @given(secret=SECRETS)
 def test_a_secret_in_any_part_of_an_address_is_told_to_nobody(part: str, secret: str) -> None:

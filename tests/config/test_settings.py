@@ -17,6 +17,7 @@ from shared.config.settings import (
     unwanted_settings,
 )
 from shared.errors import Misconfigured
+from tests.harness.cells import cells
 
 ENDPOINT = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com/"}
 SEARCH = {"RETRIEVAL": "on", "SEARCH_ENDPOINT": "https://s.search.windows.net/", "SEARCH_INDEX": "docs"}
@@ -49,20 +50,20 @@ def test_what_is_searched_is_read_in_full_and_only_where_something_is() -> None:
     assert Settings.from_env(ENDPOINT | SEARCH | {"SEARCH_ENDPOINT": "http://127.0.0.1:7073"}).search is not None
 
 
-@pytest.mark.parametrize("path", ["", "/", "/openai", "/openai/v1/"])
+@cells("path", ["", "/", "/openai", "/openai/v1/"])
 def test_the_endpoint_may_carry_the_usual_paths(path: str) -> None:
     settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com" + path})
     assert settings.backends[0].base_url == "https://acc.openai.azure.com/openai/v1/"
 
 
-@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1:1", "[::1]:1"])
+@cells("host", ["localhost:1", "127.0.0.1:1", "[::1]:1"])
 def test_plain_http_is_for_this_machine_only(host: str) -> None:
     assert Settings.from_env({"AZURE_OPENAI_ENDPOINT": f"http://{host}"}).backends
     with pytest.raises(Misconfigured, match="https address"):
         Settings.from_env({"AZURE_OPENAI_ENDPOINT": "http://acc.openai.azure.com"})
 
 
-@pytest.mark.parametrize(
+@cells(
     "host",
     ["localhost", "host.docker.internal", "ollama", "box.local", "192.168.1.20", "172.17.0.1", "100.100.1.1", "[fd00::1]"],
 )  # fmt: skip
@@ -74,7 +75,7 @@ def test_another_server_may_speak_plain_http_on_a_private_network(host: str) -> 
             Settings.from_env({"AZURE_OPENAI_ENDPOINT": f"http://{host}:11434"})
 
 
-@pytest.mark.parametrize("host", ["api.openai.com", "8.8.8.8", "[2606:4700::1111]", "134744072", "a.internal.example"])
+@cells("host", ["api.openai.com", "8.8.8.8", "[2606:4700::1111]", "134744072", "a.internal.example"])
 def test_another_server_speaks_https_beyond_it(host: str) -> None:
     with pytest.raises(Misconfigured, match="plain http only for this machine or a private network"):
         Settings.from_env({"OPENAI_BASE_URL": f"http://{host}/v1"})
@@ -222,7 +223,7 @@ INVALID: list[tuple[dict[str, str], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("env", "sentence"), INVALID, ids=[sentence for _, sentence in INVALID])
+@cells(("env", "sentence"), INVALID, ids=[sentence for _, sentence in INVALID])
 def test_an_invalid_setting_is_named_in_one_sentence_and_only_the_log_says_what_was_found(
     env: dict[str, str], sentence: str
 ) -> None:
@@ -234,7 +235,7 @@ def test_an_invalid_setting_is_named_in_one_sentence_and_only_the_log_says_what_
     assert message == re.sub(": found .*?; expected", "; expected", operator_message)
 
 
-@pytest.mark.parametrize("name", ["hunter2hunter2", "bob.hunter2"])
+@cells("name", ["hunter2hunter2", "bob.hunter2"])
 def test_a_key_that_stands_in_place_of_its_own_name_is_refused_since_names_are_logged(name: str) -> None:
     digest = hashlib.sha256(name.encode()).hexdigest()
     with pytest.raises(Misconfigured, match="CALLER_KEYS, entry 1, is not valid"):
@@ -254,7 +255,7 @@ def test_a_value_that_is_not_utf8_is_told_and_not_met_later() -> None:
         Settings.from_env(ENDPOINT | {"SYSTEM_PROMPT": b"\xff".decode("utf-8", "surrogateescape")})
 
 
-@pytest.mark.parametrize(
+@cells(
     "origin",
     [
         "app://obsidian.md",
@@ -271,7 +272,7 @@ def test_an_application_or_an_extension_is_an_origin_too(origin: str) -> None:
     assert found == {"https://app.example.com", origin}
 
 
-@pytest.mark.parametrize(
+@cells(
     "origin",
     ["null", "*", "file://a", "app://", "app://a/b", "app://u@a", "app:a", "chrome-extension://*", "://a", "app://a b"],
 )
@@ -295,7 +296,7 @@ def test_blank_values_count_as_not_set() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["a=x, b=y", '{"a": "x", "b": "y"}'])
+@cells("text", ["a=x, b=y", '{"a": "x", "b": "y"}'])
 def test_model_names_are_a_list_or_an_object(text: str) -> None:
     assert Settings.from_env(ENDPOINT | {"AZURE_OPENAI_MODELS": text}).models == {"a": "x", "b": "y"}
 
@@ -337,7 +338,7 @@ def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_writte
     assert Settings.from_env(ENDPOINT | written) == Settings.from_env(ENDPOINT)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("auth_mode", "by_host"),
     [
         ("", True),
@@ -349,14 +350,14 @@ def test_every_field_is_a_setting_or_said_by_several_and_every_default_is_writte
         ("kyes", True),
     ],
 )
-@pytest.mark.parametrize("other", [{}, {"COMMIT_SECONDS": "never"}])
+@cells("other", [{}, {"COMMIT_SECONDS": "never"}])
 def test_auth_mode_alone_decides_whether_the_host_checks_keys_and_an_invalid_one_lets_it(
     auth_mode: str, by_host: bool, other: dict[str, str]
 ) -> None:
     assert host_checks_keys({"AUTH_MODE": auth_mode} | other) is by_host
 
 
-@pytest.mark.parametrize(
+@cells(
     ("env", "host_reports", "has_telemetry"),
     [
         ({}, False, False),
@@ -372,15 +373,13 @@ def test_telemetry_is_on_where_it_has_somewhere_to_go(
     assert (settings.host_reports, settings.has_telemetry) == (host_reports, has_telemetry)
 
 
-@pytest.mark.parametrize(
-    "address", ["collector:4318", "grpc://collector:4317", "https://user:key@c.example", "https://c/?a=b"]
-)
+@cells("address", ["collector:4318", "grpc://collector:4317", "https://user:key@c.example", "https://c/?a=b"])
 def test_a_collector_has_a_plain_address_and_no_key_in_it(address: str) -> None:
     with pytest.raises(Misconfigured, match="OTEL_EXPORTER_OTLP_ENDPOINT is not valid; expected an address such as"):
         Settings.from_env(ENDPOINT | {"OTEL_EXPORTER_OTLP_ENDPOINT": address})
 
 
-@pytest.mark.parametrize("share", ["-1", "1.1", "half", "nan"])
+@cells("share", ["-1", "1.1", "half", "nan"])
 def test_a_share_is_a_number_from_0_to_1(share: str) -> None:
     with pytest.raises(Misconfigured, match="TELEMETRY_SAMPLE is not valid; expected a number from 0 to 1"):
         Settings.from_env(ENDPOINT | {"TELEMETRY_SAMPLE": share})
@@ -393,7 +392,7 @@ def test_settings_of_the_worker_that_work_against_this_apps_telemetry_are_named(
     assert unwanted_settings(dict.fromkeys(set_, "false")) == ()
 
 
-@pytest.mark.parametrize("name", ["AZURE_OPENAI_API_KEY", "OPENAI_BASE_URL"])
+@cells("name", ["AZURE_OPENAI_API_KEY", "OPENAI_BASE_URL"])
 def test_a_setting_for_development_is_invalid_in_azure_and_says_what_is_used_there(name: str) -> None:
     with pytest.raises(Misconfigured, match=f"{name} is set, but .* it uses .*: remove the setting"):
         Settings.from_env(ENDPOINT | {name: "http://localhost/v1", "WEBSITE_SITE_NAME": "app"})
@@ -403,7 +402,7 @@ def test_a_setting_for_development_is_invalid_in_azure_and_says_what_is_used_the
     ]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("text", "names"),
     [("", set()), ("x-policy-id", {"x-policy-id"}), (" X-Policy-ID , x-a,", {"x-policy-id", "x-a"})],
 )
@@ -414,7 +413,7 @@ def test_further_headers_to_pass_are_a_list_of_names(text: str, names: set[str])
     )
 
 
-@pytest.mark.parametrize(
+@cells(
     "name",
     ["authorization", "Api-Key", "x-functions-key", "cookie", "content-length", "host", "x-ms-client-principal-id",
      "x-ms-invocation-id", "accept-encoding", "transfer-encoding", "proxy-authorization", "a b", "x:y", "*", "é"],

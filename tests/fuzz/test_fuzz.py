@@ -16,6 +16,7 @@ from tests.fuzz.in_process import InProcess
 from tests.fuzz.seen import Opened, Seen
 from tests.fuzz.setups import PROMPT, TOKEN
 from tests.fuzz.verdict import problems_of
+from tests.harness.cells import cells
 
 SEED = 20261127
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
@@ -29,14 +30,14 @@ SHORT: dict[Surface, int] = {
 }
 
 
-@pytest.mark.parametrize("surface", SHORT)
+@cells("surface", SHORT)
 def test_nothing_is_found_in_a_short_run(surface: Surface) -> None:
     findings = Findings()
     run(surface, (make_case(surface, SEED, number) for number in range(SHORT[surface])), findings)
     assert not findings.kinds
 
 
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+@cells("path", KEPT, ids=lambda path: path.stem)
 def test_what_was_found_once_is_not_found_again(path: Path) -> None:
     case = load(path)
     findings = Findings()
@@ -122,7 +123,7 @@ PLANTED: dict[str, Callable[[Seen], object]] = {
 }
 
 
-@pytest.mark.parametrize("problem", PLANTED)
+@cells("problem", PLANTED)
 def test_a_planted_fault_is_found(problem: str) -> None:
     case, seen = a_good_answer()
     PLANTED[problem](seen)

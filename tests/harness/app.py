@@ -1,6 +1,7 @@
 """The app without its processes: settings, endpoints and pool are real, the clients are scripted, time is virtual."""
 
 import asyncio
+import functools
 import json
 import logging
 from collections import Counter
@@ -76,7 +77,7 @@ class InProcessApp:
     """The endpoints over scripted backends; made inside a running loop."""
 
     def __init__(self, scripts: Mapping[str, Script | list[Script]], **settings: str) -> None:
-        self.settings = Settings.from_env(environment(len(scripts), **settings))
+        self.settings = _settings(frozenset(environment(len(scripts), **settings).items()))
         self.clients = ScriptedClients(
             {backend.name: script for backend, script in zip(self.settings.backends, scripts.values(), strict=True)}
         )
@@ -181,6 +182,12 @@ class InProcessApp:
         assert not timers, f"timers are left: {timers}"
         violations = [violation for connection in self._connections for violation in connection.violations]
         assert not violations, violations
+
+
+@functools.cache
+def _settings(listed: frozenset[tuple[str, str]]) -> Settings:
+    """Return the settings of an environment, which are frozen: read once however many scenes have it."""
+    return Settings.from_env(dict(listed))
 
 
 def environment(backends: int, **settings: str) -> dict[str, str]:

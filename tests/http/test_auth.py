@@ -9,6 +9,7 @@ from shared.config.caller_keys import make_caller_key, parse_caller_keys
 from shared.config.settings import Settings
 from shared.errors import Unauthorized
 from shared.http.auth import authorise, caller_identity
+from tests.harness.cells import cells
 
 ENV = {"AZURE_OPENAI_ENDPOINT": "https://acc.openai.azure.com"}
 
@@ -20,7 +21,7 @@ def settings(mode: str, **more: str) -> Settings:
 KEYS = f"alice=sha256:{hashlib.sha256(b'k1').hexdigest()},bob=sha256:{hashlib.sha256(b'k2').hexdigest().upper()}"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("header", "value"),
     [("Authorization", "Bearer k2"), ("api-key", "k2"), ("x-functions-key", "k2"), ("authorization", "bearer  k2")],
 )
@@ -28,7 +29,7 @@ def test_a_key_is_accepted_in_each_of_three_headers(header: str, value: str) -> 
     assert authorise(settings("keys", CALLER_KEYS=KEYS), Headers({header: value})) == "bob"
 
 
-@pytest.mark.parametrize(
+@cells(
     "headers",
     [
         {"authorization": "Bearer unused", "api-key": "k2"},
@@ -47,7 +48,7 @@ def test_of_two_known_keys_the_first_header_names_the_caller() -> None:
     assert authorise(settings("keys", CALLER_KEYS=KEYS), both) == "alice"
 
 
-@pytest.mark.parametrize(
+@cells(
     "headers",
     [
         {},
@@ -79,7 +80,7 @@ def test_a_principal_header_counts_only_behind_easy_auth() -> None:
         authorise(entra, Headers({}))
 
 
-@pytest.mark.parametrize("mode", ["function", "anonymous"])
+@cells("mode", ["function", "anonymous"])
 def test_where_the_app_checks_nothing_the_caller_is_named_after_the_mode(mode: str) -> None:
     assert authorise(settings(mode), Headers({"x-ms-client-principal-id": "forged"})) == mode
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 
-import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +12,7 @@ from shared.receipt import AttemptRecord, Receipt
 from shared.trace import Tracer
 from tests.harness.app import request_scope
 from tests.harness.caller import Caller, Connection, Received
+from tests.harness.cells import cells
 
 NO_CORS: Mapping[str, str] = {}
 CORS = {"access-control-allow-origin": "https://app.example.com", "vary": "origin"}
@@ -74,7 +74,7 @@ def test_a_plain_response_has_the_id_and_the_headers_of_cors() -> None:
     assert seen.headers["access-control-allow-origin"] == "https://app.example.com"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("cors", "own", "vary"),
     [
         ({}, {}, None),
@@ -118,7 +118,7 @@ def test_of_an_upstreams_headers_only_those_that_say_when_to_come_back_are_kept(
     assert b"rate_limit_exceeded" in page.body
 
 
-@pytest.mark.parametrize(("attempts", "told"), [(0, "1"), (1, "1"), (3, "3")])
+@cells(("attempts", "told"), [(0, "1"), (1, "1"), (3, "3")])
 def test_debug_headers_name_the_backend_and_the_attempts(attempts: int, told: str) -> None:
     receipt = Receipt(id="r", invocation_id="i", api="chat", backend="second")
     receipt.attempts = [AttemptRecord("main", "429", 0.1)] * attempts

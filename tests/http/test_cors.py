@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from shared.config.settings import Settings
 from shared.http.cors import MAX_LOGGED_ORIGINS, RefusedOrigins, cors_headers, preflight_headers
 from tests.harness.app import environment
+from tests.harness.cells import cells
 
 ALLOWED = {"ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000"}
 ALLOW, VARY = "access-control-allow-origin", "vary"
@@ -15,14 +16,14 @@ def settings(**more: str) -> Settings:
     return Settings.from_env(environment(1, **more))
 
 
-@pytest.mark.parametrize("origin", ["https://app.example.com", "http://localhost:3000", "HTTPS://APP.example.com"])
+@cells("origin", ["https://app.example.com", "http://localhost:3000", "HTTPS://APP.example.com"])
 def test_a_named_origin_may_read_the_answer_and_the_headers_that_clients_need(origin: str) -> None:
     found = cors_headers(settings(**ALLOWED), Headers({"Origin": origin}))
     assert (found[ALLOW], found[VARY]) == (origin, "origin")
     assert {"x-request-id", "retry-after"} <= set(found["access-control-expose-headers"].split(", "))
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "https://app.example.com.evil.example"])
+@cells("origin", ["https://evil.example", "null", "", "https://app.example.com.evil.example"])
 def test_another_origin_gets_nothing_but_a_cache_learns_what_it_depends_on(origin: str) -> None:
     assert cors_headers(settings(**ALLOWED), Headers({"origin": origin})) == {VARY: "origin"}
     assert preflight_headers(settings(**ALLOWED), Headers({"origin": origin})) == {VARY: "origin"}
@@ -33,9 +34,7 @@ def test_without_a_named_origin_there_is_not_a_header_of_cors() -> None:
     assert cors_headers(settings(), headers) == preflight_headers(settings(), headers) == {}
 
 
-@pytest.mark.parametrize(
-    ("asked", "allowed"), [("authorization,content-type", "authorization,content-type"), (None, "content-type")]
-)
+@cells(("asked", "allowed"), [("authorization,content-type", "authorization,content-type"), (None, "content-type")])
 def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked: str | None, allowed: str) -> None:
     more = {"access-control-request-headers": asked} if asked else {}
     found = preflight_headers(settings(**ALLOWED), Headers({"origin": "http://localhost:3000", **more}))
@@ -44,14 +43,14 @@ def test_a_preflight_allows_the_methods_and_the_headers_that_are_asked_for(asked
     assert int(found["access-control-max-age"]) > 0
 
 
-@pytest.mark.parametrize("origin", ["app://obsidian.md", "chrome-extension://abcdefghijklmnop", "tauri://localhost"])
+@cells("origin", ["app://obsidian.md", "chrome-extension://abcdefghijklmnop", "tauri://localhost"])
 def test_an_application_that_is_named_may_call_like_a_page(origin: str) -> None:
     named = settings(ALLOWED_ORIGINS=f"https://app.example.com,{origin}")
     assert preflight_headers(named, Headers({"origin": origin}))[ALLOW] == origin
     assert ALLOW not in preflight_headers(named, Headers({"origin": origin + "x"}))
 
 
-@pytest.mark.parametrize("asked", ["x\xe9", "x\x01", "", ",", "a b", "a;b", "a," * 9000, "\u0661"])
+@cells("asked", ["x\xe9", "x\x01", "", ",", "a b", "a;b", "a," * 9000, "\u0661"])
 def test_what_is_no_list_of_names_does_not_go_back_into_a_header(asked: str) -> None:
     headers = {"origin": "http://localhost:3000", "access-control-request-headers": asked}
     assert preflight_headers(settings(**ALLOWED), headers)["access-control-allow-headers"] == "content-type"

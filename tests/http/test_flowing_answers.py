@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from shared.errors import ServerStopping
 from shared.http.open_streams import OpenStreams
 from shared.upstream.call import Take
 from tests.harness.app import ask_in
 from tests.harness.caller import Caller
+from tests.harness.cells import cells
 from tests.harness.frames import Frames
 from tests.harness.upstream import Says, Step
 from tests.harness.virtual_time import run
@@ -97,8 +96,8 @@ def test_who_is_interrupted_while_two_blocks_wait_sends_the_first_and_then_the_e
     assert outcomes() == [ServerStopping.code]
 
 
-@pytest.mark.parametrize("way", STREAMS)
-@pytest.mark.parametrize("what", ["words", "comments"])
+@cells("way", STREAMS)
+@cells("what", ["words", "comments"])
 def test_an_upstream_that_goes_on_gives_a_client_that_takes_nothing_no_more_time(way: str, what: str) -> None:
     def later(frames: Frames) -> list[Step]:
         piece = frames.word("z") if what == "words" else b": ping\n\n"
@@ -109,9 +108,7 @@ def test_an_upstream_that_goes_on_gives_a_client_that_takes_nothing_no_more_time
     assert (received.receipt["ended"], received.ended_at) == ("client_too_slow", 60.0)
 
 
-@pytest.mark.parametrize(
-    ("leaves_at", "ended", "ended_at"), [(90, "client_left", 90.0), (900, "client_too_slow", 100.0)]
-)
+@cells(("leaves_at", "ended", "ended_at"), [(90, "client_left", 90.0), (900, "client_too_slow", 100.0)])
 def test_an_end_without_a_block_of_its_own_waits_for_the_last_block_as_long_as_any(
     leaves_at: float, ended: str, ended_at: float
 ) -> None:

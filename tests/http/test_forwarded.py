@@ -6,6 +6,7 @@ from starlette.datastructures import Headers, QueryParams
 from shared.config.settings import Settings
 from shared.errors import BadRequest, HeaderNotAllowed
 from shared.http.forwarded import CHOOSING, DOWN, UP, headers_down, headers_up, query_up
+from tests.harness.cells import cells
 
 
 def settings(**values: str) -> Settings:
@@ -16,7 +17,7 @@ def headers(*pairs: tuple[str, str]) -> Headers:
     return Headers(raw=[(name.encode(), value.encode()) for name, value in pairs])
 
 
-@pytest.mark.parametrize("name", UP)
+@cells("name", UP)
 def test_each_header_of_the_table_goes_up(name: str) -> None:
     assert headers_up(settings(), headers((name, "value"))) == {name: "value"}
 
@@ -34,7 +35,7 @@ def test_keys_cookies_and_what_a_client_says_of_itself_stay_here() -> None:
     assert headers_up(settings(), headers(*((name, "value") for name in names))) == {}
 
 
-@pytest.mark.parametrize(("name", "choice"), CHOOSING.items())
+@cells(("name", "choice"), CHOOSING.items())
 def test_what_chooses_a_filter_or_a_deployment_goes_up_only_where_the_operator_allows_it(
     name: str, choice: str
 ) -> None:
@@ -65,14 +66,14 @@ def test_a_value_that_cannot_go_up_is_left_out_where_it_informs_and_refused_wher
         headers_up(settings(PASS_HEADERS="x-policy-id"), headers(("x-policy-id", "é")))
 
 
-@pytest.mark.parametrize("version", ["preview", "latest", "v1", "Preview"])
+@cells("version", ["preview", "latest", "v1", "Preview"])
 def test_the_versions_of_the_current_surface_go_up(version: str) -> None:
     asked = QueryParams(f"api-version={version}&code=secret&x=1")
     assert query_up(settings(), asked) == (("api-version", version),)
     assert query_up(settings(), asked, is_complete=True) == (("api-version", version), ("x", "1"))
 
 
-@pytest.mark.parametrize("version", ["2024-02-01", "2025-04-01-preview", "x", ""])
+@cells("version", ["2024-02-01", "2025-04-01-preview", "x", ""])
 def test_the_versions_of_the_older_surface_do_not(version: str) -> None:
     assert query_up(settings(), QueryParams(f"api-version={version}&x=1")) == ()
     assert query_up(settings(), QueryParams(f"api-version={version}&clientId=y"), is_complete=True) == ()
@@ -83,13 +84,11 @@ def test_another_server_than_azures_gets_no_version() -> None:
     assert query_up(other, QueryParams("api-version=preview")) == ()
 
 
-@pytest.mark.parametrize(
-    "name", [*DOWN, "x-ratelimit-reset-tokens", "x-ms-spillover-from-deployment", "x-ms-spillover-error"]
-)
+@cells("name", [*DOWN, "x-ratelimit-reset-tokens", "x-ms-spillover-from-deployment", "x-ms-spillover-error"])
 def test_each_header_of_the_table_comes_down(name: str) -> None:
     assert headers_down({name.title(): "value"}) == {name: "value"}
 
 
-@pytest.mark.parametrize("name", ["server", "set-cookie", "x-envoy-upstream-service-time", "x-ms-internal", "location"])
+@cells("name", ["server", "set-cookie", "x-envoy-upstream-service-time", "x-ms-internal", "location"])
 def test_no_other_header_comes_down(name: str) -> None:
     assert headers_down({name: "value"}) == {}

@@ -18,10 +18,11 @@ from shared.http.json_body import (
     decode_value,
     parse_fields,
 )
+from tests.harness.cells import cells
 from tests.http.json_texts import JSON, SPACE
 
 
-@pytest.mark.parametrize(
+@cells(
     "accepted",
     [
         "application/json",
@@ -37,7 +38,7 @@ def test_json_in_utf8_is_the_content_type(accepted: str) -> None:
     check_content_headers({"content-type": accepted})
 
 
-@pytest.mark.parametrize(
+@cells(
     "refused",
     [
         "",
@@ -53,7 +54,7 @@ def test_another_content_type_is_an_error(refused: str) -> None:
     assert caught.value.status == 415
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+@cells("encoding", ["gzip", "br", "gzip, identity"])
 def test_a_compressed_body_is_named_as_such(encoding: str) -> None:
     with pytest.raises(BadRequest, match="compressed") as caught:
         check_content_headers({"content-type": "application/json", "content-encoding": encoding})
@@ -61,7 +62,7 @@ def test_a_compressed_body_is_named_as_such(encoding: str) -> None:
     check_content_headers({"content-type": "application/json", "content-encoding": "identity"})
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "message"),
     [
         (b"", "The body is empty; expected a JSON object."),
@@ -100,7 +101,7 @@ def test_what_is_not_a_json_object_is_an_error(body: bytes, message: str) -> Non
 LARGE = b'"x":"' + b" " * SMALL_BODY_BYTES + b'",'
 
 
-@pytest.mark.parametrize("before", [b"", LARGE, LARGE + b'"s":"\\ud800",'], ids=["small", "large", "surrogates"])
+@cells("before", [b"", LARGE, LARGE + b'"s":"\\ud800",'], ids=["small", "large", "surrogates"])
 def test_a_body_has_so_many_fields_and_no_more(before: bytes) -> None:
     many = [b'"k%d":0' % number for number in range(MAX_FIELDS)]
     given = before.count(b":")
@@ -123,7 +124,7 @@ def test_the_names_of_a_large_body_are_text() -> None:
     assert msgspec.json.decode(msgspec.json.encode(fields)).keys() == {"x", "a\U0001f600"}
 
 
-@pytest.mark.parametrize("shift", range(4))
+@cells("shift", range(4))
 def test_the_utf8_of_a_large_body_is_checked_across_its_slices(shift: int) -> None:
     text = b"x" * shift + "\U0001f600".encode() * SMALL_BODY_BYTES
     assert parse_fields(b'{"x":"' + text + b'"}')
@@ -143,7 +144,7 @@ def spelled(body: bytes) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in parse_fields(body).items()}
 
 
-@pytest.mark.parametrize("lone", [b"", b',"s":"\\ud800"', b',"s":"\\\\\\udc00\\ud83d\\ude00"'])
+@cells("lone", [b"", b',"s":"\\ud800"', b',"s":"\\\\\\udc00\\ud83d\\ude00"'])
 def test_every_value_is_kept_as_it_is_spelled(lone: bytes) -> None:
     digits = b"9" * 5000
     body = b'{"x": 1e400, "n": -0, "e":1E400 ,"f":1.0, "i": %s, "o": { "a":[1.10, "\\u00e9\\\\u0041"] } %s}'
@@ -213,7 +214,7 @@ def test_what_json_itself_rejects_is_rejected(pieces: list[str]) -> None:
         assert {name: json.loads(bytes(value)) for name, value in parse_fields(body.encode()).items()} == expected
 
 
-@pytest.mark.parametrize(
+@cells(
     ("name", "allowed"),
     [("x" * (MAX_NAME_CHARACTERS + 1), "256 characters"), ("x" * (MAX_NAME_BYTES + 1), "4096 bytes")],
 )

@@ -7,6 +7,7 @@ import pytest
 from shared.errors import UpstreamCut
 from tests.harness.app import GOOD, InProcessApp, ask_in, play
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.frames import Frames
 from tests.harness.upstream import FOREVER, Play, Says, Script, Step, fails
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
@@ -26,7 +27,7 @@ def test_a_stream_says_that_it_must_not_be_buffered_or_cached() -> None:
     assert received.headers["x-request-id"] == received.receipt["id"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_every_read_of_content_leaves_at_once(way: str) -> None:
     _, _, received = ask_in(way, [Says(words=["a", "b", "c"], seconds_to_content=1, seconds_between=2)])
     times = [at for at, _ in received.writes]
@@ -39,7 +40,7 @@ def test_the_request_may_come_in_pieces() -> None:
     assert (outcome, asked, received.head_at) == (FINISHED, {"main": 1}, 3.0)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_body_beyond_the_limit_is_a_413_and_asks_nobody(way: str) -> None:
     async def scene(app: InProcessApp) -> tuple[Received, dict[str, int]]:
         one = WAYS[way]
@@ -66,13 +67,13 @@ def stall(frames: Frames) -> list[Step]:
     return [FOREVER]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_who_leaves_while_sending_its_request_asks_nobody(way: str) -> None:
     received, app = leaving(way, GOOD, Caller(pauses_body=[1], leaves_in_body=True))
     assert (app.asked, received.status, received.receipt["ended"]) == ({}, 0, "client_left")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_who_leaves_before_the_headers_ends_the_call(way: str) -> None:
     received, app = leaving(way, Says(seconds_to_headers=FOREVER), Caller(leaves_at=3))
     assert (received.ended_at, received.status, app.asked) == (3.0, 0, {"main": 1})
@@ -80,22 +81,22 @@ def test_who_leaves_before_the_headers_ends_the_call(way: str) -> None:
     assert received.receipt["ended"] == "client_left"
 
 
-@pytest.mark.parametrize("way", STREAMED_UPSTREAM)
-@pytest.mark.parametrize("leaves_at", [3, 30], ids=["before the commit", "after it"])
+@cells("way", STREAMED_UPSTREAM)
+@cells("leaves_at", [3, 30], ids=["before the commit", "after it"])
 def test_who_leaves_before_content_closes_the_upstream_at_once(way: str, leaves_at: float) -> None:
     received, app = leaving(way, Says(words=(), then=stall), Caller(leaves_at=leaves_at))
     assert [body.closed_at for body in app.clients.bodies] == [leaves_at]
     assert (received.receipt["ended"], received.is_completed) == ("client_left", False)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_who_leaves_between_two_pieces_closes_the_upstream_at_once(way: str) -> None:
     received, app = leaving(way, Says(then=stall), Caller(leaves_at=3))
     assert [body.closed_at for body in app.clients.bodies] == [3.0]
     assert (received.receipt["ended"], received.is_completed, app.asked) == ("client_left", False, {"main": 1})
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_who_leaves_while_reading_slowly_closes_the_upstream_at_once(way: str) -> None:
     words = Says(words=["x" * 1000] * 100)
     received, app = leaving(way, words, Caller(reads_writes=2, leaves_at=40))
@@ -104,7 +105,7 @@ def test_who_leaves_while_reading_slowly_closes_the_upstream_at_once(way: str) -
     assert body.reads < 10, "a slow reader slows the upstream"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("way", "last"),
     [("openai chat", b"[DONE]\n\n"), ("chat sse", b"finish_reason"), ("responses", b"completed"), ("chat json", b"}")],
 )
@@ -141,7 +142,7 @@ def test_a_bug_before_content_is_a_500_with_the_id_under_which_the_log_has_the_c
     assert SECRET in str(record.exc_info[1])
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_a_bug_after_content_is_an_honest_end(way: str) -> None:
     outcome, _, received = ask_in(way, [Says(then=lambda _: [RuntimeError(SECRET)])])
     assert outcome == WAYS[way].broken("internal_error", "Hello you")
@@ -149,7 +150,7 @@ def test_a_bug_after_content_is_an_honest_end(way: str) -> None:
     assert received.receipt["ended"] == "internal_error"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_send_that_fails_ends_the_answer_and_leaves_nothing_open(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         exchange = app.ask(WAYS[way], Caller(fails_to_read=OSError("gone")))
@@ -163,8 +164,8 @@ def test_a_send_that_fails_ends_the_answer_and_leaves_nothing_open(way: str) -> 
     assert len(received.receipts) == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("script", [Says(seconds_to_headers=FOREVER), Says(then=stall)], ids=["waiting", "speaking"])
+@cells("way", WAYS)
+@cells("script", [Says(seconds_to_headers=FOREVER), Says(then=stall)], ids=["waiting", "speaking"])
 def test_a_call_that_the_server_gives_up_leaves_nothing_open(way: str, script: Says) -> None:
     async def scene(app: InProcessApp) -> None:
         exchange = app.ask(WAYS[way])
@@ -176,7 +177,7 @@ def test_a_call_that_the_server_gives_up_leaves_nothing_open(way: str, script: S
     play(scene, {"main": script})
 
 
-@pytest.mark.parametrize("way", [name for name in STREAMS if name != "chat text"])
+@cells("way", [name for name in STREAMS if name != "chat text"])
 def test_an_error_ending_that_the_client_does_not_read_is_given_up(way: str) -> None:
     broken = Says(then=lambda _: [1.0, UpstreamCut("It broke.")])
     _, _, received = ask_in(way, [broken], caller=Caller(reads_writes=2))
@@ -185,7 +186,7 @@ def test_an_error_ending_that_the_client_does_not_read_is_given_up(way: str) -> 
     assert received.receipt["ended"] == "upstream_cut"
 
 
-@pytest.mark.parametrize("way", BUFFERED)
+@cells("way", BUFFERED)
 def test_a_buffered_answer_has_its_length_or_a_clean_end(way: str) -> None:
     outcome, _, received = ask_in(way, [GOOD])
     assert (outcome, received.is_completed) == (FINISHED, True)

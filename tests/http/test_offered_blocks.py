@@ -9,6 +9,7 @@ import pytest
 from shared.http.outbound import Outbound, OutboundState
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 from tests.http.reading_client import Client, never
 
@@ -56,7 +57,7 @@ def test_a_client_without_room_gets_the_block_once_it_has_some_and_the_next_is_n
     with_stream(case)
 
 
-@pytest.mark.parametrize("ends", ["finish", "error"])
+@cells("ends", ["finish", "error"])
 def test_no_end_comes_before_a_block_that_waits(ends: str) -> None:
     async def case(out: Outbound, client: Client) -> None:
         client.has_room.clear()

@@ -2,11 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from shared.http.open_streams import OpenStreams
 from tests.harness.app import GOOD, InProcessApp, play
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.upstream import FOREVER, Says
 from tests.harness.virtual_time import run
 from tests.worker.ways import STREAMS, WAYS, Outcome
@@ -42,7 +41,7 @@ def test_without_a_cap_every_stream_has_a_place() -> None:
     assert play(scene, {"main": ENDLESS}) == (500, {200})
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_stopping_process_lets_streams_finish(way: str) -> None:
     async def scene(app: InProcessApp) -> tuple[Outcome, float]:
         exchange = app.ask(WAYS[way])
@@ -55,7 +54,7 @@ def test_a_stopping_process_lets_streams_finish(way: str) -> None:
     assert ended_at < 12, "it waits for the streams, not for the deadline"
 
 
-@pytest.mark.parametrize("way", STREAMS)
+@cells("way", STREAMS)
 def test_a_stopping_process_ends_the_rest_honestly(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         exchange = app.ask(WAYS[way])
@@ -69,7 +68,7 @@ def test_a_stopping_process_ends_the_rest_honestly(way: str) -> None:
     assert 6 <= received.ended_at < 7
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_an_answer_that_has_not_begun_when_the_process_stops_is_a_503(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         exchange = app.ask(WAYS[way])
@@ -113,7 +112,7 @@ def test_an_empty_process_drains_at_once() -> None:
     assert run(drain()) == 0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_request_whose_body_still_comes_does_not_outlive_the_drain(way: str) -> None:
     async def scene(app: InProcessApp) -> tuple[Received, dict[str, int]]:
         exchange = app.ask(WAYS[way], Caller(pauses_body=[FOREVER]))

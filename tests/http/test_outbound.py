@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from shared.http.outbound import ErrorPage, Outbound
 from shared.receipt import Receipt
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 
 
@@ -33,13 +32,13 @@ def test_a_head_leaves_as_bytes_without_what_a_hop_refuses() -> None:
     assert receipt.id == "ab", "the log can be searched for what the caller got"
 
 
-@pytest.mark.parametrize("value", ["\x01", "x" * 70_000, "\u6f22"])
+@cells("value", ["\x01", "x" * 70_000, "\u6f22"])
 def test_a_request_id_that_cannot_leave_is_replaced_by_ours(value: str) -> None:
     message, receipt = sent({"x-request-id": value})
     assert (message["headers"], receipt.id) == ([(b"x-request-id", b"r1")], "r1")
 
 
-@pytest.mark.parametrize(("status", "leaves"), [(200, 200), (299, 299), (599, 599), (600, 502), (999, 502), (101, 502)])
+@cells(("status", "leaves"), [(200, 200), (299, 299), (599, 599), (600, 502), (999, 502), (101, 502)])
 def test_a_status_that_no_server_can_write_is_a_bad_gateway(status: int, leaves: int) -> None:
     message, receipt = sent({"x-request-id": "a"}, status=status)
     assert (message["status"], receipt.status) == (leaves, leaves)

@@ -25,6 +25,7 @@ from shared.translation import ErrorEnding
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 from tests.http.one_answer import (
     ERROR_PAGES,
@@ -207,7 +208,7 @@ def test_a_request_whose_body_is_still_arriving_ends_with_the_drain(outcomes: An
     assert outcomes() == [ServerStopping.code]
 
 
-@pytest.mark.parametrize(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
+@cells(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
 def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size: int, *, is_elsewhere: bool) -> None:
     class Sending(Client):
         async def receive(self) -> Any:
@@ -230,7 +231,7 @@ def test_a_large_body_is_read_in_a_thread_and_an_error_keeps_nothing_of_it(size:
         gc.enable()
 
 
-@pytest.mark.parametrize(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
+@cells(("size", "is_elsewhere"), [(LARGE_BODY_BYTES, False), (LARGE_BODY_BYTES + 1, True)])
 def test_what_a_large_body_asks_for_is_looked_up_in_a_thread(size: int, *, is_elsewhere: bool) -> None:
     threads: list[int] = []
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.errors import OutOfResources
 from shared.http.spool import HELD_BYTES, PIECE_BYTES, Spool
+from tests.harness.cells import cells
 
 LARGE = bytes(range(256)) * (3 * HELD_BYTES // 256) + b"the end"
 
@@ -24,7 +25,7 @@ async def all_of(spool: Spool, start: int = 0) -> bytes:
     return b"".join([piece async for piece in spool.read(start, spool.size)])
 
 
-@pytest.mark.parametrize("body", [b"", b"small", LARGE[:HELD_BYTES], LARGE], ids=["none", "small", "held", "in a file"])
+@cells("body", [b"", b"small", LARGE[:HELD_BYTES], LARGE], ids=["none", "small", "held", "in a file"])
 def test_the_bytes_are_read_as_often_as_wanted_and_from_any_place(body: bytes) -> None:
     async def scene() -> None:
         spool = await spooled(body)
@@ -47,7 +48,7 @@ def test_no_piece_is_large_and_memory_holds_the_beginning_alone() -> None:
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize("body", [b"small", LARGE])
+@cells("body", [b"small", LARGE])
 def test_nothing_is_read_after_the_close(body: bytes) -> None:
     async def scene() -> None:
         spool = await spooled(body)

@@ -5,9 +5,10 @@ from starlette.requests import Request
 
 from shared.errors import MethodNotAllowed, UpgradeRequired
 from shared.http.target import check_method, requested_path
+from tests.harness.cells import cells
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "requested"),
     [
         ("/v1/models", "/v1/models"),
@@ -43,10 +44,8 @@ def test_a_method_that_the_path_does_not_have_is_refused_with_those_that_it_has(
     assert caught.value.headers == {"allow": "GET, HEAD"}
 
 
-@pytest.mark.parametrize(
-    "headers", [{"upgrade": "WebSocket"}, {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}], ids=["upgrade", "key"]
-)
-@pytest.mark.parametrize("methods", [{"POST"}, {"GET"}])
+@cells("headers", [{"upgrade": "WebSocket"}, {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}], ids=["upgrade", "key"])
+@cells("methods", [{"POST"}, {"GET"}])
 def test_the_opening_of_a_websocket_is_refused_with_426_whatever_the_path_has(
     headers: dict[str, str], methods: set[str]
 ) -> None:

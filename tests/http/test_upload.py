@@ -12,6 +12,7 @@ from shared.errors import UpstreamCut
 from shared.http.spool import HELD_BYTES
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Caller
+from tests.harness.cells import cells
 from tests.harness.upstream import FOREVER, JSON, Play, refuses
 
 FORM = {"content-type": "multipart/form-data; boundary=x-y"}
@@ -48,7 +49,7 @@ ENDINGS: dict[str, tuple[Any, Caller, str]] = {
 }
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@cells("ending", ENDINGS)
 def test_no_file_is_left_however_the_answer_ends(ending: str) -> None:
     script, caller, ended = ENDINGS[ending]
     before = spooled_files()

@@ -11,6 +11,7 @@ from shared.http.open_streams import SHORTEST_WINDOW_SECONDS, OpenStreams
 from shared.http.outbound import MOST_HELD_BYTES, Outbound
 from shared.receipt import Receipt
 from shared.translation import ErrorEnding
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 from tests.http.reading_client import Client, never
 
@@ -61,7 +62,7 @@ def test_what_comes_after_the_window_leaves_at_once() -> None:
     in_a_crowd(case)
 
 
-@pytest.mark.parametrize(("window", "can_wait"), [(0.0, True), (WINDOW_SECONDS, False)], ids=["no crowd", "an ending"])
+@cells(("window", "can_wait"), [(0.0, True), (WINDOW_SECONDS, False)], ids=["no crowd", "an ending"])
 def test_nothing_is_held_back_without_a_crowd_and_no_ending_with_one(window: float, can_wait: bool) -> None:
     async def case(out: Outbound, client: Client) -> None:
         assert out.offer(b"a", can_wait=can_wait)
@@ -101,7 +102,7 @@ def test_an_ending_takes_along_what_was_held_back() -> None:
     in_a_crowd(case)
 
 
-@pytest.mark.parametrize("sends", ["write", "flush", "finish", "error", "cut"])
+@cells("sends", ["write", "flush", "finish", "error", "cut"])
 def test_whatever_is_sent_next_comes_after_what_was_held_back(sends: str) -> None:
     async def case(out: Outbound, client: Client) -> None:
         assert out.offer(b"a", can_wait=True)
@@ -165,7 +166,7 @@ class Stream:
     def interrupt(self, reason: object) -> None: ...
 
 
-@pytest.mark.parametrize(
+@cells(
     ("count", "longest", "window"),
     [(1, 0.03, 0.0), (33, 0.03, 0.0), (50, 0.03, 0.015), (100, 0.03, 0.03), (500, 0.03, 0.03), (500, 0.0, 0.0)],
 )

@@ -19,6 +19,7 @@ from shared.telemetry.calls import NO_FAILURES
 from shared.telemetry.measurements import Instruments, measured
 from shared.telemetry.names import Names, Semconv
 from tests.telemetry.samples import EVERY_WAY, describer
+from tests.harness.cells import cells
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 DOCS = INFRA.parent / "docs"
@@ -73,7 +74,7 @@ def series_of(name: str, instrument: Instrument) -> Iterator[str]:
         yield whole + ("_total" if instrument.kind is Kind.COUNTER else "")
 
 
-@pytest.mark.parametrize("query", ALL_QUERIES, ids=range(len(ALL_QUERIES)))
+@cells("query", ALL_QUERIES, ids=range(len(ALL_QUERIES)))
 def test_a_query_reads_receipts_by_their_fields_or_a_metric_by_its_name(query: str) -> None:
     fields = set(re.findall(r"customDimensions\.(\w+)|customDimensions\[\"([^\"]+)\"\]", query))
     asked = {first or second for first, second in fields}
@@ -98,7 +99,7 @@ def test_a_failed_answer_is_the_same_in_every_query_and_in_the_code() -> None:
     assert set(re.findall(r'"(\w+)"', one)) == NO_FAILURES
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
+@cells("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
 def test_a_panel_asks_for_series_and_labels_that_the_metrics_become(expression: str) -> None:
     known = {series: attributes for name, (one, attributes) in emitted().items() for series in series_of(name, one)}
     (series,) = set(re.findall(r"\b((?:gen_ai|streaming_endpoint)_\w+)(?=[\[)])", expression)) & known.keys()

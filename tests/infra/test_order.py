@@ -12,6 +12,7 @@ from dev.infra_check.tree import Project, snake
 from shared.config.settings import SETTING_NAMES, Settings
 from shared.state.blob_keys import CONTAINER
 from tests.infra.planting import ROOT, said
+from tests.harness.cells import cells
 
 OWN_CHECKS = (
     "workflows",
@@ -32,7 +33,7 @@ OWN_CHECKS = (
 )
 
 
-@pytest.mark.parametrize("check", OWN_CHECKS)
+@cells("check", OWN_CHECKS)
 def test_the_tree_is_in_order(check: str) -> None:
     assert said(ROOT, check) == ""
 

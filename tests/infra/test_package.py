@@ -16,6 +16,7 @@ from tests.infra.package_files import (
     taken_by_git,
 )
 from tests.infra.planting import ROOT
+from tests.harness.cells import cells
 
 LARGEST_PACKAGE_BYTES = 2_500_000
 """Of files, before they are compressed; the app has 2.0 MB, of which the page's libraries are a third."""
@@ -127,7 +128,7 @@ def test_the_ignore_file_is_plain_enough_for_each_parser() -> None:
         assert "\\" not in line, "an escape is literal for Core Tools"
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "is_kept"),
     [
         ("test/index.js", True),
@@ -157,7 +158,7 @@ def test_core_tools_rules_find_no_empty_star_and_no_deeper_folder() -> None:
     assert rules.keeps("shared/__pycache__/service.cpython-313.pyc")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("pattern", "path", "is_kept"),
     [
         ("vmlinux*", "arch/foo/vmlinux.lds.S", False),
@@ -182,7 +183,7 @@ def test_azd_rules_answer_as_the_tests_of_its_library_ask(pattern: str, path: st
     assert AzdRules(pattern).keeps(path.rstrip("/"), is_folder=path.endswith("/")) is is_kept
 
 
-@pytest.mark.parametrize("text", ["FastAPI()", "from fastapi import"])
+@cells("text", ["FastAPI()", "from fastapi import"])
 def test_the_worker_finds_no_text_that_makes_it_take_another_runtime(text: str) -> None:
     """A branch of the Python worker looks for these in function_app.py, comments included."""
     assert text not in (ROOT / "function_app.py").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.upstream import Says, Script, refuses
 from tests.worker.ways import WAYS
 
@@ -18,7 +19,7 @@ def limits(**values: int) -> str:
     return json.dumps({"*": values})
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_a_caller_beyond_its_limit_is_refused_before_any_backend_is_asked(way: str) -> None:
     async def scene(app: InProcessApp) -> tuple[Received, int]:
         await app.ask(WAYS[way]).end()
@@ -35,7 +36,7 @@ def test_a_caller_beyond_its_limit_is_refused_before_any_backend_is_asked(way: s
     assert 0 < int(refused.headers["retry-after"]) <= 60
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_every_answer_tells_the_callers_own_limit_and_the_accounts_under_another_name(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         return await app.ask(WAYS[way]).end()
@@ -45,7 +46,7 @@ def test_every_answer_tells_the_callers_own_limit_and_the_accounts_under_another
     assert headers["x-ratelimit-limit-tokens"] == "5000"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cells("way", WAYS)
 def test_an_answer_that_the_model_refuses_tells_the_callers_limits_too(way: str) -> None:
     async def scene(app: InProcessApp) -> Received:
         return await app.ask(WAYS[way]).end()

@@ -14,6 +14,7 @@ from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, Rows
 from shared.receipt import Spent
 from tests.harness.app import NOON
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 
 EVERYTHING = CallerLimits(
@@ -91,7 +92,7 @@ def test_what_comes_free_here_is_used_at_once() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("takes", [0.55, 0.9, 60.0])
+@cells("takes", [0.55, 0.9, 60.0])
 def test_all_limits_of_a_request_together_wait_a_second_for_the_store(takes: float) -> None:
     async def main() -> None:
         store = SlowStore()
@@ -122,7 +123,7 @@ def test_what_a_slow_store_brings_serves_those_who_come_later() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("mode", ["closed", "open"])
+@cells("mode", ["closed", "open"])
 def test_a_crowded_row_of_one_caller_is_no_failure_for_another(mode: str) -> None:
     async def main() -> None:
         store = SlowStore()

@@ -12,6 +12,7 @@ from shared.errors import CallerLimitExceeded, CallerQuotaExceeded, LimitsUnavai
 from shared.events import Usage
 from shared.limits.account import IDLE_SECONDS, LEASE_SECONDS, RENEWAL_SECONDS
 from shared.receipt import Spent
+from tests.harness.cells import cells
 from tests.limits.processes import CALLER, World
 
 PER_MINUTE = CallerLimits(tokens_per_minute=1000)
@@ -148,7 +149,7 @@ def test_a_refusal_says_which_limit_and_when_to_come_back() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("limits", [CallerLimits(tokens_per_day=10), CallerLimits(tokens_per_month=10)])
+@cells("limits", [CallerLimits(tokens_per_day=10), CallerLimits(tokens_per_month=10)])
 def test_a_used_up_day_or_month_is_not_tried_again(limits: CallerLimits) -> None:
     async def work() -> None:
         process = World(limits).start()

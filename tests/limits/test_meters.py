@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,13 +10,14 @@ from shared.limits.clock import StoreClock
 from shared.limits.estimate import REMEMBERED_ANSWERS, REMEMBERED_PAIRS, USUAL_OUTPUT_TOKENS, Outputs, estimate
 from shared.limits.lease import Lease, Need, Parent, exchanged, reclaimed, usual_block
 from shared.limits.meters import Meter, Span, Unit
+from tests.harness.cells import cells
 
 
 def at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-@pytest.mark.parametrize(
+@cells(
     ("span", "key", "ends"),
     [
         (Span.MINUTE, "m:2026-12-31T23:59:tokens", "2027-01-01T00:00"),
@@ -33,9 +33,7 @@ def test_a_window_ends_where_the_next_begins(span: Span, key: str, ends: str) ->
     assert meter.window(at(ends)).key != key
 
 
-@pytest.mark.parametrize(
-    ("month", "ends"), [("2026-02-28", "2026-03-01"), ("2028-02-29", "2028-03-01"), ("2026-01-31", "2026-02-01")]
-)
+@cells(("month", "ends"), [("2026-02-28", "2026-03-01"), ("2028-02-29", "2028-03-01"), ("2026-01-31", "2026-02-01")])
 def test_a_month_is_as_long_as_it_is(month: str, ends: str) -> None:
     assert Meter(Unit.TOKENS, Span.MONTH, 10).window(at(month)).ends_at == at(ends)
 

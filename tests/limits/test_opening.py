@@ -14,6 +14,7 @@ from shared.demand import Demand
 from shared.errors import LimitsUnavailable
 from shared.limits.opening import open_limiter
 from tests.harness.app import environment
+from tests.harness.cells import cells
 from tests.state.azurite import Account
 
 LIMITS = {"CALLER_LIMITS": '{"*": {"streams": 1}}', "LIMITS_WHEN_STORE_FAILS": "closed"}
@@ -68,7 +69,7 @@ def test_storage_that_cannot_be_used_is_a_store_that_fails(
     assert "AzureWebJobsStorage" in caplog.text
 
 
-@pytest.mark.parametrize(("limits", "is_loaded"), [("", False), ('{"*": {"streams": 1}}', True)])
+@cells(("limits", "is_loaded"), [("", False), ('{"*": {"streams": 1}}', True)])
 def test_nothing_is_imported_without_limits(limits: str, *, is_loaded: bool) -> None:
     program = (
         "import sys; from shared.service import service_from_env\n"

@@ -1,13 +1,12 @@
 """What a caller is told whose limit is reached."""
 
-import pytest
-
 from shared.errors import CallerQuotaExceeded
 from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.memory_store import MemoryStore
 from shared.limits.meters import Meter, Span, Unit
 from shared.limits.refusals import exceeded, seconds_left
+from tests.harness.cells import cells
 
 NOW = 1_800_000_000.25
 """15 January 2027, 8:00:00.25 UTC."""
@@ -18,7 +17,7 @@ def account(unit: Unit, span: Span) -> Account:
     return Account("a caller", window, "a process", MemoryStore(), StoreClock(lambda: NOW))
 
 
-@pytest.mark.parametrize(
+@cells(
     ("unit", "span", "amount", "code", "sentence"),
     [
         (Unit.STREAMS, Span.NOW, 1, "caller_limit_exceeded", "You have 100 streams open, which is your limit."),
@@ -46,7 +45,7 @@ def test_a_refusal_names_the_limit_and_what_is_missing(
     assert (error.status, error.code, error.message) == (429, code, sentence)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("span", "seconds"),
     [(Span.MINUTE, 59.75), (Span.DAY, 16 * 3600 - 0.25), (Span.MONTH, (16 * 24 + 16) * 3600 - 0.25)],
 )
@@ -64,7 +63,7 @@ def test_nobody_is_told_to_come_back_at_once() -> None:
     assert seconds_left(account(Unit.STREAMS, Span.NOW), NOW) == 1.0
 
 
-@pytest.mark.parametrize("span", [Span.MINUTE, Span.DAY, Span.MONTH])
+@cells("span", [Span.MINUTE, Span.DAY, Span.MONTH])
 def test_only_a_minute_is_worth_trying_again(span: Span) -> None:
     error = exceeded(account(Unit.TOKENS, span), 1, NOW)
     assert isinstance(error, CallerQuotaExceeded) == (span is not Span.MINUTE)

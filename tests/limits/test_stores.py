@@ -15,6 +15,7 @@ from shared.limits.limiter import Limiter
 from shared.limits.memory_store import MemoryStore
 from shared.limits.store import Changed, LeaseStore, OthersLease, StoreError
 from shared.limits.tables import TableStore, partition
+from tests.harness.cells import cells
 from tests.limits.stores import Scene, opening, run_scene
 from tests.state.azurite import Account
 
@@ -116,7 +117,7 @@ def test_the_stores_clock_is_told_with_what_is_read(play: Callable[[Scene[LeaseS
     play(scene)
 
 
-@pytest.mark.parametrize("name", ["alice", "a/b\\c#d?e", "ü 😀", "%41", "x" * 300, "~YQ"])
+@cells("name", ["alice", "a/b\\c#d?e", "ü 😀", "%41", "x" * 300, "~YQ"])
 def test_any_name_is_a_partition_of_its_own(name: str) -> None:
     key = partition(name)
     assert not set("/\\#?%\t\n") & set(key)

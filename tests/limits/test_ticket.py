@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import pytest
-
 from shared.events import Usage
 from shared.limits.estimate import USUAL_OUTPUT_TOKENS, Outputs
 from shared.limits.ticket import THINKING_TOKENS, USUAL_SECONDS, Promise, Ticket
 from shared.receipt import Aside, Spent
+from tests.harness.cells import cells
 
 COUNTED = Usage(30, 12, 0, 0)
 
@@ -27,7 +26,7 @@ def ticket(books: Ledger, *, outlives: bool = False) -> Ticket:
     return Ticket("a caller", "m", {}, books, (), 100, 1100, outlives)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("spent", "tokens"),
     [
         (Spent(usage=COUNTED, output_tokens=5, is_finished=True), 42),
@@ -61,7 +60,7 @@ def test_only_the_first_word_about_an_answer_counts() -> None:
     assert books.settled == [42]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("spent", "usual"),
     [
         (Spent(usage=COUNTED, is_finished=True), COUNTED.output_tokens),

@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-import pytest
-
+from tests.harness.cells import cells
 from tests.matrix.cells import CELLS, TURNS, WORDS
 from tests.matrix.clients import CLIENTS, TOOL_RESULTS, Json
 
@@ -74,15 +73,13 @@ RED: dict[str, list[tuple[Json, list[Json], str]]] = {
 }
 
 
-@pytest.mark.parametrize("cell", GREEN)
+@cells("cell", GREEN)
 def test_what_is_due_is_green(cell: str) -> None:
     found, records = GREEN[cell]
     assert JUDGES[cell](found, records) is None
 
 
-@pytest.mark.parametrize(
-    ("cell", "found", "records", "cause"), [(cell, *case) for cell, cases in RED.items() for case in cases]
-)
+@cells(("cell", "found", "records", "cause"), [(cell, *case) for cell, cases in RED.items() for case in cases])
 def test_what_is_not_is_red_and_says_why(cell: str, found: Json, records: list[Json], cause: str) -> None:
     assert cause in str(JUDGES[cell](found, records))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.app_process import ROOT
+from tests.harness.cells import cells
 from tests.matrix.cells import CELLS
 from tests.matrix.clients import CLIENTS, HERE, NODE, Client
 from tests.matrix.documents import BEGIN, DOCUMENT, END, setups, with_table
@@ -16,7 +17,7 @@ NAMES = [client.name for client in CLIENTS]
 PLACE = f"before\n{BEGIN}\n{END}\nafter\n"
 
 
-@pytest.mark.parametrize("client", CLIENTS, ids=NAMES)
+@cells("client", CLIENTS, ids=NAMES)
 def test_a_client_has_its_program_and_its_set_up_in_the_document(client: Client) -> None:
     folder = NODE if client.environment == NODE else HERE / "programs"
     assert (folder / client.program).is_file()

@@ -14,6 +14,7 @@ from shared.state.signing_key import KeyStoreError, SigningKey
 from shared.state.stored_ids import BATCH, FILE, StoredIds
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.errors import error_from_status
+from tests.harness.cells import cells
 from tests.openai_api.accounts import SECRET, Keys, Process, Reply
 from tests.openai_api.object_accounts import ALICE, BOB, FORM, ON, UPLOAD, ObjectAccounts, json_reply, upload
 
@@ -102,7 +103,7 @@ def test_a_batch_and_its_files_are_its_callers_on_every_instance_and_nobody_else
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize(
+@cells(
     ("env", "mine", "theirs"),
     [
         ({"AUTH_MODE": "function"}, {"x-functions-key": "k-1"}, {"x-functions-key": "k-2"}),

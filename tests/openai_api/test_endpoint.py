@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from shared.errors import UpstreamCut
 from shared.upstream.call import UpstreamCall
 from tests.harness.app import GOOD, InProcessApp, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import RESPONSE_ID
 from tests.harness.upstream import JSON, Asked, Play, Says, Script, refuses
 
@@ -36,13 +35,13 @@ def call(
     return play(scene, scripts or {"main": GOOD}, **settings)
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/"])
+@cells("path", ["/v1/nothing", "/v1/chat", "/openai/deployments/d/nothing", "/v1/"])
 def test_an_unknown_path_is_a_404_in_the_openai_shape(path: str) -> None:
     received, asked = call(path)
     assert (received.status, received.json["error"]["code"], asked) == (404, "not_found", [])
 
 
-@pytest.mark.parametrize("path", ["/v1/files", "/openai/v1/realtime", "/v1/images/variations"])
+@cells("path", ["/v1/files", "/openai/v1/realtime", "/v1/images/variations"])
 def test_what_is_not_served_of_openais_api_is_a_404_that_says_so(path: str) -> None:
     received, asked = call(path)
     error = received.json["error"]
@@ -50,7 +49,7 @@ def test_what_is_not_served_of_openais_api_is_a_404_that_says_so(path: str) -> N
     assert error["message"] == f"POST {path} is a part of OpenAI's API that this service does not serve."
 
 
-@pytest.mark.parametrize(
+@cells(
     ("method", "path", "allowed"),
     [
         ("GET", CHAT, "POST"),
@@ -65,9 +64,7 @@ def test_a_wrong_method_names_the_right_ones(method: str, path: str, allowed: st
     assert received.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/responses", "/openai/deployments/gpt/chat/completions?api-version=x", "/v1/models"]
-)
+@cells("path", ["/v1/responses", "/openai/deployments/gpt/chat/completions?api-version=x", "/v1/models"])
 def test_opening_a_websocket_is_a_426_and_a_get_without_it_is_none(path: str) -> None:
     opening = {
         "connection": "Upgrade",
@@ -83,7 +80,7 @@ def test_opening_a_websocket_is_a_426_and_a_get_without_it_is_none(path: str) ->
     assert call(path, b"", method="GET")[0].status in (200, 405)
 
 
-@pytest.mark.parametrize(
+@cells(
     "path",
     [
         "/openai/deployments/gpt/chat/completions/?api-version=2024-02-01",
@@ -98,16 +95,14 @@ def test_a_slash_too_many_and_a_base_without_deployment_change_nothing(path: str
     assert (received.status, asked.call.path, asked.json["model"]) == (200, "chat/completions", "gpt")
 
 
-@pytest.mark.parametrize(
-    "path", ["/openai/deployments/gpt/responses", "/openai/deployments/gpt/responses?api-version=x"]
-)
+@cells("path", ["/openai/deployments/gpt/responses", "/openai/deployments/gpt/responses?api-version=x"])
 def test_the_responses_api_is_served_below_a_deployment(path: str) -> None:
     received, (asked,) = call(path, {"model": "ignored", "input": "hi", "stream": True})
     assert (received.status, asked.call.path, asked.json["model"]) == (200, "responses", "gpt")
     assert b"response.completed" in received.body
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt", "/openai/models"])
+@cells("path", ["/v1/models", "/v1/models/gpt", "/openai/models"])
 def test_what_can_be_read_can_be_probed_with_head(path: str) -> None:
     probed, asked = call(path, b"", method="HEAD")
     read, _ = call(path, b"", method="GET")
@@ -144,7 +139,7 @@ def test_a_body_that_is_no_json_is_a_415_and_a_missing_key_a_401() -> None:
     assert (received.status, received.json["error"]["code"], asked) == (401, "invalid_api_key", [])
 
 
-@pytest.mark.parametrize(
+@cells(
     ("body", "code", "param"),
     [
         (b"{nope", "invalid_json", None),
@@ -173,7 +168,7 @@ def test_the_models_are_those_that_this_app_serves() -> None:
     assert received.json == {"id": "large", "object": "model", "created": 0, "owned_by": "azure-openai"}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("setting", "address", "owner"),
     [
         ("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com", "azure-openai"),
@@ -201,7 +196,7 @@ def test_a_model_that_is_not_served_is_not_found() -> None:
     assert (received.status, received.json["error"]["code"]) == (404, "model_not_found")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "code"),
     [
         (CHAT, "model_not_found"),
@@ -215,7 +210,7 @@ def test_a_call_for_a_model_that_is_not_served_is_the_404_of_its_surface(path: s
     assert asked == []
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "model"),
     [(CHAT, "small"), ("/openai/deployments/small/chat/completions?api-version=2024-10-21", "ignored")],
 )
@@ -252,7 +247,7 @@ def test_the_callers_bytes_go_up_as_they_came_where_nothing_must_change() -> Non
     assert asked.raw == raw
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "odd"),
     [
         (CHAT, rb'"x":1e400,"y":"\ud800","z":-1E+999,"n":123456789012345678901234567890,"deep":[{"\udfff":1e-999}]'),
@@ -260,7 +255,7 @@ def test_the_callers_bytes_go_up_as_they_came_where_nothing_must_change() -> Non
         ("/v1/responses", rb'"x":1e400,"y":"\ud800"'),
     ],
 )
-@pytest.mark.parametrize("limit", [{}, {"MAX_OUTPUT_TOKENS": "5"}], ids=["no limit", "a limit"])
+@cells("limit", [{}, {"MAX_OUTPUT_TOKENS": "5"}], ids=["no limit", "a limit"])
 def test_what_goes_up_is_json_and_odd_numbers_and_texts_go_up_as_they_came(
     path: str, odd: bytes, limit: dict[str, Any]
 ) -> None:
@@ -307,7 +302,7 @@ DRAW: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@cells("stream", [False, True], ids=["whole", "stream"])
 def test_the_deployment_that_draws_travels_with_the_request(stream: bool) -> None:
     def account(call: UpstreamCall) -> Play:
         if call.headers.get("x-ms-oai-image-generation-deployment") == "gpt-image-1":
@@ -321,10 +316,8 @@ def test_the_deployment_that_draws_travels_with_the_request(stream: bool) -> Non
     assert call("/v1/responses", body, scripts={"main": account})[0].status == 400
 
 
-@pytest.mark.parametrize(
-    "path", [CHAT, "/v1/embeddings", "/openai/deployments/gpt/chat/completions", "/chat", "/stream"]
-)
-@pytest.mark.parametrize("name", ["x-policy-id", "x-ms-spillover-deployment"])
+@cells("path", [CHAT, "/v1/embeddings", "/openai/deployments/gpt/chat/completions", "/chat", "/stream"])
+@cells("name", ["x-policy-id", "x-ms-spillover-deployment"])
 def test_a_header_that_chooses_goes_up_where_it_is_allowed_and_is_refused_by_name_otherwise(
     path: str, name: str
 ) -> None:
@@ -336,7 +329,7 @@ def test_a_header_that_chooses_goes_up_where_it_is_allowed_and_is_refused_by_nam
     assert (received.status, asked.call.headers[name]) == (200, "strict")
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses", "/openai/responses"])
+@cells("path", ["/v1/responses", "/openai/v1/responses", "/openai/responses"])
 def test_the_previews_of_the_current_surface_can_be_asked_for(path: str) -> None:
     _, (asked,) = call(f"{path}?api-version=preview&code=secret", DRAW)
     assert list(asked.call.query) == [("api-version", "preview")]
@@ -347,7 +340,7 @@ def test_the_previews_of_the_current_surface_can_be_asked_for(path: str) -> None
 # What comes down.
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@cells("stream", [False, True], ids=["whole", "stream"])
 def test_what_says_where_a_provisioned_deployments_answer_came_from_comes_down(stream: bool) -> None:
     sent = {
         "azure-openai-deployment-utilization": "93.4%",
@@ -362,7 +355,7 @@ def test_what_says_where_a_provisioned_deployments_answer_came_from_comes_down(s
     assert error.headers.items() >= sent.items()
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@cells("stream", [False, True], ids=["whole", "stream"])
 def test_the_upstreams_own_headers_come_down_and_no_others(stream: bool) -> None:
     sent = {
         "x-request-id": "up-1", "apim-request-id": "apim-1", "x-ratelimit-remaining-tokens": "7", "retry-after": "1",
@@ -390,7 +383,7 @@ def test_an_upstreams_error_comes_down_as_it_is() -> None:
     assert "x-internal" not in received.headers
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@cells("stream", [False, True], ids=["whole", "stream"])
 def test_where_streaming_is_off_a_stream_leaves_in_one_piece(stream: bool) -> None:
     received, _ = call(body={**ASK, "stream": stream}, STREAMING_ENABLED="false")
     assert received.is_completed
@@ -433,7 +426,7 @@ def call_stored(
     return play(scene, {"main": [GOOD, script]})
 
 
-@pytest.mark.parametrize(
+@cells(
     ("method", "rest", "body"),
     [
         ("GET", "", b""),

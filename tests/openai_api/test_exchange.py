@@ -22,6 +22,7 @@ from shared.upstream.attempts import Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.client import OpenAIClients
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 
 ACCOUNT = {"name": "east", "endpoint": "https://e.openai.azure.com", "deployments": {"gpt": "gpt-east"}}
 DECIDED_BY = {
@@ -61,8 +62,8 @@ def prepared(env: Mapping[str, str], path: str, model: str | None) -> Receipt:
     return exchange.receipt
 
 
-@pytest.mark.parametrize("env", DECIDED_BY.values(), ids=DECIDED_BY)
-@pytest.mark.parametrize(
+@cells("env", DECIDED_BY.values(), ids=DECIDED_BY)
+@cells(
     ("path", "model", "code"),
     [
         ("/v1/chat/completions", "nope", "model_not_found"),
@@ -98,7 +99,7 @@ class Recording:
         """Nothing is open."""
 
 
-@pytest.mark.parametrize("env", DECIDED_BY.values(), ids=DECIDED_BY)
+@cells("env", DECIDED_BY.values(), ids=DECIDED_BY)
 def test_where_models_are_listed_no_second_model_goes_up(env: Mapping[str, str]) -> None:
     same = {name: value.replace("gpt-east", "gpt") for name, value in env.items()}  # no name is to be translated
     clients, settings = Recording(), Settings.from_env(same)
@@ -113,14 +114,14 @@ def test_where_models_are_listed_no_second_model_goes_up(env: Mapping[str, str])
     assert clients.body == b'{"model":"gpt"}'
 
 
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/openai/v1/chat/completions", "/openai/responses"])
+@cells("path", ["/v1/embeddings", "/openai/v1/chat/completions", "/openai/responses"])
 def test_a_model_with_a_lone_surrogate_is_a_400_and_never_reaches_the_receipt(path: str) -> None:
     with pytest.raises(AnswerError) as caught:
         prepared({"AZURE_OPENAI_ENDPOINT": "https://e.openai.azure.com"}, path, "\ud800")
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, "invalid_request", "model")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("headers", "shown"),
     [({"content-type": "text/html"}, "text/html"), ({"retry-after": "3"}, "application/octet-stream")],
 )

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 
-import pytest
 from starlette.requests import Request
 
 from shared.config.settings import Settings
@@ -20,6 +19,7 @@ from shared.upstream.errors import error_from_status
 from shared.upstream.pool import BackendPool
 from shared.upstream.reading import Reader
 from shared.upstream.stream import Stream
+from tests.harness.cells import cells
 from tests.harness.keys import MemoryKeys
 
 NOT_A_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
@@ -46,7 +46,7 @@ def test_an_error_response_in_json_goes_down_as_it_came() -> None:
     assert page.headers == {**expected, "access-control-allow-origin": "https://page.example"}
 
 
-@pytest.mark.parametrize(
+@cells(
     "label",
     [
         "text/html",

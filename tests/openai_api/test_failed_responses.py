@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from shared.errors import UpstreamCut
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES
 from tests.harness.upstream import EVENT_STREAM, Play, Step
 
@@ -33,7 +32,7 @@ def ask(steps: tuple[Step, ...], headers: dict[str, str], **fields: Any) -> Rece
     return play(scene, {"main": Play(body=list(steps), headers=EVENT_STREAM)})
 
 
-@pytest.mark.parametrize("store", [True, False])
+@cells("store", [True, False])
 def test_codex_gets_a_response_failed_that_says_why_and_a_clean_end_because_a_cut_would_hide_it(*, store: bool) -> None:
     received = ask(BROKEN, CODEX, store=store)
     begun, *_, error, failed = received.seen.events
@@ -52,7 +51,7 @@ def test_codex_gets_it_after_the_upstreams_own_error_too_and_never_twice() -> No
     assert (kinds.count("response.failed"), kinds.count("error"), received.is_completed) == (1, 1, True)
 
 
-@pytest.mark.parametrize("headers", [{}, {"user-agent": "OpenAI/Python 3.52.0"}])
+@cells("headers", [{}, {"user-agent": "OpenAI/Python 3.52.0"}])
 def test_every_other_client_gets_the_error_alone_and_a_cut(headers: dict[str, str]) -> None:
     received = ask(BROKEN, headers)
     kinds = [event["type"] for event in received.seen.events]

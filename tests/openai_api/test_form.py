@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import BadRequest
 from shared.openai_api.form import MAX_FIELD_BYTES, MAX_PARTS, Field, FormReader, boundary_of, text_part
+from tests.harness.cells import cells
 
 BOUNDARY = b"x-y"
 FILE = (
@@ -27,8 +28,8 @@ def read(body: bytes, *, size: int = 1 << 20) -> dict[str, Field]:
     return reader.fields
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 20])
-@pytest.mark.parametrize("parts", [(MODEL, FILE), (FILE, MODEL), (FILE, MODEL, FILE)])
+@cells("size", [1, 2, 3, 7, 1 << 20])
+@cells("parts", [(MODEL, FILE), (FILE, MODEL), (FILE, MODEL, FILE)])
 def test_the_model_is_found_before_and_after_the_file_however_the_network_cut_it(
     parts: tuple[bytes, ...], size: int
 ) -> None:
@@ -48,7 +49,7 @@ def test_a_field_that_is_not_asked_for_only_passes() -> None:
     assert read(prompt + text_part(BOUNDARY, "stream", "") + END) == {"stream": Field("", before, before)}
 
 
-@pytest.mark.parametrize(
+@cells(
     "head",
     [
         b'content-disposition: FORM-DATA;name=model\r\nContent-Type: text/plain; charset="utf-8"',
@@ -64,7 +65,7 @@ def disposition(rest: bytes, value: bytes = b"gpt") -> bytes:
     return b"--x-y\r\nContent-Disposition: form-data" + rest + b"\r\n\r\n" + value + b"\r\n" + END
 
 
-@pytest.mark.parametrize(
+@cells(
     "body",
     [
         b"",
@@ -100,7 +101,7 @@ def disposition(rest: bytes, value: bytes = b"gpt") -> bytes:
         text_part(BOUNDARY, "other", "") * (MAX_PARTS + 1) + END,
     ],
 )
-@pytest.mark.parametrize("size", [1, 1 << 20])
+@cells("size", [1, 1 << 20])
 def test_what_two_parsers_could_read_differently_is_a_400(body: bytes, size: int) -> None:
     with pytest.raises(BadRequest):
         read(body, size=size)
@@ -132,7 +133,7 @@ def test_the_fields_are_those_that_pythons_own_parser_finds(
     assert read(body, size=size)["model"].value.encode() == found
 
 
-@pytest.mark.parametrize(
+@cells(
     ("content_type", "boundary"),
     [
         ("multipart/form-data; boundary=x-y", b"x-y"),
@@ -146,9 +147,7 @@ def test_the_boundary_is_that_of_the_content_type(content_type: str, boundary: b
     assert boundary_of(content_type) == boundary
 
 
-@pytest.mark.parametrize(
-    "rest", ["", "; boundary=", "; boundary=a; boundary=b", "; boundary=" + "x" * 71, '; boundary="a b']
-)
+@cells("rest", ["", "; boundary=", "; boundary=a; boundary=b", "; boundary=" + "x" * 71, '; boundary="a b'])
 def test_a_form_without_a_valid_boundary_is_a_400(rest: str) -> None:
     with pytest.raises(BadRequest):
         boundary_of("multipart/form-data" + rest)

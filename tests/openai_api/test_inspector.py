@@ -9,6 +9,7 @@ from openai.types.responses import Response
 from shared.errors import ErrorObject, UpstreamMalformed
 from shared.events import Usage
 from shared.openai_api.inspector import ChunkInspector, ErrorFrame, FrameInspector, FrameKind, ResponseInspector
+from tests.harness.cells import cells
 
 PREAMBLE, CONTENT, ENDING, USAGE_ONLY, TERMINAL = (
     FrameKind.PREAMBLE,
@@ -49,7 +50,7 @@ def test_a_usage_with_a_choice_is_content_and_noted() -> None:
     assert inspector.usage == Usage(3, 0)
 
 
-@pytest.mark.parametrize("before", [[], [WORD]])
+@cells("before", [[], [WORD]])
 def test_an_error_chunk_is_a_failure(before: list[Any]) -> None:
     inspector = ChunkInspector()
     assert kinds(inspector, *before, {"error": {"message": "overloaded"}})[-1] is FrameKind.FAILURE
@@ -83,7 +84,7 @@ def test_a_failed_response_is_announced_and_then_a_failure() -> None:
     assert inspector.error.message == "slow down"
 
 
-@pytest.mark.parametrize("inspector", [ChunkInspector(), ResponseInspector()])
+@cells("inspector", [ChunkInspector(), ResponseInspector()])
 def test_what_is_not_json_is_malformed(inspector: FrameInspector) -> None:
     for bad in (b"{nope", b"[1]", b"\xff"):
         with pytest.raises(UpstreamMalformed):

@@ -12,6 +12,7 @@ from shared.openai_api.form import text_part
 from shared.sse import HEARTBEAT
 from tests.harness.app import InProcessApp, play
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.frames import data
 from tests.harness.upstream import EVENT_STREAM, FOREVER, JSON, Asked, Play, Script, Step, fails, refuses
 
@@ -75,7 +76,7 @@ def address(asked: Asked) -> str:
 # Where a call goes.
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "settings", "upstream"),
     [
         ("/v1/images/generations", {}, "{}/painter/{}?api-version=2025-04-01-preview"),
@@ -114,8 +115,8 @@ def test_a_compatible_server_is_called_below_its_own_base_url() -> None:
 # Forms.
 
 
-@pytest.mark.parametrize("file", [FILE, LARGE_FILE], ids=["held", "spooled"])
-@pytest.mark.parametrize("after", [True, False])
+@cells("file", [FILE, LARGE_FILE], ids=["held", "spooled"])
+@cells("after", [True, False])
 def test_a_form_goes_up_as_it_came_wherever_its_model_is(file: bytes, *, after: bool) -> None:
     sent = form(file=file, after=after)
     received, (asked,) = call("/v1/audio/transcriptions", sent, whole(HEARD), caller=Caller(pauses_body=[0.1] * 50))
@@ -129,7 +130,7 @@ def test_a_form_goes_up_as_it_came_wherever_its_model_is(file: bytes, *, after: 
 ALIASES: dict[str, Any] = {"AZURE_OPENAI_MODELS": "ear=whisper-east,gpt=gpt"}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("settings", "model", "deployment", "up"),
     [
         ({}, "ear", "whisper-east", "ear"),
@@ -149,7 +150,7 @@ def test_a_form_without_a_model_gets_one_before_its_first_part_where_it_needs_on
     assert asked.raw == text_part(BOUNDARY, "model", "gpt") + form(None)
 
 
-@pytest.mark.parametrize("file", [FILE, LARGE_FILE], ids=["held", "spooled"])
+@cells("file", [FILE, LARGE_FILE], ids=["held", "spooled"])
 def test_a_form_goes_to_another_account_whole_until_the_first_content(file: bytes) -> None:
     sent = form(file=file)
     for failing in (
@@ -167,7 +168,7 @@ def test_an_error_of_the_callers_own_moves_nothing() -> None:
     assert (received.status, len(asked)) == (400, 1)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "body", "headers", "status", "code"),
     [
         ("audio/transcriptions", b"{}", {}, 415, "unsupported_media_type"),
@@ -196,7 +197,7 @@ def test_a_form_of_two_models_is_refused_before_the_rest_of_it_has_come() -> Non
     assert received.ended_at < 1
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "code"),
     [("/v1/images/edits", "model_not_found"), ("/openai/deployments/other/images/edits", "DeploymentNotFound")],
 )
@@ -236,7 +237,7 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("path", STREAMS)
+@cells("path", STREAMS)
 def test_a_stream_comes_down_as_it_came_with_a_receipt_and_its_usage(path: str) -> None:
     body, kind, ending = STREAMS[path]
     answer = events(kind, ending=ending)
@@ -247,7 +248,7 @@ def test_a_stream_comes_down_as_it_came_with_a_receipt_and_its_usage(path: str) 
     assert received.receipt["tokens"] == {"input": 7, "output": 272, "cached": 0, "reasoning": 0}
 
 
-@pytest.mark.parametrize("path", STREAMS)
+@cells("path", STREAMS)
 def test_a_stream_that_ends_early_ends_in_an_error_event_and_a_cut(path: str) -> None:
     body, kind, _ = STREAMS[path]
     received, _ = call(f"/v1/{path}", body, Play(body=[data({"type": kind}, kind)]))
@@ -256,7 +257,7 @@ def test_a_stream_that_ends_early_ends_in_an_error_event_and_a_cut(path: str) ->
     assert (last["type"], last["error"]["code"]) == ("error", "upstream_cut")
 
 
-@pytest.mark.parametrize("path", STREAMS)
+@cells("path", STREAMS)
 def test_silence_within_a_stream_carries_heartbeats(path: str) -> None:
     body, kind, ending = STREAMS[path]
     received, _ = call(f"/v1/{path}", body, events(kind, ending=ending, then=[40.0]))
@@ -264,7 +265,7 @@ def test_silence_within_a_stream_carries_heartbeats(path: str) -> None:
     assert received.is_completed
 
 
-@pytest.mark.parametrize("path", STREAMS)
+@cells("path", STREAMS)
 def test_leaving_stops_the_upstream(path: str) -> None:
     body, kind, ending = STREAMS[path]
 
@@ -337,7 +338,7 @@ WHOLE: dict[str, tuple[object, bytes]] = {
 }
 
 
-@pytest.mark.parametrize("path", WHOLE)
+@cells("path", WHOLE)
 def test_json_may_take_long_and_blanks_keep_its_connection(path: str) -> None:
     body, answer = WHOLE[path]
     sized = {**JSON, "content-length": str(len(answer))}

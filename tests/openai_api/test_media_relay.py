@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable
 
-import pytest
-
 from shared.errors import UpstreamCut
 from shared.events import Usage
 from shared.openai_api.media import MEDIA
@@ -13,6 +11,7 @@ from shared.openai_api.relay import StreamRelay
 from shared.progress import Phase
 from shared.sse import HEARTBEAT
 from shared.translation import ErrorEnding, Translation
+from tests.harness.cells import cells
 
 LIMIT = 1 << 20
 STREAMED = [api for api in MEDIA.values() if api.ending]
@@ -31,7 +30,7 @@ PIECE = event("some.delta", delta="x", error=None)
 USAGE = {"input_tokens": 7, "output_tokens": 9}
 
 
-@pytest.mark.parametrize("ending", [api.ending for api in STREAMED])
+@cells("ending", [api.ending for api in STREAMED])
 def test_a_stream_ends_with_the_event_of_its_path_and_passes_byte_for_byte(ending: str) -> None:
     relay = stream(ending)
     whole = PIECE + b": comment\n\n" + PIECE + event(ending, usage=USAGE)
@@ -39,7 +38,7 @@ def test_a_stream_ends_with_the_event_of_its_path_and_passes_byte_for_byte(endin
     assert (relay.progress.phase, relay.progress.usage, relay.progress.chunks) == (Phase.ENDED, Usage(7, 9), 2)
 
 
-@pytest.mark.parametrize("ending", [api.ending for api in STREAMED])
+@cells("ending", [api.ending for api in STREAMED])
 def test_a_clean_end_without_that_event_is_a_cut(ending: str) -> None:
     relay = stream(ending)
     relay.feed(PIECE)
@@ -70,7 +69,7 @@ def test_done_ends_the_stream_of_a_server_that_has_no_other_ending() -> None:
     assert relay.progress.phase is Phase.ENDED
 
 
-@pytest.mark.parametrize(
+@cells(
     "told",
     [
         event("error", error={"code": "rate_limit_exceeded", "message": "slow down"}),
@@ -104,7 +103,7 @@ def test_a_body_passes_with_its_usage_whatever_its_size() -> None:
         assert len(relay._seen) + len(relay._tail) < 140_000
 
 
-@pytest.mark.parametrize(
+@cells(
     ("new_relay", "ends"),
     [(MediaBodyRelay, False), (SoundRelay, False), (lambda: MediaBodyRelay(may_be_empty=True), True)],
 )

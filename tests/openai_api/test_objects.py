@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.conversations import Conversation
@@ -14,6 +13,7 @@ from shared.openai_api.objects import OBJECTS, find_object
 from shared.state.signing_key import KeyStoreError, SigningKey
 from shared.state.stored_ids import BATCH, CONVERSATION, FILE, RESPONSE, VECTOR_STORE, StoredIds
 from shared.upstream.errors import error_from_status
+from tests.harness.cells import cells
 from tests.openai_api.accounts import SECRET, Keys, Process
 from tests.openai_api.object_accounts import ALICE, BOB, FORM, ON, UPLOAD, ObjectAccounts, upload
 
@@ -166,7 +166,7 @@ def test_a_callers_objects_are_in_one_account_and_what_is_not_together_is_refuse
     run(case)
 
 
-@pytest.mark.parametrize("stream", [True, False])
+@cells("stream", [True, False])
 def test_a_model_is_asked_where_the_objects_are_with_the_ids_that_it_knows(*, stream: bool) -> None:
     async def case(process: Process, accounts: ObjectAccounts) -> None:
         file, vectors = await upload(process), await store(process)

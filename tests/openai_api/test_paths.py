@@ -1,7 +1,5 @@
 """What an address of the OpenAI API means."""
 
-import pytest
-
 from shared.openai_api.media import MEDIA
 from shared.openai_api.paths import (
     Address,
@@ -13,6 +11,7 @@ from shared.openai_api.paths import (
     find_address,
     is_unserved,
 )
+from tests.harness.cells import cells
 
 INFERENCE = [
     "chat/completions",
@@ -25,21 +24,21 @@ INFERENCE = [
 GET, POST = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 
 
-@pytest.mark.parametrize("prefix", ["/v1/", "/openai/v1/"])
-@pytest.mark.parametrize("path", INFERENCE)
+@cells("prefix", ["/v1/", "/openai/v1/"])
+@cells("path", INFERENCE)
 def test_answers_are_at_openais_own_addresses(prefix: str, path: str) -> None:
     address = find_address(prefix + path)
     assert address == Inference(path)
     assert address.methods == POST
 
 
-@pytest.mark.parametrize("path", INFERENCE)
+@cells("path", INFERENCE)
 def test_azures_older_addresses_name_the_deployment_or_leave_it_to_the_body(path: str) -> None:
     assert find_address(f"/openai/deployments/my-gpt/{path}") == Inference(path, "my-gpt", is_azure=True)
     assert find_address(f"/openai/{path}") == Inference(path, is_azure=True)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "address"),
     [
         ("/chat/completions", Inference("chat/completions")),
@@ -69,7 +68,7 @@ def test_the_name_of_a_model_or_deployment_may_have_slashes() -> None:
     assert found == Inference("chat/completions", "azure/gpt-x", is_azure=True)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "address"),
     [
         ("/openai/responses", Inference("responses", is_azure=True)),
@@ -86,7 +85,7 @@ def test_models_and_stored_responses_have_addresses(path: str, address: Address)
     assert find_address(path) == address
 
 
-@pytest.mark.parametrize("path", MEDIA)
+@cells("path", MEDIA)
 def test_images_and_audio_are_at_the_addresses_of_both(path: str) -> None:
     for prefix in ("/v1/", "/openai/v1/"):
         assert find_address(prefix + path) == Media(MEDIA[path])
@@ -100,7 +99,7 @@ def test_models_are_only_read() -> None:
     assert ModelList().methods == OneModel("m").methods == GET
 
 
-@pytest.mark.parametrize(
+@cells(
     "path",
     ["/v1", "/v1/", "/v1/audio", "/v1/images/variations", "/openai/deployments//audio/speech",
      "/v1/chat", "/v1/responses/../secret",
@@ -113,7 +112,7 @@ def test_everything_else_means_nothing(path: str) -> None:
     assert find_address(path) is None
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "unserved"),
     [
         ("/v1/files", True),

@@ -4,7 +4,6 @@ import json
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from shared.openai_api.inspector import ChunkInspector, ResponseInspector
 from shared.openai_api.relay import BodyRelay, BufferedRelay, StreamRelay
 from shared.progress import Phase
 from shared.translation import ErrorEnding, Translation
+from tests.harness.cells import cells
 
 FILTER = b'data: {"id":"","object":"","choices":[],"prompt_filter_results":[{"prompt_index":0}],"usage":null}\n\n'
 ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}],"usage":null}\n\n'
@@ -60,7 +60,7 @@ def test_a_chat_stream_passes_byte_for_byte() -> None:
     assert (relay.progress.failure, relay.progress.usage, relay.progress.answer_id) == (None, Usage(9, 12), "c1")
 
 
-@pytest.mark.parametrize("empty", [b"data:\n\n", b"data\n\n", b"event: ping\ndata:\n\n"])
+@cells("empty", [b"data:\n\n", b"data\n\n", b"event: ping\ndata:\n\n"])
 def test_a_frame_whose_data_is_empty_passes_and_means_nothing(empty: bytes) -> None:
     relay = chat()
     assert relay.feed(empty + CHAT) == empty + CHAT
@@ -90,14 +90,14 @@ def test_what_leaves_is_whole_frames() -> None:
     assert chat().feed(WORD + STOP[:-1]) == WORD
 
 
-@pytest.mark.parametrize("preamble", [FILTER, ROLE, NOTE, b": ping\n\n", b'data: {"choices":[{"delta":null}]}\n\n'])
+@cells("preamble", [FILTER, ROLE, NOTE, b": ping\n\n", b'data: {"choices":[{"delta":null}]}\n\n'])
 def test_a_preamble_is_no_content(preamble: bytes) -> None:
     relay = chat()
     relay.feed(preamble)
     assert not relay.progress.has_content
 
 
-@pytest.mark.parametrize(
+@cells(
     "delta",
     [
         '{"content":"x"}',
@@ -113,7 +113,7 @@ def test_whatever_the_model_says_is_content(delta: str) -> None:
     assert relay.progress.has_content
 
 
-@pytest.mark.parametrize("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP])
+@cells("frame", [b'data: {"choices":[{"text":"x"}]}\n\n', STOP])
 def test_text_and_endings_are_content_too(frame: bytes) -> None:
     relay = chat()
     relay.feed(frame)
@@ -129,7 +129,7 @@ def test_an_error_chunk_ends_the_stream_and_is_passed_as_it_came() -> None:
     assert not has_ended(relay)
 
 
-@pytest.mark.parametrize("bad", [b"data: {nope\n\n", b"data: \xff\n\n", b'data: {"choices":[{"delta"\n\n'])
+@cells("bad", [b"data: {nope\n\n", b"data: \xff\n\n", b'data: {"choices":[{"delta"\n\n'])
 def test_a_malformed_event_is_not_passed_and_ends_in_an_error(bad: bytes) -> None:
     relay = chat()
     assert relay.feed(WORD + bad + STOP) == WORD
@@ -167,7 +167,7 @@ def test_a_background_response_is_the_callers_as_soon_as_it_has_an_id() -> None:
         assert relay.progress.has_content is at_once
 
 
-@pytest.mark.parametrize("order", [FAILED + ERROR, ERROR + FAILED, ERROR])
+@cells("order", [FAILED + ERROR, ERROR + FAILED, ERROR])
 def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
     relay = responses()
     relay.feed(CREATED + order)
@@ -176,7 +176,7 @@ def test_an_error_event_is_a_failure_in_either_order(order: bytes) -> None:
     assert (relay.progress.failure.status, relay.progress.failure.message) == (429, "slow down")
 
 
-@pytest.mark.parametrize("rest", [DONE, DONE[:-2], b"data: {nope\n\n"])
+@cells("rest", [DONE, DONE[:-2], b"data: {nope\n\n"])
 def test_what_cannot_be_read_after_an_announced_failure_does_not_replace_it(rest: bytes) -> None:
     relay = responses()
     relay.feed(CREATED + DELTA + event("response.failed", response={"error": {"code": "x", "message": "oops"}}) + rest)
@@ -194,7 +194,7 @@ def test_an_announced_failure_waits_for_its_explanation() -> None:
     assert relay.progress.failure is not None
 
 
-@pytest.mark.parametrize("event_type", ["response.failed", "response.cancelled"])
+@cells("event_type", ["response.failed", "response.cancelled"])
 def test_a_terminal_event_of_the_upstreams_own_is_no_reason_to_cut(event_type: str) -> None:
     relay = responses()
     relay.feed(CREATED + DELTA + event(event_type, response={"error": OOPS}))
@@ -264,24 +264,22 @@ def test_a_whole_answer_passes_and_tells_its_usage() -> None:
         assert (relay.progress.usage, relay.progress.answer_id, has_ended(relay)) == (Usage(1, 2), "x", True)
 
 
-@pytest.mark.parametrize("body", [b"[]", b"", b"{", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}'])
+@cells("body", [b"[]", b"", b"{", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}'])
 def test_a_whole_answer_without_a_usage_passes_all_the_same(body: bytes) -> None:
     relay = BodyRelay()
     assert relay.feed(body) + relay.end() == body
     assert relay.progress.usage is None
 
 
-@pytest.mark.parametrize(
-    "more", [DONE, WORD, b"data: {nope\n\n", b'data: {"error":{"message":"late"}}\n\n', b": bye\n\n"]
-)
-@pytest.mark.parametrize("cut", [0, 20])
+@cells("more", [DONE, WORD, b"data: {nope\n\n", b'data: {"error":{"message":"late"}}\n\n', b": bye\n\n"])
+@cells("cut", [0, 20])
 def test_nothing_that_follows_the_models_own_ending_changes_it(more: bytes, cut: int) -> None:
     relay = chat()
     assert relay.feed(WORD + STOP + DONE + more + DONE[:cut]) == WORD + STOP + DONE
     assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
-@pytest.mark.parametrize("begun", [b"", CREATED + DELTA], ids=["before content", "after content"])
+@cells("begun", [b"", CREATED + DELTA], ids=["before content", "after content"])
 def test_an_error_of_the_upstreams_own_is_told_once_held_back_or_not(begun: bytes) -> None:
     relay = responses()
     relay.feed(begun + ERROR)
@@ -296,7 +294,7 @@ def test_a_done_after_a_completed_response_is_no_malformed_event() -> None:
     assert (has_ended(relay), relay.progress.failure) == (True, None)
 
 
-@pytest.mark.parametrize(
+@cells(
     "odd",
     [
         b'data: {"id":5,"choices":[{"index":0,"delta":{},"finish_reason":{"type":"stop"}}]}\n\n',
@@ -339,7 +337,7 @@ ARGUMENTS_DONE = event("response.function_call_arguments.done", sequence_number=
 ITEM_ADDED = event("response.output_item.added", sequence_number=2, item={"type": "function_call"})
 
 
-@pytest.mark.parametrize(
+@cells(
     ("feed", "can_wait"),
     [
         ([WORD, WORD], True),

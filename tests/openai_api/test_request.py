@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import BadRequest
 from shared.openai_api.request import demand_of, parse_openai_request, upstream_body
+from tests.harness.cells import cells
 from tests.http.json_texts import JSON
 
 CHAT = "chat/completions"
@@ -35,7 +36,7 @@ def test_lone_surrogates_go_up_as_the_escapes_that_came() -> None:
     assert b"\\ud800" in up(raw)
 
 
-@pytest.mark.parametrize("number", ["1e400", "1E400", "-0", "1.0", "9" * 5000, "-1e-400"])
+@cells("number", ["1e400", "1E400", "-0", "1.0", "9" * 5000, "-1e-400"])
 def test_numbers_go_up_as_they_came_next_to_a_lone_surrogate_too(number: str) -> None:
     for rest in ('"y":"a"', '"y":"\\ud800"', '"y":["\\udc00\\\\ud83d"]'):
         raw = f'{{"model":"gpt","x":{number},{rest}}}'.encode()
@@ -64,7 +65,7 @@ def test_what_goes_up_is_json_with_every_number_spelled_as_it_came(values: list[
 DOUBLE = b'{"model":"gpt-5-pro","mod\\u0065l":"dep","max_tokens":100000,"max_tokens":5}'
 
 
-@pytest.mark.parametrize(("cap", "is_checked"), [(10, False), (None, True)])
+@cells(("cap", "is_checked"), [(10, False), (None, True)])
 def test_of_two_fields_of_one_name_only_the_one_that_was_checked_goes_up(cap: int | None, is_checked: bool) -> None:
     request = parse_openai_request(DOUBLE)
     body = upstream_body(request, CHAT, "dep", max_output_tokens=cap, is_checked=is_checked)
@@ -84,7 +85,7 @@ def test_lone_surrogates_in_the_stream_s_options_go_up_as_they_came() -> None:
     assert up(body) == body.replace(b"false", b"true")
 
 
-@pytest.mark.parametrize("options", ["5", "null", '"x"', "[]", "{}", " { } "])
+@cells("options", ["5", "null", '"x"', "[]", "{}", " { } "])
 def test_options_of_a_stream_that_are_none_are_replaced(options: str) -> None:
     body = f'{{"model":"dep","stream":true,"stream_options":{options}}}'.encode()
     assert json.loads(up(body))["stream_options"] == {"include_usage": True}
@@ -97,7 +98,7 @@ def test_a_stream_is_always_asked_for_its_usage() -> None:
     assert asked["stream_options"] == {"include_obfuscation": False, "include_usage": True}
 
 
-@pytest.mark.parametrize("path", ["responses", "embeddings"])
+@cells("path", ["responses", "embeddings"])
 def test_where_usage_always_comes_it_is_not_asked_for(path: str) -> None:
     assert "stream_options" not in json.loads(up({"model": "m", "stream": True}, path=path))
 
@@ -108,7 +109,7 @@ def test_what_the_caller_asked_for_is_known() -> None:
     assert not parse_openai_request(b'{"stream": false, "stream_options": null}').wants_usage
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "given", "sent"),
     [
         (CHAT, {}, {"max_completion_tokens": 100}),
@@ -125,7 +126,7 @@ def test_the_output_cap_holds_in_every_dialect(path: str, given: dict[str, Any],
     assert json.loads(up({"model": "dep"} | given, path=path, cap=100)) == {"model": "dep"} | sent
 
 
-@pytest.mark.parametrize(
+@cells(
     "body",
     [
         b"",
@@ -162,7 +163,7 @@ def test_an_empty_model_counts_as_none() -> None:
     assert json.loads(up(b'{"model": ""}')) == {"model": "dep"}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "asked", "cap", "expected"),
     [
         ("chat/completions", {"max_tokens": 1, "max_completion_tokens": 5000}, None, (5000, 1)),
@@ -186,7 +187,7 @@ def test_what_is_reserved_is_the_most_that_the_upstream_may_take_the_request_for
     assert not demand.outlives
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "null", "[]", '"\\ud800"'])
+@cells("number", ["1e999", "-1e999", "1" * 400, "null", "[]", '"\\ud800"'])
 def test_no_number_is_too_odd_to_be_looked_at(number: str) -> None:
     demand = demand_of(
         parse_openai_request(b'{"max_tokens":%b,"n":%b}' % (number.encode(), number.encode())),

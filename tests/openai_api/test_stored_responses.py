@@ -14,6 +14,7 @@ from shared.config.caller_keys import make_caller_key
 from shared.errors import ErrorObject, UpstreamErrorResponse
 from shared.state.signing_key import KeyStoreError, SigningKey
 from shared.state.stored_ids import StoredIds
+from tests.harness.cells import cells
 from tests.openai_api.accounts import DELTA, SECRET, Accounts, Keys, Process, Reply
 
 ALICE_KEY, ALICE_ENTRY = make_caller_key("alice")
@@ -210,7 +211,7 @@ def test_the_owners_failure_is_the_answer_and_never_another_account() -> None:
     run(case())
 
 
-@pytest.mark.parametrize(
+@cells(
     "body",
     [
         b'{"model":"m","input":"hi","previous_response_id":"%b","previous_response_id":null}',
@@ -248,7 +249,7 @@ MODES: dict[str, tuple[dict[str, Any], list[dict[str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@cells("mode", MODES)
 def test_each_mode_tells_its_callers_apart(mode: str) -> None:
     env, (mine, other) = MODES[mode]
 

@@ -4,14 +4,13 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from shared.errors import UpstreamCut, UpstreamUnreachable
 from shared.resume.body import MAX_REOPENINGS
 from shared.resume.whole import MISSING_SECONDS
 from tests.harness.app import InProcessApp, play
 from tests.harness.background import RAW_ID, WORDS, Background, Break
 from tests.harness.caller import Caller, Received
+from tests.harness.cells import cells
 from tests.harness.upstream import JSON, Play, Script, fails, refuses
 from tests.signed_ids import SIGNED
 
@@ -47,8 +46,8 @@ def same(left: bytes, right: bytes) -> bool:
     ]
 
 
-@pytest.mark.parametrize("how", ["reset", "eof", "stall", "half"])
-@pytest.mark.parametrize("after", [1, 7, 13])
+@cells("how", ["reset", "eof", "stall", "half"])
+@cells("after", [1, 7, 13])
 def test_a_break_is_invisible(how: Any, after: int) -> None:
     backend = Background(breaks=[(after, how)])
     received = ask(backend)
@@ -87,8 +86,8 @@ def test_the_client_hears_heartbeats_while_the_upstream_is_taken_up() -> None:
     assert text(received) == "".join(WORDS)
 
 
-@pytest.mark.parametrize("refusal", [400, 404, 409, 410])
-@pytest.mark.parametrize("after", [1, 4, 7, 11, 12, 13])
+@cells("refusal", [400, 404, 409, 410])
+@cells("after", [1, 4, 7, 11, 12, 13])
 def test_what_is_missing_is_read_from_the_whole_once_the_window_is_closed(refusal: int, after: int) -> None:
     backend = Background(
         breaks=[(after, "reset")], window=1, refusal=refusal, statuses=[404, "queued", "in_progress", "completed"]
@@ -121,7 +120,7 @@ def test_a_response_that_stays_missing_is_believed_after_the_time_that_a_new_one
     assert text(received) == "".join(WORDS[:2])
 
 
-@pytest.mark.parametrize(("status", "code"), [("cancelled", "upstream_error"), ("failed", None)])
+@cells(("status", "code"), [("cancelled", "upstream_error"), ("failed", None)])
 def test_a_response_that_ended_otherwise_says_so(status: str, code: str | None) -> None:
     backend = Background(breaks=[(7, "eof"), (0, "eof")], statuses=[status])
     received = ask(backend)
@@ -216,7 +215,7 @@ def test_a_service_that_is_busy_when_the_whole_is_asked_for_is_asked_again_for_a
     assert (received.receipt["ended"], text(received)) == ("upstream_cut", "".join(WORDS[:2]))
 
 
-@pytest.mark.parametrize("whole", [b"[]", b"{", b'{"status": "completed", "output": [5]}', b'{"output": []}'])
+@cells("whole", [b"[]", b"{", b'{"status": "completed", "output": [5]}', b'{"output": []}'])
 def test_a_whole_that_is_none_ends_in_what_broke_the_stream(whole: bytes) -> None:
     backend = Background(breaks=[(7, "reset")], window=1)
     received = ask_of(backend, refuses(400), Play(body=[whole], headers=JSON))

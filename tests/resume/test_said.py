@@ -12,6 +12,7 @@ from dev.simulator.responses import Responses
 from shared.resume.said import Said, Unknown
 from shared.sse import frame_data
 from shared.upstream.wire.responses import decode_content_event
+from tests.harness.cells import cells
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "a text": {"text": "Grüße, 你好 and 😀 to you"},
@@ -53,7 +54,7 @@ def texts(found: list[dict[str, Any]]) -> dict[tuple[str, int, int], str]:
     return parts
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@cells("name", ANSWERS)
 def test_wherever_it_breaks_every_part_is_said_once_and_every_event_comes_once(name: str) -> None:
     frames, response = answer(ANSWERS[name])
     whole = events(frames)

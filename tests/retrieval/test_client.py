@@ -17,6 +17,7 @@ from shared.errors import (
 )
 from shared.retrieval import client
 from shared.retrieval.client import SearchClient
+from tests.harness.cells import cells
 from tests.harness.search import SEARCH
 from tests.upstream.credentials import Credential, until
 from tests.upstream.loopback import Handler, Replies, read_request, response, serving
@@ -86,9 +87,7 @@ def test_a_partial_answer_is_an_answer() -> None:
     assert run(Replies([response(b"{}", status="206 Partial Content")]), ask) == b"{}"
 
 
-@pytest.mark.parametrize(
-    "status", ["302 Found", "400 Bad Request", "403 Forbidden", "429 Too Many Requests", "503 Unavailable"]
-)
+@cells("status", ["302 Found", "400 Bad Request", "403 Forbidden", "429 Too Many Requests", "503 Unavailable"])
 def test_any_other_status_is_an_error_response(status: str) -> None:
     with pytest.raises(UpstreamErrorResponse) as caught:
         run(
@@ -123,7 +122,7 @@ def test_a_service_that_is_not_there_is_unreachable() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("says", [b"", response(b"x" * 100)[:-50]], ids=["nothing", "half an answer"])
+@cells("says", [b"", response(b"x" * 100)[:-50]], ids=["nothing", "half an answer"])
 def test_whoever_leaves_closes_the_connection(says: bytes) -> None:
     closed = asyncio.Event()
 

@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-import pytest
-
 from shared.retrieval import knowledge_base
 from shared.retrieval.passages import Passage
+from tests.harness.cells import cells
 from tests.retrieval.targets import KNOWLEDGE_BASE
 
 REFERENCES = [
@@ -47,12 +46,12 @@ def test_passages_are_in_the_text_and_their_links_in_the_references() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", [None, "", "[{...}]", "I don't know.", "{}", "[]"])
+@cells("text", [None, "", "[{...}]", "I don't know.", "{}", "[]"])
 def test_without_such_a_text_the_source_data_will_do(text: str | None) -> None:
     assert read(text, REFERENCES) == [Passage("hello world", "high_doc", "https://x/1", "hello world")]
 
 
-@pytest.mark.parametrize(
+@cells(
     "answer",
     [{}, {"response": []}, {"response": [{}]}, {"response": [{"content": [{"text": 5}]}], "references": 5},
      {"references": [{"id": 0}]}, {"references": [None]}],

@@ -2,11 +2,10 @@
 
 import random
 
-import pytest
-
 from shared.events import Citation, Delta
 from shared.retrieval.code_spans import CodeSpans
 from shared.retrieval.markers import MarkerReader
+from tests.harness.cells import cells
 
 
 def cited(*pieces: str, count: int = 3, names: dict[int, str] | None = None) -> tuple[str, list[str]]:
@@ -17,7 +16,7 @@ def cited(*pieces: str, count: int = 3, names: dict[int, str] | None = None) -> 
     return words, [f"{one.source}:{words[one.start : one.end]}" for one in events if isinstance(one, Citation)]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("text", "citations"),
     [
         ("It waits [1].", ["1:[1]"]),
@@ -52,12 +51,12 @@ CODE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "citations"), CODE)
+@cells(("text", "citations"), CODE)
 def test_brackets_in_code_are_brackets(text: str, citations: list[str]) -> None:
     assert cited(text) == (text, citations)
 
 
-@pytest.mark.parametrize(("text", "citations"), [*CODE, ("a [1][22][2] [1", ["1:[1]", "2:[2]"])])
+@cells(("text", "citations"), [*CODE, ("a [1][22][2] [1", ["1:[1]", "2:[2]"])])
 def test_it_makes_no_difference_where_the_words_are_cut(text: str, citations: list[str]) -> None:
     assert cited(*text) == (text, citations)
     rng = random.Random(7)

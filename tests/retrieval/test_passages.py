@@ -7,6 +7,7 @@ import pytest
 from shared.errors import UpstreamMalformed
 from shared.events import Source
 from shared.retrieval.passages import Passage, decode_object, objects_of, passage_of, source_of
+from tests.harness.cells import cells
 
 FIELDS = ("content", "title", "url")
 
@@ -21,7 +22,7 @@ def test_the_search_s_own_caption_is_what_a_reader_sees() -> None:
     assert found == Passage("long text", "", "", "the caption")
 
 
-@pytest.mark.parametrize("content", [None, "", " \n", 5, ["text"], {"text": "a"}])
+@cells("content", [None, "", " \n", 5, ["text"], {"text": "a"}])
 def test_a_document_without_text_is_no_passage(content: Any) -> None:
     assert passage_of({"content": content, "title": "T"}, FIELDS) is None
 
@@ -33,7 +34,7 @@ def test_a_passage_that_is_too_large_is_cut() -> None:
     assert found.content.endswith("x …")
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "/relative", None, 5, "https://x/ <b>", "https://u:p@x"])
+@cells("url", ["javascript:alert(1)", "/relative", None, 5, "https://x/ <b>", "https://u:p@x"])
 def test_only_an_address_of_the_web_is_a_link(url: Any) -> None:
     found = passage_of({"content": "a", "title": 5, "url": url}, FIELDS)
     assert found == Passage("a", "", "", "a")
@@ -44,7 +45,7 @@ def test_a_source_has_the_number_that_the_model_is_given() -> None:
     assert source_of(2, Passage("c", "", "", "e")) == Source("2", "Passage 2", "", "e")
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"nope", b'"x"', b"\xff", b"[" * 100_000])
+@cells("data", [b"", b"[]", b"nope", b'"x"', b"\xff", b"[" * 100_000])
 def test_what_is_not_an_object_is_malformed(data: bytes) -> None:
     with pytest.raises(UpstreamMalformed):
         decode_object(data)

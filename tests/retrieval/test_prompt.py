@@ -2,11 +2,10 @@
 
 import re
 
-import pytest
-
 from shared.retrieval.passages import Passage
 from shared.retrieval.plan import Plan, Turn, plan_of
 from shared.retrieval.prompt import GROUNDING, conversation_text, rewritten_query, sources_text
+from tests.harness.cells import cells
 
 QUESTION = Turn("user", "And how long?")
 
@@ -21,7 +20,7 @@ def test_what_was_said_before_it_is_its_history() -> None:
     assert conversation_text(plan).startswith("User: What waits?\n\nAssistant: A body.\n\nUser: And how long?")
 
 
-@pytest.mark.parametrize(
+@cells(
     "turns",
     [[], [Turn("user", "  ")], [Turn("system", "a")], [QUESTION, Turn("assistant", "a")], [QUESTION, Turn("user", "")]],
 )
@@ -38,7 +37,7 @@ def test_what_is_searched_for_and_what_is_read_are_bounded() -> None:
     assert plan.history.endswith("Assistant: b")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("words", "query"),
     [
         ("deadlines of a body", "deadlines of a body"),

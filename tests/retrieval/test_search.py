@@ -18,6 +18,7 @@ from shared.errors import (
 )
 from shared.retrieval.search import Search
 from shared.upstream.errors import error_from_status
+from tests.harness.cells import cells
 from tests.harness.search import GUIDE, SEARCH, Reply, ScriptedSearch, found
 from tests.harness.upstream import FOREVER
 from tests.harness.virtual_time import run
@@ -53,7 +54,7 @@ def test_what_is_found_is_returned_at_once() -> None:
     assert search(GOOD) == (["Guide"], [0.0])
 
 
-@pytest.mark.parametrize(
+@cells(
     ("failure", "again_at"),
     [
         (UpstreamUnreachable("no"), 0.1),
@@ -68,7 +69,7 @@ def test_it_is_asked_once_more_where_it_said_when_or_said_nothing_at_all(failure
     assert asked == [0.0, again_at]
 
 
-@pytest.mark.parametrize(
+@cells(
     "failure",
     [
         refusal(503),
@@ -89,7 +90,7 @@ def test_it_is_not_asked_again_after_its_deadline() -> None:
     assert asked == [0.0]
 
 
-@pytest.mark.parametrize("replies", [([FOREVER],), ([5.0, UpstreamUnreachable("no")], [FOREVER]), ([20.0, GOOD],)])
+@cells("replies", [([FOREVER],), ([5.0, UpstreamUnreachable("no")], [FOREVER]), ([20.0, GOOD],)])
 def test_a_search_that_says_nothing_is_given_up(replies: tuple[list[Reply], ...]) -> None:
     service = ScriptedSearch()
     service.script(*replies)

@@ -4,9 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from shared.retrieval import search_index
+from tests.harness.cells import cells
 from tests.retrieval.targets import INDEX
 
 
@@ -38,7 +37,7 @@ def test_a_semantic_configuration_ranks_and_captions_and_may_fail_by_itself() ->
     assert found["search"] == 'a "quoted" -question'
 
 
-@pytest.mark.parametrize(
+@cells(
     ("question", "words"),
     [
         ("what does -v do?", "what does v do?"),
@@ -70,7 +69,7 @@ def test_documents_come_in_the_order_of_the_search() -> None:
     assert read(**{"@odata.count": 27, "value": [DOCUMENT, second]}) == [("hello", "hello"), ("again", "test10 hello.")]
 
 
-@pytest.mark.parametrize(
+@cells(
     "answer",
     [{}, {"value": None}, {"value": []}, {"value": [5, None, {}]}, {"value": [{"content": None}]}, {"value": {"a": 1}}],
 )
@@ -82,6 +81,6 @@ def test_more_than_was_asked_for_is_not_taken() -> None:
     assert len(read(value=[DOCUMENT] * 9)) == 5
 
 
-@pytest.mark.parametrize("captions", [None, [], [{}], [{"text": None}], "x"])
+@cells("captions", [None, [], [{}], [{"text": None}], "x"])
 def test_an_odd_caption_is_none(captions: Any) -> None:
     assert read(value=[{**DOCUMENT, "@search.captions": captions}]) == [("hello", "hello")]

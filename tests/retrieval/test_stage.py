@@ -11,6 +11,7 @@ from shared.retrieval.plan import Plan
 from shared.retrieval.search import Search
 from shared.retrieval.stage import Retrieval
 from shared.upstream.errors import error_from_status
+from tests.harness.cells import cells
 from tests.harness.search import GUIDE, NOTES, SEARCH, ScriptedSearch, found
 from tests.harness.upstream import wait
 from tests.harness.virtual_time import run
@@ -98,7 +99,7 @@ def test_a_search_that_fails_leaves_an_answer_without_sources() -> None:
     assert (retrieval.findings.outcome, retrieval.sources()) == ("upstream_unreachable", [])
 
 
-@pytest.mark.parametrize(("headers", "kept"), [({"retry-after": "7", "x-secret": "s"}, {"retry-after": "7"}), ({}, {})])
+@cells(("headers", "kept"), [({"retry-after": "7", "x-secret": "s"}, {"retry-after": "7"}), ({}, {})])
 def test_where_it_is_required_the_answer_fails_and_says_when_to_try_again(
     headers: dict[str, str], kept: dict[str, str]
 ) -> None:

@@ -1,10 +1,9 @@
 """What is said of an answer and its calls."""
 
-import pytest
-
 from shared.receipt import AttemptRecord
 from shared.telemetry.calls import MAX_KEYS, MAX_KNOWN, error_of
 from shared.telemetry.names import OTHER
+from tests.harness.cells import cells
 from tests.telemetry.samples import EVERY_WAY, describer, receipt, searched
 
 
@@ -25,7 +24,7 @@ def test_the_call_that_answered_lasts_as_long_as_its_answer_and_has_its_tokens()
     )
 
 
-@pytest.mark.parametrize(("ended", "error"), [("upstream_cut", "upstream_cut"), ("client_left", ""), ("finished", "")])
+@cells(("ended", "error"), [("upstream_cut", "upstream_cut"), ("client_left", ""), ("finished", "")])
 def test_an_answer_that_fails_after_content_is_its_calls_failure_and_a_client_that_leaves_is_none(
     ended: str, error: str
 ) -> None:

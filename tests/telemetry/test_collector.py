@@ -7,6 +7,7 @@ import pytest
 from shared.telemetry.collector import Collector, Refused, parse_headers
 from shared.telemetry.otlp import Envelope, LogEntry
 from shared.telemetry.spans import spans_of
+from tests.harness.cells import cells
 from tests.telemetry.receiver import Receiver
 from tests.telemetry.samples import ENDED_AT, describer, receipt
 
@@ -59,7 +60,7 @@ def test_nobody_there_is_an_oserror() -> None:
         Collector("http://127.0.0.1:9", {}, ENVELOPE).logs([ENTRY])
 
 
-@pytest.mark.parametrize(
+@cells(
     ("text", "headers"),
     [
         ("", {}),

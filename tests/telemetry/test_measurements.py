@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from shared.receipt import AttemptRecord, Receipt
 from shared.telemetry.measurements import Instruments, measured
 from shared.telemetry.names import Names, Semconv
+from tests.harness.cells import cells
 from tests.telemetry.samples import EVERY_WAY, describer, receipt, searched
 
 
@@ -82,9 +81,7 @@ def test_the_first_token_is_measured_from_the_request_and_the_first_chunk_from_t
     assert [value for value, _ in found["gen_ai.client.operation.time_to_first_chunk"]] == [0.5]
 
 
-@pytest.mark.parametrize(
-    ("way", "phase"), [("left", "streaming"), ("left before the first word", "waiting"), ("finished", None)]
-)
+@cells(("way", "phase"), [("left", "streaming"), ("left before the first word", "waiting"), ("finished", None)])
 def test_a_client_that_left_is_counted_by_what_it_had(way: str, phase: str | None) -> None:
     left = of(EVERY_WAY[way]).get("streaming_endpoint.clients.left", [])
     assert [said["streaming_endpoint.phase"] for _, said in left] == ([phase] if phase else [])

@@ -1,14 +1,13 @@
 """The names, held to the lists of the two versions of the conventions that `semconv.json` keeps."""
 
-import pytest
-
 from shared.telemetry.aggregation import Kind
 from shared.telemetry.measurements import Instruments, measured
 from shared.telemetry.names import ATTRIBUTES, METRICS, OWN, Names, Semconv
 from shared.telemetry.spans import spans_of
+from tests.harness.cells import cells
 from tests.telemetry.samples import ENDED_AT, EVERY_WAY, SEMCONV, describer
 
-BOTH = pytest.mark.parametrize("semconv", list(Semconv))
+BOTH = cells("semconv", list(Semconv))
 
 
 @BOTH

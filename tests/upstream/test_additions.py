@@ -14,6 +14,7 @@ from shared.upstream.call import UpstreamCall
 from shared.upstream.errors import error_from_status
 from tests.harness.app import GOOD, InProcessApp, play
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.upstream import JSON, Play, Script
 from tests.worker.ways import COLLECTED, STREAMS, WAYS, Outcome
 
@@ -53,8 +54,8 @@ def ask_twice(way: str, said: Said, more: dict[str, Any], **settings: str) -> tu
     return play(scene, {"main": refusing(said, asked)}, **settings), asked
 
 
-@pytest.mark.parametrize("said", [MISTRAL, AZURE, BARE], ids=["Mistral", "Azure", "no error object"])
-@pytest.mark.parametrize("way", ["openai chat", "completions", *CHAT_WAYS])
+@cells("said", [MISTRAL, AZURE, BARE], ids=["Mistral", "Azure", "no error object"])
+@cells("way", ["openai chat", "completions", *CHAT_WAYS])
 def test_a_stream_is_answered_without_the_word_that_the_caller_never_sent(way: str, said: Any) -> None:
     received, asked = ask_twice(way, said, {})
     assert [WAYS[way].outcome(one.seen) for one in received] == [FINISHED, FINISHED]
@@ -69,7 +70,7 @@ def test_with_data_sources_it_is_not_sent_at_all() -> None:
     assert ["stream_options" in body for body in asked] == [False, False]
 
 
-@pytest.mark.parametrize("options", [{"include_obfuscation": False}, {"include_usage": False}])
+@cells("options", [{"include_obfuscation": False}, {"include_usage": False}])
 def test_what_the_caller_sent_itself_is_the_callers_to_hear_of(options: dict[str, Any]) -> None:
     received, asked = ask_twice("openai chat", AZURE, {"stream_options": options})
     assert [one.status for one in received] == [400, 400]
@@ -78,7 +79,7 @@ def test_what_the_caller_sent_itself_is_the_callers_to_hear_of(options: dict[str
     assert ([one.status for one in received], len(asked)) == ([400, 400], 2)
 
 
-@pytest.mark.parametrize("way", CHAT_WAYS)
+@cells("way", CHAT_WAYS)
 def test_a_summary_that_an_account_may_not_have_is_not_asked_for_again(way: str) -> None:
     if WAYS[way].path == "/stream?format=chat-protocol":
         more: dict[str, Any] = {"context": {"reasoning_effort": "low"}}
@@ -92,7 +93,7 @@ def test_a_summary_that_an_account_may_not_have_is_not_asked_for_again(way: str)
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@cells(
     ("status", "said", "is_refused"),
     [
         (400, {"error": {"message": "stream_options is not known"}}, True),

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.upstream.affinity import HASHED_BYTES, SEARCHED_BYTES, affinity_key, opening, order, texts_key
+from tests.harness.cells import cells
 
 WEIGHTS = {"east": 3, "west": 1, "north": 2}
 KEYS = [b"%d" % number for number in range(10_000)]
@@ -44,7 +44,7 @@ def test_the_second_choices_share_what_a_missing_backend_leaves_by_weight() -> N
     assert abs(second["north"] / second.total() - 2 / 3) < 0.02
 
 
-@pytest.mark.parametrize("gone", list(WEIGHTS))
+@cells("gone", list(WEIGHTS))
 def test_a_backend_that_goes_moves_its_own_keys_alone(gone: str) -> None:
     left = {name: weight for name, weight in WEIGHTS.items() if name != gone}
     for one in KEYS[:1000]:
@@ -57,7 +57,7 @@ def test_a_weight_that_grows_only_draws_keys_to_itself() -> None:
         assert after in (before, "west")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("one", "expected"),
     [
         (b"", ["north", "east", "west"]),
@@ -98,14 +98,14 @@ def test_what_names_the_conversation_comes_before_what_was_said() -> None:
     assert len(set(keys)) == 6
 
 
-@pytest.mark.parametrize("nothing", [None, "", 7, [], {}, {"id": None}, {"id": ""}])
+@cells("nothing", [None, "", 7, [], {}, {"id": None}, {"id": ""}])
 def test_a_name_that_is_none_is_passed_over(nothing: Any) -> None:
     body = {"input": "Hello"}
     assert key({"prompt_cache_key": nothing, "conversation": nothing} | body, session_id=" ") == key(body)
 
 
-@pytest.mark.parametrize("name", ["messages", "input"])
-@pytest.mark.parametrize(
+@cells("name", ["messages", "input"])
+@cells(
     "start",
     [
         [said("user", "Hello")],
@@ -130,10 +130,8 @@ def test_a_history_that_grows_keeps_its_key(name: str, start: list[Any]) -> None
     assert key({name: grown}) == key({name: [*grown, said("assistant", "And?"), {"content": [{}]}]})
 
 
-@pytest.mark.parametrize(
-    "text", ["Hello", "", '"}]\\', "Größe 😀\n" * 2 * HASHED_BYTES], ids=["short", "empty", "signs", "long"]
-)
-@pytest.mark.parametrize(
+@cells("text", ["Hello", "", '"}]\\', "Größe 😀\n" * 2 * HASHED_BYTES], ids=["short", "empty", "signs", "long"])
+@cells(
     "first",
     [
         lambda text: said("user", text),
@@ -145,7 +143,7 @@ def test_a_history_that_grows_keeps_its_key(name: str, start: list[Any]) -> None
         lambda text: {"type": "message", "content": [{"text": text, "type": "input_text"}], "id": "m", "role": "user"},
     ],
 )
-@pytest.mark.parametrize("indent", [None, 2])
+@cells("indent", [None, 2])
 def test_a_text_has_the_key_of_the_history_that_begins_with_it(
     text: str, first: Callable[[str], Any], indent: int | None
 ) -> None:
@@ -156,7 +154,7 @@ def test_a_text_has_the_key_of_the_history_that_begins_with_it(
     assert key_of(text) != key_of([first(text + "!")]) or len(text) > HASHED_BYTES
 
 
-@pytest.mark.parametrize(
+@cells(
     "start",
     [
         [said("system", "Hello"), said("user", "Hi")],
@@ -218,7 +216,7 @@ def test_any_body_has_a_key(body: dict[str, Any], caller: str) -> None:
     assert len(key(body, caller=caller)) == 16
 
 
-@pytest.mark.parametrize("raw", [b"", b" ", b"[", b'["', b'[{"role":"user"', b'[{"role":"user","content":"\\', b"[}]"])
+@cells("raw", [b"", b" ", b"[", b'["', b'[{"role":"user"', b'[{"role":"user","content":"\\', b"[}]"])
 def test_bytes_that_are_no_json_are_hashed_as_they_are(raw: bytes) -> None:
     assert affinity_key({"input": msgspec.Raw(raw)}, {}, "\ud800")
 

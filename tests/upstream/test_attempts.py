@@ -28,6 +28,7 @@ from shared.translation import Translation
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 from tests.upstream.bodies import Body
 
 FRAMES = {
@@ -198,7 +199,7 @@ def test_a_refusal_of_the_callers_own_asks_nobody_else() -> None:
 GOOD = Script("ok", ["role", "word", "stop", "done"], "eof")
 
 
-@pytest.mark.parametrize("api", ["relay", "chat"])
+@cells("api", ["relay", "chat"])
 def test_an_error_event_with_the_code_of_a_sign_in_is_no_fault_of_the_callers_and_none_of_our_identity(
     api: str,
 ) -> None:
@@ -209,8 +210,8 @@ def test_an_error_event_with_the_code_of_a_sign_in_is_no_fault_of_the_callers_an
     assert (failure, clients.asked) == (None, [0, 1])
 
 
-@pytest.mark.parametrize("content", [[], ["output"]], ids=["before content", "after content"])
-@pytest.mark.parametrize("end", ENDS)
+@cells("content", [[], ["output"]], ids=["before content", "after content"])
+@cells("end", ENDS)
 def test_an_announced_failure_is_told_as_it_is_however_the_connection_ends(content: list[str], end: str) -> None:
     out, failure, translation, _ = asyncio.run(run([Script("ok", ["created", *content, "failed"], end)], "responses"))
     assert failure is not None

@@ -1,7 +1,5 @@
 """The circuit breaker's transitions."""
 
-import pytest
-
 from shared.upstream.circuit import (
     CLOSED,
     FIRST_PAUSE_SECONDS,
@@ -18,12 +16,13 @@ from shared.upstream.circuit import (
     is_ready,
     ready_at,
 )
+from tests.harness.cells import cells
 
 FAILED = Failed(None, jitter=0.5)
 ASKED = Failed(30, jitter=0.0)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("before", "report", "now", "state"),
     [
         (CLOSED, Succeeded(), 5, CLOSED),
@@ -59,7 +58,7 @@ def test_the_pause_doubles_up_to_a_bound() -> None:
     assert pauses == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS]
 
 
-@pytest.mark.parametrize(
+@cells(
     ("circuit", "ready"),
     [(CLOSED, True), (Open(10, 1), True), (Open(10.1, 1), False), (HalfOpen(5, 1), False)],
 )

@@ -19,6 +19,7 @@ from shared.errors import (
 from shared.upstream import client as clients_module
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.client import OpenAIClients
+from tests.harness.cells import cells
 from tests.upstream.credentials import Credential, until
 from tests.upstream.loopback import EVENTS, JSON, OK, Replies, response, serving
 
@@ -117,7 +118,7 @@ def test_an_upstream_that_rejects_every_token_costs_the_identity_endpoint_one_re
     assert (credential.asked, len(server.requests)) == (2, 6)
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "429 Busy"])
+@cells("status", ["403 Forbidden", "429 Busy"])
 def test_no_other_status_replaces_a_token(status: str) -> None:
     async def case(_clients: OpenAIClients, ask: Any) -> None:
         with pytest.raises(UpstreamErrorResponse):
@@ -142,7 +143,7 @@ def test_an_identity_endpoint_that_hangs_is_blamed_before_the_backend_is() -> No
 ODD_TYPES = ["application/json; charset=utf-16", "text/html; charset=utf-7", "; ;", "\xe9"]
 
 
-@pytest.mark.parametrize("content_type", ODD_TYPES)
+@cells("content_type", ODD_TYPES)
 def test_an_error_response_is_read_whatever_its_content_type(content_type: str) -> None:
     body = json.dumps({"error": {"message": "SECRET", "code": "busy"}}).encode()
     server = Replies([response(body, status="503 Busy", headers=f"content-type: {content_type}\r\n")])

@@ -5,8 +5,6 @@ import time
 from email.utils import formatdate
 from typing import Any
 
-import pytest
-
 from shared.config.settings import Settings
 from shared.errors import (
     ErrorObject,
@@ -17,19 +15,20 @@ from shared.errors import (
 )
 from shared.upstream.errors import error_from_event, error_from_status, is_json, read_error, retry_after_seconds
 from shared.upstream.failover import choose_error, retry_delay
+from tests.harness.cells import cells
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])
+@cells("status", [401, 403, 408, 409, 429, 500, 502, 503, 504, 529])
 def test_another_backend_may_not_share_these(status: int) -> None:
     assert refused(status, b"").is_retryable
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422])
+@cells("status", [400, 404, 405, 413, 415, 422])
 def test_these_are_the_callers_own(status: int) -> None:
     assert not refused(status, b"").is_retryable
 
 
-@pytest.mark.parametrize(
+@cells(
     ("headers", "seconds"),
     [
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
@@ -71,7 +70,7 @@ def test_code_param_and_body_are_kept() -> None:
     assert json.loads(refusal.raw_body or b"") == body
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"\xff", b"[1]", b'{"error": null}', b'{"error": 5}'])
+@cells("body", [b"", b"<html>502</html>", b"\xff", b"[1]", b'{"error": null}', b'{"error": 5}'])
 def test_a_body_that_explains_nothing_still_gives_a_sentence(body: bytes) -> None:
     assert refused(502, body).message == "The model's service refused the request with HTTP status 502."
 
@@ -81,20 +80,20 @@ def test_azures_code_429_becomes_the_code_that_clients_know() -> None:
     assert (refusal.code, refusal.type) == ("rate_limit_exceeded", "rate_limit_error")
 
 
-@pytest.mark.parametrize("status", [101, 302, 307])
+@cells("status", [101, 302, 307])
 def test_a_redirect_is_a_bad_gateway_in_our_own_words(status: int) -> None:
     refusal = refused(status, b"<html>moved</html>")
     assert (refusal.status, refusal.code, refusal.raw_body) == (502, "upstream_failed", None)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 529])
+@cells("status", [500, 502, 503, 529])
 def test_a_failure_without_a_code_has_ours(status: int) -> None:
     assert refused(status, {"error": {"message": "oops"}}).code == "upstream_failed"
     assert error_from_event(ErrorObject("oops", "server_error", None)).code == "upstream_failed"
     assert refused(400, {"error": {"message": "bad"}}).code is None
 
 
-@pytest.mark.parametrize(
+@cells(
     ("code", "kind", "status"),
     [
         ("rate_limit_exceeded", "too_many_requests", 429),
@@ -129,7 +128,7 @@ def test_a_single_refusal_is_told_as_it_came() -> None:
 SETTINGS = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com", "COMMIT_SECONDS": "5"})
 
 
-@pytest.mark.parametrize(
+@cells(
     ("failures", "backends", "elapsed", "pause"),
     [
         ([LIMIT_2], 1, 0.0, 2.0),
@@ -147,7 +146,7 @@ def test_a_lone_backend_is_asked_once_more_where_its_retry_after_fits(
     assert retry_delay(failures, backends, elapsed, SETTINGS) == pause
 
 
-@pytest.mark.parametrize("code", ["²", "4²9", "9" * 5000, "429.0", ""])
+@cells("code", ["²", "4²9", "9" * 5000, "429.0", ""])
 def test_a_code_that_only_resembles_a_status_is_none(code: str) -> None:
     assert error_from_event(ErrorObject("m", "x", code)).status == 502
 
@@ -157,14 +156,14 @@ def test_the_soonest_retry_after_is_told_though_only_another_had_one() -> None:
     assert (told.status, told.headers["retry-after"], told.headers["x-request-id"]) == (429, "1", "r")
 
 
-@pytest.mark.parametrize("other", [refused(503, b""), UpstreamUnreachable("x"), UpstreamTimeout("x")])
+@cells("other", [refused(503, b""), UpstreamUnreachable("x"), UpstreamTimeout("x")])
 def test_what_one_does_not_have_another_that_did_not_answer_may_have(other: Any) -> None:
     missing = refused(404, {"error": {"message": "no such response"}})
     assert choose_error([missing, other]) is other
     assert choose_error([missing, missing]) is missing
 
 
-@pytest.mark.parametrize(
+@cells(
     "date",
     [
         "Mon, 01 Jan 2020 00:00:00 +99999999999999",
@@ -184,12 +183,12 @@ def test_an_impossible_date_is_no_failure_of_ours(date: str) -> None:
     assert refused(429, b"{}", retry_after=date).is_retryable
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
+@cells("kind", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"])
 def test_json_is_known_by_its_label(kind: str) -> None:
     assert is_json(kind)
 
 
-@pytest.mark.parametrize("kind", ["text/html", "application/json, text/html", "application/xhtml+xml", "json", ""])
+@cells("kind", ["text/html", "application/json, text/html", "application/xhtml+xml", "json", ""])
 def test_what_is_labelled_otherwise_is_no_json(kind: str) -> None:
     assert not is_json(kind)
 
@@ -200,7 +199,7 @@ def test_an_error_body_with_a_lone_surrogate_is_read() -> None:
     assert (kept.raw_body, kept.code, kept.message) == (body, "content_filter", "Nein\ufffd")
 
 
-@pytest.mark.parametrize("status", [100, 199, 304, 399, 600, 999])
+@cells("status", [100, 199, 304, 399, 600, 999])
 def test_a_status_that_no_client_knows_is_a_bad_gateway(status: int) -> None:
     assert (refused(status, b"{}").status, refused(status, b"{}").is_retryable) == (502, True)
 
@@ -226,7 +225,7 @@ def test_the_log_gets_the_status_and_the_media_type_and_the_caller_does_not() ->
     assert failure.with_pause(1).cause == failure.cause
 
 
-@pytest.mark.parametrize(
+@cells(
     ("value", "told"),
     [
         ("No.", ("No.", "upstream_error", None)),

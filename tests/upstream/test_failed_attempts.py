@@ -25,6 +25,7 @@ from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.circuit import Open
 from shared.upstream.errors import error_from_status
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 from tests.upstream.bodies import Body
 
 BASE = "http://localhost:11434/"
@@ -88,7 +89,7 @@ def log_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == attempt_log.__name__]
 
 
-@pytest.mark.parametrize("failure", [IdentityUnavailable("x"), OutOfResources("x")])
+@cells("failure", [IdentityUnavailable("x"), OutOfResources("x")])
 def test_what_is_no_backends_fault_cools_none(failure: AnswerError) -> None:
     clients = Clients([failure, None])
     pool = pool_of(clients)

@@ -2,8 +2,6 @@
 
 from itertools import permutations
 
-import pytest
-
 from shared.config.settings import Settings
 from shared.errors import (
     IdentityUnavailable,
@@ -16,6 +14,7 @@ from shared.errors import (
 from shared.upstream.errors import error_from_status
 from shared.upstream.failover import RECONNECT_SECONDS, choose_error, retry_delay
 from tests.harness.app import environment
+from tests.harness.cells import cells
 
 SETTINGS = Settings.from_env(environment(1))
 
@@ -50,7 +49,7 @@ def test_it_carries_the_soonest_retry_after_of_all() -> None:
     assert (chosen.headers["retry-after"], chosen.headers["retry-after-ms"]) == ("8", "7200")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("failure", "delay"),
     [
         (response(429, 2000), 2.0),

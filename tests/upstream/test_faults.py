@@ -2,20 +2,20 @@
 
 from typing import Any, get_args
 
-import pytest
 from openai.types.responses import ResponseError
 
 from shared.errors import RETRYABLE_STATUSES, ErrorObject
 from shared.upstream.errors import error_from_event, read_error
 from shared.upstream.faults import TOOL, VERDICTS, Fault, verdict_of
+from tests.harness.cells import cells
 
 
 def test_every_code_of_the_openai_package_is_in_the_table() -> None:
     assert set(get_args(ResponseError.model_fields["code"].annotation)) <= set(VERDICTS)
 
 
-@pytest.mark.parametrize("word", VERDICTS)
-@pytest.mark.parametrize("place", ["code", "type"])
+@cells("word", VERDICTS)
+@cells("place", ["code", "type"])
 def test_only_what_is_the_accounts_own_moves_an_answer(word: str, place: str) -> None:
     failure = error_from_event(read_error({place: word.upper()}, fallback="m"))
     assert failure.status == VERDICTS[word].status
@@ -27,7 +27,7 @@ def test_a_status_and_whose_fault_it_is_say_the_same() -> None:
         assert verdict.fault.moves is (verdict.status in RETRYABLE_STATUSES or verdict.status >= 500)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("error", "status", "fault"),
     [
         ({"code": "401"}, 502, Fault.UPSTREAM),

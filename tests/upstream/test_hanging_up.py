@@ -17,6 +17,7 @@ from shared.errors import UpstreamCut
 from shared.upstream.connections import Response, new_connector
 from shared.upstream.response_body import ResponseBody
 from tests.certificates import write_certificate
+from tests.harness.cells import cells
 
 type Run = Callable[[Any], Any]
 LOOPS: list[Run] = [asyncio.run, uvloop.run]
@@ -76,7 +77,7 @@ def with_answer(run: Run, server: TalkingServer, case: Callable[[ResponseBody], 
     run(main())
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_what_had_arrived_when_the_upstream_was_told_is_read_and_nothing_else(run: Run) -> None:
     server = TalkingServer()
 
@@ -112,7 +113,7 @@ def test_an_upstream_that_only_writes_is_closed_at_once_over_tls_too(run: Run, t
     with_answer(run, server, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_who_hangs_up_twice_or_too_late_disturbs_nothing(run: Run) -> None:
     server = TalkingServer()
 

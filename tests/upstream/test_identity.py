@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from shared.errors import IdentityUnavailable
 from shared.upstream import identity
 from shared.upstream.identity import TokenSource, make_credential
+from tests.harness.cells import cells
 from tests.upstream.credentials import Credential, until
 from tests.upstream.loopback import Replies, response, serving
 
@@ -138,7 +139,7 @@ def test_a_rejected_token_is_replaced_once_a_minute(monkeypatch: pytest.MonkeyPa
     asyncio.run(case())
 
 
-@pytest.mark.parametrize("reply", [ClientAuthenticationError("no"), AccessToken("t1", int(time.time() + 3600))])
+@cells("reply", [ClientAuthenticationError("no"), AccessToken("t1", int(time.time() + 3600))])
 def test_a_rejected_token_stays_in_use_where_the_identity_endpoint_has_no_other(reply: Any) -> None:
     async def case() -> None:
         tokens = source(Credential(replies=[None, reply]))
@@ -149,13 +150,13 @@ def test_a_rejected_token_stays_in_use_where_the_identity_endpoint_has_no_other(
     asyncio.run(case())
 
 
-@pytest.mark.parametrize("token", [None, 5, "", "a b", "a\nb", "t\u00e9", {}])
+@cells("token", [None, 5, "", "a b", "a\nb", "t\u00e9", {}])
 def test_a_token_that_no_header_can_carry_is_none(token: Any) -> None:
     with pytest.raises(IdentityUnavailable):
         asyncio.run(source(Credential(replies=[AccessToken(token, 9_999_999_999)])).token())
 
 
-@pytest.mark.parametrize("expires_on", [None, "9999999999", float("inf"), 10**400])
+@cells("expires_on", [None, "9999999999", float("inf"), 10**400])
 def test_a_token_that_expires_at_no_time_is_none(expires_on: Any) -> None:
     with pytest.raises(IdentityUnavailable):
         asyncio.run(source(Credential(replies=[AccessToken("t", expires_on)])).token())

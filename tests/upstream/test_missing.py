@@ -1,11 +1,10 @@
 """Which failures say no more than that one account does not have it."""
 
-import pytest
-
 from shared.config.backends import Backend
 from shared.errors import ErrorObject, UpstreamErrorResponse, UpstreamTimeout
 from shared.upstream.errors import error_from_event, error_from_status
 from shared.upstream.missing import Missing, missing_here
+from tests.harness.cells import cells
 
 ANY = Backend(name="a", base_url="https://a/", scope="s")
 LISTING = Backend(name="a", base_url="https://a/", scope="s", deployments={"m": "m"})
@@ -51,7 +50,7 @@ def response(status: int, message: str, code: str | None) -> UpstreamErrorRespon
     return UpstreamErrorResponse(status=status, error=error, raw_body=b"own", headers=HEADERS)
 
 
-@pytest.mark.parametrize(("status", "message", "code", "missing"), SAID)
+@cells(("status", "message", "code", "missing"), SAID)
 def test_what_an_account_does_not_have_is_recognised(
     status: int, message: str, code: str | None, missing: Missing
 ) -> None:
@@ -62,8 +61,8 @@ def test_what_an_account_does_not_have_is_recognised(
     assert found.headers == HEADERS
 
 
-@pytest.mark.parametrize(("status", "message", "code", "missing"), SAID)
-@pytest.mark.parametrize("kind", ["invalid_request_error", ""])
+@cells(("status", "message", "code", "missing"), SAID)
+@cells("kind", ["invalid_request_error", ""])
 def test_an_error_event_says_the_same_and_becomes_an_error_about_the_request(
     status: int, message: str, code: str | None, missing: Missing, kind: str
 ) -> None:
@@ -73,12 +72,12 @@ def test_an_error_event_says_the_same_and_becomes_an_error_about_the_request(
     assert (found.missing, found.status, found.message, found.code) == (missing, 400, message, code)
 
 
-@pytest.mark.parametrize(("status", "message", "code"), NOT_SAID)
+@cells(("status", "message", "code"), NOT_SAID)
 def test_anything_else_is_no_such_failure(status: int, message: str, code: str | None) -> None:
     assert missing_here(response(status, message, code), ANY) is None
 
 
-@pytest.mark.parametrize("status", [302, 502])
+@cells("status", [302, 502])
 def test_a_response_with_another_status_is_no_such_failure(status: int) -> None:
     body = b'{"error": {"message": "Gone", "code": "previous_response_not_found"}}'
     assert missing_here(error_from_status(status, HEADERS, body), ANY) is None
@@ -94,7 +93,7 @@ def test_a_backend_that_lists_its_deployments_lacks_none_for_a_moment() -> None:
     assert missing_here(error, ANY) is not None
 
 
-@pytest.mark.parametrize("length", [10_000, 1_000_000])
+@cells("length", [10_000, 1_000_000])
 def test_a_message_of_any_length_is_read_in_bounded_time(length: int) -> None:
     for beginning in ("encrypted content ", "file with id ", "item with id "):
         assert missing_here(response(400, beginning * length, None), ANY) is None

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
-import pytest
-
 from shared.config.backends import Backend
 from shared.config.catalog import Target
 from shared.config.settings import Settings
@@ -17,6 +15,7 @@ from shared.upstream.affinity import order
 from shared.upstream.attempts import Answer, Upstream
 from shared.upstream.call import UpstreamCall, UpstreamResponse
 from shared.upstream.pool import BackendPool
+from tests.harness.cells import cells
 
 NAMES = ("a", "b", "c")
 KEY = b"conversation"
@@ -141,7 +140,7 @@ MISSING: dict[str, Reply] = {
 }
 
 
-@pytest.mark.parametrize("missing", MISSING.values(), ids=MISSING)
+@cells("missing", MISSING.values(), ids=MISSING)
 def test_what_one_account_does_not_have_another_is_asked_for_and_the_next_turn_goes_there_at_once(
     missing: Reply,
 ) -> None:
@@ -151,7 +150,7 @@ def test_what_one_account_does_not_have_another_is_asked_for_and_the_next_turn_g
     assert app.ask(replies) == (None, [owner])
 
 
-@pytest.mark.parametrize("missing", MISSING.values(), ids=MISSING)
+@cells("missing", MISSING.values(), ids=MISSING)
 def test_nobody_is_cooled_down_by_what_it_does_not_have(missing: Reply) -> None:
     app = App()
     app.ask({**everywhere(missing), ORDER[2]: GOOD})
@@ -159,7 +158,7 @@ def test_nobody_is_cooled_down_by_what_it_does_not_have(missing: Reply) -> None:
     assert app.ask(everywhere(GOOD), conversation=other) == (None, [ORDER[0]])
 
 
-@pytest.mark.parametrize("missing", [one for name, one in MISSING.items() if not name.startswith("an item")])
+@cells("missing", [one for name, one in MISSING.items() if not name.startswith("an item")])
 def test_where_no_account_has_it_each_is_asked_once_and_the_first_ones_words_are_the_answer(missing: Reply) -> None:
     app = App()
     second: Reply = error("Conversation with id 'other' not found.", status=404)
@@ -172,7 +171,7 @@ def test_where_no_account_has_it_each_is_asked_once_and_the_first_ones_words_are
     assert (failure.status, failure.message, failure.code) == (alone.status, alone.message, alone.code)
 
 
-@pytest.mark.parametrize("owners", [LIMITED, error("busy", status=503), UpstreamUnreachable("no"), b""])
+@cells("owners", [LIMITED, error("busy", status=503), UpstreamUnreachable("no"), b""])
 def test_the_owners_own_failure_is_the_answer_where_the_others_do_not_have_it(owners: Reply) -> None:
     app = App()
     replies: dict[str, Reply | list[Reply]] = {**everywhere(error(ENCRYPTED)), ORDER[0]: owners}

@@ -8,6 +8,7 @@ from shared.errors import UpstreamCut
 from shared.upstream.reading import EXPLANATION_SECONDS
 from tests.harness.app import ask_in
 from tests.harness.caller import Received
+from tests.harness.cells import cells
 from tests.harness.frames import ERROR
 from tests.harness.upstream import FOREVER, Says, Step
 from tests.worker.ways import Outcome
@@ -16,7 +17,7 @@ UNEXPLAINED = {**ERROR, "code": "server_error", "message": "Unexplained."}
 LAST_MOMENT_SECONDS = 0.25
 
 
-@pytest.mark.parametrize(
+@cells(
     ("then", "seconds", "code"),
     [
         ([], 0.0, None),
@@ -39,7 +40,7 @@ def test_an_announced_failure_waits_a_second_for_what_explains_it(
     assert code is None or code.encode() in received.body
 
 
-@pytest.mark.parametrize(
+@cells(
     ("late", "seconds"),
     [
         ([], 0.0),
@@ -49,7 +50,7 @@ def test_an_announced_failure_waits_a_second_for_what_explains_it(
     ],
     ids=["a clean end", "late bytes", "silence", "a cut"],
 )
-@pytest.mark.parametrize("way", ["openai chat", "chat sse", "responses"])
+@cells("way", ["openai chat", "chat sse", "responses"])
 def test_a_finished_answer_waits_a_moment_for_the_upstreams_own_end_and_never_fails(
     way: str, late: Sequence[Step], seconds: float
 ) -> None:

@@ -11,6 +11,7 @@ from shared.errors import UpstreamCut
 from shared.upstream import tap
 from shared.upstream.call import FlowingBody, Take
 from shared.upstream.response_body import BufferedBody, ResponseBody, UnframedBody
+from tests.harness.cells import cells
 from tests.upstream.loopback import EVENTS, Handler, read_request, serving
 
 HEAD = f"HTTP/1.1 200 OK\r\n{EVENTS}transfer-encoding: chunked\r\n\r\n".encode()
@@ -68,8 +69,8 @@ def tapped(body: ResponseBody, take: Take, begins: asyncio.Event) -> asyncio.Tas
     return tapping
 
 
-@pytest.mark.parametrize("enough", [1, 3, 1000], ids=["stops at once", "stops now and then", "never stops"])
-@pytest.mark.parametrize(
+@cells("enough", [1, 3, 1000], ids=["stops at once", "stops now and then", "never stops"])
+@cells(
     "pieces",
     [numbered(300, 20), numbered(60, 3 * BUFFER_BYTES), [b"a", *numbered(200, BUFFER_BYTES // 16)]],
     ids=["small", "larger than the buffer", "many fill the buffer"],
@@ -136,7 +137,7 @@ def test_what_a_cancelled_tapping_has_not_taken_is_read_afterwards() -> None:
     with_body(sending(pieces, after=begins), case)
 
 
-@pytest.mark.parametrize("end", [b"", b"not a chunk\r\n\r\n"], ids=["the connection", "the framing"])
+@cells("end", [b"", b"not a chunk\r\n\r\n"], ids=["the connection", "the framing"])
 def test_what_breaks_while_it_is_tapped_is_raised_by_the_next_read(end: bytes) -> None:
     async def case(body: ResponseBody) -> None:
         got: list[bytes] = []

@@ -18,6 +18,7 @@ from shared.errors import UpstreamFailure, UpstreamUnreachable
 from shared.upstream.identity import make_credential
 from shared.upstream.transport import AiohttpTransport
 from tests.certificates import write_certificate
+from tests.harness.cells import cells
 from tests.upstream.loopback import OK, Replies, response, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ async def failure(proxies: Proxies, url: str = "https://account.example/x") -> U
         await transport.aclose()
 
 
-@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
+@cells("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
 def test_a_proxy_that_refuses_is_named_as_the_cause_and_nothing_of_it_is_shown(status: str) -> None:
     async def case() -> None:
         page = b"<html>proxy.internal denies user</html>"
@@ -74,7 +75,7 @@ def test_a_proxy_that_refuses_is_named_as_the_cause_and_nothing_of_it_is_shown(s
     asyncio.run(case())
 
 
-@pytest.mark.parametrize(
+@cells(
     ("proxy", "cause"),
     [
         (f"http://{SECRET}@127.0.0.1:1", "proxy: connection refused"),

@@ -30,6 +30,7 @@ from shared.upstream import transport as transports
 from shared.upstream.connect_errors import connect_error
 from shared.upstream.response_body import UnframedBody, is_unframed_json
 from shared.upstream.transport import MAX_BUFFERED_BYTES, AiohttpTransport, body_of
+from tests.harness.cells import cells
 from tests.upstream.loopback import EVENTS, JSON, OK, Replies, read_request, response, serving
 
 type Run = Callable[[Any], Any]
@@ -73,7 +74,7 @@ def failure_of(handler: Any, *, method: str = "POST") -> AnswerError:
     return with_transport(asyncio.run, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_a_kept_connection_is_used_again(run: Run) -> None:
     async def case(transport: AiohttpTransport) -> None:
         server = Replies([response()])
@@ -85,7 +86,7 @@ def test_a_kept_connection_is_used_again(run: Run) -> None:
     with_transport(run, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_an_open_answer_holds_neither_head_nor_the_token_in_it(run: Run) -> None:
     async def case(transport: AiohttpTransport) -> None:
         async with serving(Replies([response(headers=JSON + "x-ms-region: Sweden\r\n")])) as url:
@@ -98,8 +99,8 @@ def test_an_open_answer_holds_neither_head_nor_the_token_in_it(run: Run) -> None
     with_transport(run, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
-@pytest.mark.parametrize("is_read", [True, False], ids=["the loop has read it", "the kernel has it"])
+@cells("run", LOOPS)
+@cells("is_read", [True, False], ids=["the loop has read it", "the kernel has it"])
 def test_a_kept_connection_with_bytes_waiting_is_not_used_again(run: Run, is_read: bool) -> None:
     async def case(transport: AiohttpTransport) -> None:
         foreign = response(b'{"id":"of another caller"}')
@@ -126,7 +127,7 @@ def test_a_kept_connection_with_bytes_waiting_is_not_used_again(run: Run, is_rea
     with_transport(run, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_a_kept_connection_that_the_server_has_closed_is_not_used_again(run: Run) -> None:
     async def case(transport: AiohttpTransport) -> None:
         async with serving(Replies([response()], closes=True)) as url:
@@ -167,8 +168,8 @@ class CountingServer:
         self._listener.close()
 
 
-@pytest.mark.parametrize("run", LOOPS)
-@pytest.mark.parametrize("size", [BODY_BYTES, 1024 * 1024], ids=["more than the kernel takes", "all in the kernel"])
+@cells("run", LOOPS)
+@cells("size", [BODY_BYTES, 1024 * 1024], ids=["more than the kernel takes", "all in the kernel"])
 def test_a_caller_that_leaves_while_its_body_goes_up_aborts_the_connection(run: Run, size: int) -> None:
     async def case(transport: AiohttpTransport) -> None:
         server = CountingServer(size / 6)
@@ -184,7 +185,7 @@ def test_a_caller_that_leaves_while_its_body_goes_up_aborts_the_connection(run: 
     with_transport(run, case)
 
 
-@pytest.mark.parametrize("run", LOOPS)
+@cells("run", LOOPS)
 def test_an_error_response_that_comes_before_the_body_has_gone_up_stops_it(run: Run) -> None:
     async def case(transport: AiohttpTransport) -> None:
         server = CountingServer(2_000_000, early=response(b"{}", status="413 Too Large"))
@@ -216,7 +217,7 @@ def test_closing_ends_in_time_though_an_upstream_does_not_read(monkeypatch: pyte
     asyncio.run(case())
 
 
-@pytest.mark.parametrize("status", ["404 Not Found", "503 Busy", "600 Odd", "999 Odd", "302 Found", "199 Odd"])
+@cells("status", ["404 Not Found", "503 Busy", "600 Odd", "999 Odd", "302 Found", "199 Odd"])
 def test_a_response_other_than_2xx_is_an_error_response(status: str) -> None:
     failure = failure_of(Replies([response(b'{"error":{"message":"m","code":"c"}}', status=status)], closes=True))
     number = int(status[:3])
@@ -228,8 +229,8 @@ def test_a_response_other_than_2xx_is_an_error_response(status: str) -> None:
     assert failure.__cause__ is None
 
 
-@pytest.mark.parametrize("headers", [b"upgrade: x", b"connection: upgrade\r\nupgrade: websocket"])
-@pytest.mark.parametrize("run", LOOPS)
+@cells("headers", [b"upgrade: x", b"connection: upgrade\r\nupgrade: websocket"])
+@cells("run", LOOPS)
 def test_a_switch_of_protocols_is_a_bad_gateway_and_its_connection_closed(run: Run, headers: bytes) -> None:
     async def case(transport: AiohttpTransport) -> None:
         left = asyncio.Event()
@@ -262,7 +263,7 @@ ODD_HEADERS = {
 }
 
 
-@pytest.mark.parametrize("name", ODD_HEADERS)
+@cells("name", ODD_HEADERS)
 def test_an_error_response_may_move_whatever_its_headers_say(name: str) -> None:
     failure = failure_of(
         Replies([response(b'{"error":{"message":"SECRET"}}', status="429 No", headers=ODD_HEADERS[name])])
@@ -316,7 +317,7 @@ CONNECTION_FAILURES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", CONNECTION_FAILURES)
+@cells("name", CONNECTION_FAILURES)
 def test_a_failed_connection_says_why_to_the_log_only(name: str) -> None:
     reply, cause = CONNECTION_FAILURES[name]
     failure = failure_of(Replies([reply], closes=True))
@@ -354,7 +355,7 @@ def test_a_server_without_tls_is_a_failed_handshake() -> None:
     assert with_transport(asyncio.run, case).cause in ("TLS handshake failed", "connection reset")
 
 
-@pytest.mark.parametrize(
+@cells(
     ("error", "kind", "cause"),
     [
         (TimeoutError(), UpstreamTimeout, "no connection in time"),
@@ -369,7 +370,7 @@ def test_a_cause_is_a_phrase_of_ours(error: Exception, kind: type[UpstreamFailur
     assert failure.cause == cause
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+@cells("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_a_process_that_is_out_of_resources_blames_no_backend(number: int) -> None:
     failure = connect_error(OSError(number, os.strerror(number)))
     assert isinstance(failure, OutOfResources)
@@ -393,8 +394,8 @@ def no_file_descriptors() -> Iterator[None]:
             os.close(number)
 
 
-@pytest.mark.parametrize("run", LOOPS)
-@pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "no-such-host.invalid"])
+@cells("run", LOOPS)
+@cells("host", ["127.0.0.2", "localhost", "no-such-host.invalid"])
 def test_a_process_without_file_descriptors_answers_503(run: Run, host: str) -> None:
     async def case(transport: AiohttpTransport) -> None:
         async with serving(Replies([response()])) as url:
@@ -423,18 +424,18 @@ def read_unframed(reply: bytes) -> bytes:
     return with_transport(asyncio.run, case)
 
 
-@pytest.mark.parametrize("body", [b'{"id":"c1"}', b'{"x":NaN}', b"[" * 100_000 + b"]" * 100_000, b""])
+@cells("body", [b'{"id":"c1"}', b'{"x":NaN}', b"[" * 100_000 + b"]" * 100_000, b""])
 def test_json_without_a_length_is_complete_where_it_parses(body: bytes) -> None:
     assert read_unframed(UNFRAMED + body) == body
 
 
-@pytest.mark.parametrize("body", [b'{"id":"c1"', b'{"id":"c1","choices":[{"message":{"content":"Hel', b"nope"])
+@cells("body", [b'{"id":"c1"', b'{"id":"c1","choices":[{"message":{"content":"Hel', b"nope"])
 def test_json_without_a_length_that_ends_early_is_a_cut(body: bytes) -> None:
     with pytest.raises(UpstreamCut):
         read_unframed(UNFRAMED + body)
 
 
-@pytest.mark.parametrize(
+@cells(
     "headers",
     [
         {"content-type": "application/json", "content-length": "5"},

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import msgspec
-import pytest
 
 from shared.chat.encoders import encoder_factory
 from shared.chat.encoders.chat_protocol import BufferedChatProtocolEncoder, ChatProtocolEncoder
 from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Delta, Finished, Reasoning, Source, Started, Step, Usage
+from tests.harness.cells import cells
 
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
@@ -60,8 +60,8 @@ def test_what_the_protocol_has_no_field_for_is_in_the_delta_s_own_context() -> N
     ]
 
 
-@pytest.mark.parametrize(("code", "told"), [("upstream_cut", "upstream_cut"), (None, "upstream_error")])
-@pytest.mark.parametrize("said", [[], ANSWER[:5]])
+@cells(("code", "told"), [("upstream_cut", "upstream_cut"), (None, "upstream_error")])
+@cells("said", [[], ANSWER[:5]])
 def test_a_failed_answer_ends_with_an_error_that_has_a_code(
     said: list[AnswerEvent], code: str | None, told: str
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_whole_answer_that_fails_has_said_nothing() -> None:
     encoder.fail(ERROR)  # None: the HTTP status tells it
 
 
-@pytest.mark.parametrize("name", ["ui-message", "chat-protocol"])
+@cells("name", ["ui-message", "chat-protocol"])
 def test_where_streaming_is_off_the_same_bytes_leave_in_one_piece(name: str) -> None:
     streamed = encoder_factory(name, RAW_ECHOED, streaming_enabled=True)()
     collected = encoder_factory(name, RAW_ECHOED, streaming_enabled=False)()

@@ -2,30 +2,29 @@
 
 import json
 
-import pytest
-
 from shared.chat.encoders import FORMATS
 from shared.chat.request import Schema
 from shared.events import Delta
 from tests.chat.encoders.samples import ANSWER, BROKEN_AT, ERROR, GOLDEN, new_encoder, write, write_failed
+from tests.harness.cells import cells
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@cells("name", FORMATS)
 def test_the_bytes_of_a_finished_answer_are_those_of_the_golden_file(name: str) -> None:
     assert write(new_encoder(name), ANSWER) == (GOLDEN / f"{name}.finished").read_bytes()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@cells("name", FORMATS)
 def test_the_bytes_of_a_failed_answer_are_those_of_the_golden_file(name: str) -> None:
     assert write_failed(new_encoder(name)) == (GOLDEN / f"{name}.failed").read_bytes()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@cells("name", FORMATS)
 def test_events_that_arrive_together_give_the_same_bytes(name: str) -> None:
     assert new_encoder(name).encode(ANSWER) == write(new_encoder(name), ANSWER)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@cells("name", FORMATS)
 def test_no_format_has_an_ending_that_looks_finished_when_it_is_not(name: str) -> None:
     finished, failed = write(new_encoder(name), ANSWER), write_failed(new_encoder(name))
     ending = finished[len(write(new_encoder(name), ANSWER[:-1])) :]
@@ -44,7 +43,7 @@ def test_a_failed_stream_is_cut_in_the_formats_whose_clients_gain_by_it() -> Non
     assert (cut, set(streaming) - cut) == ({"ndjson", "jsonl", "text"}, {"sse", "ui-message", "chat-protocol"})
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@cells("name", FORMATS)
 def test_the_words_of_the_answer_arrive_unharmed(name: str) -> None:
     words = "".join(event.text for event in ANSWER if isinstance(event, Delta))
     out = write(new_encoder(name), ANSWER)
@@ -76,7 +75,7 @@ def _other_words(values: list[dict[str, object]]) -> str:
     return words
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if new_encoder(name).heartbeat])
+@cells("name", [name for name in FORMATS if new_encoder(name).heartbeat])
 def test_a_heartbeat_stands_between_events_without_a_trace(name: str) -> None:
     beat = new_encoder(name).heartbeat
     assert beat.endswith(b"\n")
@@ -101,6 +100,6 @@ def test_the_media_types_that_a_schema_is_offered_name_one_format_each() -> None
         assert len(offered) == len(set(offered)) > 0
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name].media_types])
+@cells("name", [name for name in FORMATS if FORMATS[name].media_types])
 def test_a_format_is_labelled_with_a_media_type_that_asks_for_it(name: str) -> None:
     assert new_encoder(name).media_type.partition(";")[0] in FORMATS[name].media_types

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-import pytest
-
 from shared.chat.encoders.json import JsonEncoder
 from shared.chat.encoders.step_list import StepList
 from shared.events import AnswerEvent, Citation, Delta, Finished, Source, Started, Step
+from tests.harness.cells import cells
 
 
 def answer(*events: AnswerEvent) -> Any:
@@ -31,7 +30,7 @@ def test_steps_sources_and_citations_are_lists_of_the_object() -> None:
     assert found["citations"] == [{"source": "1", "start": 2, "end": 5}]
 
 
-@pytest.mark.parametrize("ended", ["finished", "completed", "failed"])
+@cells("ended", ["finished", "completed", "failed"])
 def test_a_step_has_its_last_status_until_another_of_its_name_begins(ended: str) -> None:
     steps = StepList()
     for status in ("in_progress", "searching", ended, "in_progress"):

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-import pytest
-
 from shared.chat.encoders.ui_message import UiMessageEncoder
 from shared.errors import ErrorObject
 from shared.events import AnswerEvent, Citation, Delta, Finished, Reasoning, Source, Started, Step, Usage
+from tests.harness.cells import cells
 
 ERROR = ErrorObject("It broke off.", "upstream_error", "upstream_cut")
 STARTED = Started("a1", "m")
@@ -111,7 +110,7 @@ def test_a_citation_is_data_that_does_not_end_the_text() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@cells(
     ("reason", "told"),
     [("stop", "stop"), ("length", "length"), ("content_filter", "content-filter"), ("tool_calls", "tool-calls")],
 )
@@ -135,7 +134,7 @@ def test_only_a_finished_answer_is_done() -> None:
     assert frames(UiMessageEncoder().encode([STARTED, Delta("a"), Finished("stop")]))[-1] == "[DONE]"
 
 
-@pytest.mark.parametrize("said", [[], [STARTED], [STARTED, Reasoning("r")], [STARTED, Delta("a"), Usage(1, 2)]])
+@cells("said", [[], [STARTED], [STARTED, Reasoning("r")], [STARTED, Delta("a"), Usage(1, 2)]])
 def test_a_failed_answer_ends_with_its_error_and_leaves_its_text_open(said: list[AnswerEvent]) -> None:
     encoder = UiMessageEncoder()
     before = encoder.encode(said)

@@ -16,13 +16,14 @@ from shared.upstream.wire.chat_completions import (
     has_content,
 )
 from shared.upstream.wire.frames import NO_EXPLANATION
+from tests.harness.cells import cells
 
 
 def chunk(value: Any) -> Chunk:
     return decode_chunk(json.dumps(value).encode())
 
 
-@pytest.mark.parametrize(
+@cells(
     "choice",
     [
         {"delta": {"content": "x"}},
@@ -36,7 +37,7 @@ def test_whatever_the_model_says_is_content(choice: Any) -> None:
     assert has_content(chunk({"choices": [{}, choice]}))
 
 
-@pytest.mark.parametrize(
+@cells(
     "value",
     [
         {},
@@ -59,7 +60,7 @@ def test_an_odd_field_costs_only_itself() -> None:
     assert found.usage.event() == Usage(0, 2)
 
 
-@pytest.mark.parametrize("choices", [5, "x", ["x"], [None]])
+@cells("choices", [5, "x", ["x"], [None]])
 def test_choices_that_cannot_be_read_are_malformed(choices: Any) -> None:
     with pytest.raises(UpstreamMalformed):
         chunk({"choices": choices})

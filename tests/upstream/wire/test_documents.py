@@ -8,6 +8,7 @@ import pytest
 from shared.errors import UpstreamErrorResponse, UpstreamMalformed
 from shared.upstream.wire.documents import frames_of_document
 from tests.harness.app import GOOD, ask_in
+from tests.harness.cells import cells
 from tests.harness.frames import FRAMES
 from tests.harness.upstream import EVENT_STREAM, JSON, Play
 from tests.worker.ways import COLLECTED, STREAMS, Outcome
@@ -15,7 +16,7 @@ from tests.worker.ways import COLLECTED, STREAMS, Outcome
 FINISHED = Outcome("finished", words="Hello you")
 PATHS = {"completions": "completions", "responses": "responses"}
 STREAMED = [*STREAMS, *COLLECTED]
-every_way = pytest.mark.parametrize("way", STREAMED)
+every_way = cells("way", STREAMED)
 
 
 def document(way: str) -> bytes:
@@ -23,8 +24,8 @@ def document(way: str) -> bytes:
 
 
 @every_way
-@pytest.mark.parametrize("label", [JSON, EVENT_STREAM], ids=["JSON", "an event stream"])
-@pytest.mark.parametrize("size", [7, 100_000])
+@cells("label", [JSON, EVENT_STREAM], ids=["JSON", "an event stream"])
+@cells("size", [7, 100_000])
 def test_a_whole_answer_in_place_of_a_stream_is_the_answer(way: str, label: Any, size: int) -> None:
     whole = b"\n " + document(way)
     reads = [whole[start : start + size] for start in range(0, len(whole), size)]
@@ -42,9 +43,7 @@ def test_an_error_in_place_of_a_stream_is_that_error_once(way: str) -> None:
 
 
 @every_way
-@pytest.mark.parametrize(
-    "body", [b'{"error":{"code":"429"}}', b'{"hello":"there"}', b'{"choices":', b'{"choices":5}', b"{}"]
-)
+@cells("body", [b'{"error":{"code":"429"}}', b'{"hello":"there"}', b'{"choices":', b'{"choices":5}', b"{}"])
 def test_what_is_no_answer_and_not_the_callers_fault_moves_on(way: str, body: bytes) -> None:
     outcome, asked, _ = ask_in(way, [Play(body=[body], headers=JSON), GOOD])
     assert (outcome, asked) == (FINISHED, {"main": 1, "second": 1})
@@ -73,7 +72,7 @@ def test_an_answer_that_the_model_did_not_finish_is_none(way: str) -> None:
     assert received.receipt["ended"] in ("upstream_cut", "server_error")
 
 
-@pytest.mark.parametrize("status", [None, "queued", "in_progress", "odd", 5, ["completed"]])
+@cells("status", [None, "queued", "in_progress", "odd", 5, ["completed"]])
 def test_a_response_that_does_not_say_that_it_has_ended_is_cut(status: Any) -> None:
     part = {"type": "output_text", "text": "half"}
     document = {"object": "response", "output": [{"type": "message", "content": [part]}], "status": status}
@@ -122,9 +121,7 @@ def test_a_response_becomes_the_events_that_its_clients_read() -> None:
     assert events[-1]["response"]["output"] == output
 
 
-@pytest.mark.parametrize(
-    "bad", [b"{", b"[]", b"5", b'{"choices":[5]}', b'{"object":"response","output":5}', b"[" * 100_000]
-)
+@cells("bad", [b"{", b"[]", b"5", b'{"choices":[5]}', b'{"object":"response","output":5}', b"[" * 100_000])
 def test_what_is_no_answer_is_malformed(bad: bytes) -> None:
     with pytest.raises(UpstreamMalformed):
         frames_of_document(bad)

@@ -15,6 +15,7 @@ from shared.upstream.wire.frames import (
     string_or_none,
     text_of,
 )
+from tests.harness.cells import cells
 
 
 class Point(msgspec.Struct):
@@ -29,7 +30,7 @@ def read_point(fields: dict[str, Any]) -> Point:
 decode = frame_decoder(Point, read_point)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("data", "point"),
     [
         (b'{"x": 1, "label": "a", "other": [1e400]}', Point(1, "a")),
@@ -45,7 +46,7 @@ def test_a_frame_is_read_as_far_as_it_fits(data: bytes, point: Point) -> None:
     assert decode(data) == point
 
 
-@pytest.mark.parametrize("bad", [b"", b"{", b"nope", b"[1]", b'"x"', b"5", b"\xff", b'{"x": "\xff"}', b"[" * 100_000])
+@cells("bad", [b"", b"{", b"nope", b"[1]", b'"x"', b"5", b"\xff", b'{"x": "\xff"}', b"[" * 100_000])
 def test_what_is_not_a_json_object_is_malformed(bad: bytes) -> None:
     with pytest.raises(UpstreamMalformed, match="an event that is not valid JSON"):
         decode(bad)

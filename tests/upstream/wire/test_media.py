@@ -8,6 +8,7 @@ import pytest
 from shared.errors import UpstreamMalformed
 from shared.events import Usage
 from shared.upstream.wire.media import SEARCHED_BYTES, body_usage, decode_media_event, read_usage
+from tests.harness.cells import cells
 
 TOKENS = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59}
 
@@ -18,13 +19,13 @@ def test_an_event_is_read_as_far_as_its_type_usage_and_error() -> None:
     assert decode_media_event(b'{"type":5,"error":{"code":"x"}}').error == {"code": "x"}
 
 
-@pytest.mark.parametrize("data", [b"[]", b"{", b"5", b""])
+@cells("data", [b"[]", b"{", b"5", b""])
 def test_what_is_no_object_is_malformed(data: bytes) -> None:
     with pytest.raises(UpstreamMalformed):
         decode_media_event(data)
 
 
-@pytest.mark.parametrize(
+@cells(
     ("value", "usage"),
     [
         (TOKENS, Usage(14, 45)),
@@ -39,7 +40,7 @@ def test_a_usage_without_tokens_is_unknown_and_not_zero(value: Any, usage: Usage
     assert read_usage(value) == usage
 
 
-@pytest.mark.parametrize("is_last", [True, False])
+@cells("is_last", [True, False])
 def test_the_usage_of_an_answer_of_megabytes_is_found_at_its_ends(is_last: bool) -> None:
     image = {"data": [{"b64_json": "A" * 3_000_000, "revised_prompt": 'say "usage": {"input_tokens": 9}'}]}
     told = {"usage": {"input_tokens": 7, "output_tokens": 272}, "svg_usage": {"input_tokens": 1}}
@@ -47,6 +48,6 @@ def test_the_usage_of_an_answer_of_megabytes_is_found_at_its_ends(is_last: bool)
     assert body_usage(body[:SEARCHED_BYTES], body[-SEARCHED_BYTES:]) == Usage(7, 272)
 
 
-@pytest.mark.parametrize("body", [b"", b'{"usage":{', b'{"usage":{"seconds":3}}', b'the "usage" of words', b"\xff"])
+@cells("body", [b"", b'{"usage":{', b'{"usage":{"seconds":3}}', b'the "usage" of words', b"\xff"])
 def test_an_answer_without_tokens_has_no_usage(body: bytes) -> None:
     assert body_usage(body, body) is None

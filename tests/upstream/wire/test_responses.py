@@ -9,6 +9,7 @@ from shared.errors import UpstreamMalformed
 from shared.events import Usage
 from shared.upstream.wire.frames import NO_EXPLANATION, FrameKind
 from shared.upstream.wire.responses import ENDINGS, PREAMBLE, Failure, decode_content_event, decode_event
+from tests.harness.cells import cells
 
 ANNOUNCED, FAILURE = FrameKind.FAILURE_ANNOUNCED, FrameKind.FAILURE
 DELTA = {"type": "response.output_text.delta", "delta": "hi"}
@@ -19,7 +20,7 @@ FLAT = {"type": "error", "code": "rate_limit_exceeded", "message": "slow down", 
 NESTED = {"type": "error", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("events", "kinds", "message"),
     [
         ([DELTA], [None], None),
@@ -46,9 +47,7 @@ def test_a_response_fails_in_two_events_in_either_order_or_in_one(
     assert (failure.error and failure.error.message) == message
 
 
-@pytest.mark.parametrize(
-    ("event", "is_explained"), [(DELTA, False), (FAILED, False), (EXPLAINED, True), (FLAT, True), (NESTED, True)]
-)
+@cells(("event", "is_explained"), [(DELTA, False), (FAILED, False), (EXPLAINED, True), (FLAT, True), (NESTED, True)])
 def test_a_failure_is_explained_by_an_error_of_its_own(event: Any, is_explained: bool) -> None:
     failure = Failure()
     failure.read(decode_event(json.dumps(event).encode()))
@@ -82,7 +81,7 @@ def test_an_odd_field_costs_only_itself() -> None:
     assert decode_event(b'{"type": "new", "response": "resp_1"}').response is None
 
 
-@pytest.mark.parametrize("kind", ["5", "null", "{}"])
+@cells("kind", ["5", "null", "{}"])
 def test_a_type_that_is_no_text_is_malformed(kind: str) -> None:
     for decode in (decode_event, decode_content_event):
         with pytest.raises(UpstreamMalformed):

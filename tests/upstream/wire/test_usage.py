@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-import pytest
-
 from shared.events import Usage
 from shared.upstream.wire.body import Body, read_body
 from shared.upstream.wire.usage import read_completion_usage, read_response_usage
+from tests.harness.cells import cells
 
 COMPLETION = {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21,
               "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 3}}  # fmt: skip
@@ -22,7 +21,7 @@ def test_both_names_say_the_same() -> None:
     assert completion.event() == response.event() == Usage(9, 12, 4, 3)
 
 
-@pytest.mark.parametrize("value", [None, "none yet", 5, []])
+@cells("value", [None, "none yet", 5, []])
 def test_what_is_no_object_is_no_usage(value: Any) -> None:
     assert read_completion_usage(value) is None
     assert read_response_usage(value) is None
@@ -35,7 +34,7 @@ def test_what_is_left_out_or_odd_counts_as_no_tokens() -> None:
         assert usage.event() == Usage(0, 0)
 
 
-@pytest.mark.parametrize("usage", [COMPLETION, RESPONSE])
+@cells("usage", [COMPLETION, RESPONSE])
 def test_a_complete_body_has_an_id_and_a_usage(usage: Any) -> None:
     body = read_body(json.dumps({"id": "x", "usage": usage, "choices": []}).encode())
     assert (body.id, body.event()) == ("x", Usage(9, 12, 4, 3))
@@ -46,9 +45,7 @@ def test_lone_surrogates_elsewhere_in_a_body_change_nothing() -> None:
     assert (body.id, body.event()) == ("x", Usage(1, 0))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{", b"\xff", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}', b"[" * 100_000]
-)
+@cells("data", [b"", b"[]", b"{", b"\xff", b'{"usage": 5}', b'{"usage": {"prompt_tokens": "x"}}', b"[" * 100_000])
 def test_a_body_that_cannot_be_read_has_neither(data: bytes) -> None:
     body = read_body(data)
     assert (body.id, body.event()) == (None, None)
