@@ -50,6 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
             http_delay_seconds=arguments.http_delay,
             quiet=arguments.quiet,
             verbose=arguments.verbose,
+            forks=arguments.forks,
         )
         for note in read.notes:
             log_lines.info(note)
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="for tests: send each invocation before its HTTP request, and that so many seconds later",
     )
+    add("--forks", metavar="SOCKET", help="for tests: have the worker forked by the process there (dev/fork_server.py)")
     add("--quiet", action="store_true", help="no example call after the start")
     add("--verbose", action="store_true", help="every log record of the worker, also those that func does not show")
     return parser

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Self
 
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe, Seen, ask
+from tests.host_start import Process, start_host
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = "Listening on "
@@ -38,7 +38,7 @@ QUICK = {
 class App:
     """A running app. `log` is what host and worker have written so far."""
 
-    def __init__(self, process: "subprocess.Popen[str]", log_file: Any) -> None:
+    def __init__(self, process: Process, log_file: Any) -> None:
         self._process = process
         self._log_file = log_file
         self.url = ""
@@ -51,9 +51,7 @@ class App:
             env |= simulator.identity_environment | {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"]}
         given = [f"--set={name}={value}" for name, value in (QUICK | settings).items()]
         log_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - lives as long as the app
-        command = [sys.executable, "-m", "dev.host", "--port", "0", "--quiet", *given, *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log_file, text=True)
-        app = cls(process, log_file)
+        app = cls(start_host(["--port", "0", "--quiet", *given, *arguments], env, log_file), log_file)
         app.url = app._wait_until_ready()
         app._wait_until_warm()
         return app

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import hypothesis
@@ -11,6 +12,7 @@ import pytest
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.distribution import rank_of, scope_of
+from tests.host_start import forking
 
 # The same examples each time: random ones are `make fuzz`'s. No limits of time, which a busy machine would break.
 hypothesis.settings.register_profile(
@@ -23,6 +25,13 @@ CPU_SECONDS = pytest.StashKey[float]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("slow_cpu_seconds", "a test that needs more CPU time is to be marked `slow`", default="5")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what forks the apps: once, for the processes of pytest-xdist, too."""
+    stack = ExitStack()
+    stack.enter_context(forking())
+    config.add_cleanup(stack.close)
 
 
 @pytest.hookimpl(optionalhook=True)

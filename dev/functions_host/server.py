@@ -46,6 +46,7 @@ class HostOptions:
     http_delay_seconds: float | None
     quiet: bool
     verbose: bool
+    forks: str | None
 
 
 class Server:
@@ -88,6 +89,7 @@ class Server:
             route_prefix=self._settings.route_prefix,
             function_timeout_seconds=self._settings.function_timeout_seconds,
             verbose=self._options.verbose,
+            forks=self._options.forks,
         )
 
     def _connection(self) -> ClientConnection:

@@ -11,11 +11,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from dev.functions_host import log_lines
 from dev.functions_host.connection_pool import ConnectionPool
 from dev.functions_host.failure import HostFailure
+from dev.functions_host.forked_worker import ForkedWorker
 from dev.functions_host.functions import FunctionTable, Match
 from dev.functions_host.invocation import Invocation
 from dev.wire import Decoder, Message, encode
@@ -37,6 +39,19 @@ class WorkerCommand:
     route_prefix: str
     function_timeout_seconds: float | None
     verbose: bool
+    forks: str | None = None
+    """The address of a `dev.fork_server` that forks the worker, which imports less then; `python` is not used."""
+
+
+class Child(Protocol):
+    """What is needed of `asyncio.subprocess.Process`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    async def wait(self) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
 
 
 class _ChannelProtocol(asyncio.Protocol):
@@ -61,7 +76,7 @@ class WorkerProcess:
         self._replies: dict[str, asyncio.Future[Message]] = {}
         self._invocations: dict[str, Invocation] = {}
         self._channel: asyncio.WriteTransport | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._dead = False
         self.exited = asyncio.Event()
         """Set when the process has ended and its last messages are read."""
@@ -131,19 +146,8 @@ class WorkerProcess:
         here, there = socket.socketpair()
         with there:
             here.setblocking(False)  # noqa: FBT003 - the library's signature
-            channel = there.fileno()
-            command = [self._command.python, str(WORKER_SCRIPT), str(channel), str(self._command.app)]
             try:
-                # Its own session: Ctrl-C in a terminal is the host's, which then ends the worker.
-                self._process = await asyncio.create_subprocess_exec(
-                    *command,
-                    env=self._command.environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=2,
-                    stderr=2,
-                    pass_fds=[channel],
-                    start_new_session=True,
-                )
+                self._process = await self._start(there.fileno())
             except OSError as error:
                 here.close()
                 raise HostFailure(f"Python cannot be started: {self._command.python}: {error.strerror}") from error
@@ -151,7 +155,22 @@ class WorkerProcess:
         self._channel, protocol = await loop.create_connection(lambda: _ChannelProtocol(self._receive), sock=here)
         self._watcher = loop.create_task(self._watch(self._process, protocol.closed))
 
-    async def _watch(self, process: asyncio.subprocess.Process, channel_closed: asyncio.Event) -> None:
+    async def _start(self, channel: int) -> Child:
+        command = self._command
+        if command.forks is not None:
+            return await ForkedWorker.start(command.forks, str(command.app), command.environment, channel)
+        # Its own session: Ctrl-C in a terminal is the host's, which then ends the worker.
+        return await asyncio.create_subprocess_exec(
+            *(command.python, str(WORKER_SCRIPT), str(channel), str(command.app)),
+            env=command.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            stderr=2,
+            pass_fds=[channel],
+            start_new_session=True,
+        )
+
+    async def _watch(self, process: Child, channel_closed: asyncio.Event) -> None:
         await process.wait()
         # At once: no request may still go to a dead worker.
         self._dead = True

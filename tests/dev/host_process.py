@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests.host_start import start_host
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 15.0
 
@@ -45,11 +47,8 @@ class HostProcess:
 
     def __init__(self, app: Path, *arguments: str, **environment: str) -> None:
         self._log = app / f"stderr-{time.monotonic_ns()}.txt"
-        command = [sys.executable, "-m", "dev.host", "--app", str(app), "--port", "0", *arguments]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            self.process = start_host(["--app", str(app), "--port", "0", *arguments], os.environ | environment, log)
         self.output: list[str] = []
         self.url = ""
 

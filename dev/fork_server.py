@@ -1,0 +1,198 @@
+"""A process that has imported the libraries and forks the host and its workers, for tests, which start many of them.
+
+Importing takes most of a start. Where a start itself is the matter, or the libraries come from another place, tests start the
+process that a user starts. It needs Linux; tests elsewhere do without.
+
+A request is one message over a Unix socket (`ask`): a line of JSON, with the standard output, the standard error and what else
+the child inherits as descriptors beside it. The answer is a line with the child's process id, and, when the child has ended,
+one with its exit status, negative for a signal as in `subprocess`.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = str(Path(__file__).resolve().parents[1])
+MAX_DESCRIPTORS = 8
+BACKLOG = 64
+LIBRARIES = (
+    "uvloop",
+    "dev.host",
+    "dev.functions_host.server",
+    "dev.worker",
+    "dev.functions_worker.process",
+    "azure.functions",
+    "azurefunctions.extensions.http.fastapi",
+    "azure.core.credentials_async",
+    "azure.core.pipeline.policies",
+    "requests",
+    "aiohttp",
+    "httpx2",
+    "msgspec",
+)
+"""What host and worker import, but for the app itself and what it imports late (`shared/hosting/late_packages`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a child is to be: `target` is a key of `TARGETS`; `session` makes it the leader of a session of its own."""
+
+    target: str
+    arguments: list[str]
+    environment: dict[str, str]
+    directory: str
+    session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that runs, and the connection over which it was asked for."""
+
+    pid: int
+    connection: socket.socket
+
+
+def ask(address: str, birth: Birth, descriptors: list[int]) -> tuple[int, socket.socket]:
+    """Return the process id of a new child, and the connection that will say how it ended.
+
+    `descriptors` are its standard output, its standard error and what its target takes besides. Raise OSError where nothing
+    listens at `address`.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(address)
+        line = json.dumps(dataclasses.asdict(birth)).encode() + b"\n"
+        # The descriptors travel with the first byte.
+        socket.send_fds(connection, [line[:1]], descriptors)
+        connection.sendall(line[1:])
+        return int(read_line(connection)), connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def read_line(connection: socket.socket) -> bytes:
+    """Return the next line, without what follows it. Raise EOFError where the connection ends before."""
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (byte := connection.recv(1)):
+            raise EOFError("the fork server has ended")
+        line += byte
+    return line
+
+
+def serve(listener: socket.socket) -> tuple[Birth, list[int]] | None:
+    """Fork as asked until standard input ends, then return None. In a child return what it is to be, and its descriptors."""
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+    while True:
+        for key, _events in selector.select():
+            if key.fileobj is listener:
+                connection, _address = listener.accept()
+                if (child := _fork(selector, connection)) is not None:
+                    return child
+            elif isinstance(key.data, _Child):
+                selector.unregister(key.fileobj)
+                os.close(key.fd)
+                _report(key.data)
+            else:
+                return None
+
+
+def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[Birth, list[int]] | None:
+    first, descriptors, _flags, _address = socket.recv_fds(connection, 1, MAX_DESCRIPTORS)
+    if not first:
+        connection.close()
+        return None
+    with connection.makefile("rb") as reader:
+        birth = Birth(**json.loads(first + reader.readline()))
+    _prepare()
+    if (pid := os.fork()) == 0:
+        for key in list(selector.get_map().values()):
+            if isinstance(key.data, _Child):
+                os.close(key.fd)
+                key.data.connection.close()
+        selector.close()
+        connection.close()
+        return birth, descriptors
+    for descriptor in descriptors:
+        os.close(descriptor)
+    connection.sendall(b"%d\n" % pid)
+    selector.register(os.pidfd_open(pid), selectors.EVENT_READ, _Child(pid, connection))
+    return None
+
+
+def _prepare() -> None:
+    """Import the libraries before the first child is forked; leave them out of its garbage collections."""
+    if gc.get_freeze_count() == 0:
+        for name in LIBRARIES:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()
+
+
+def _report(child: _Child) -> None:
+    _pid, status = os.waitpid(child.pid, 0)
+    with child.connection, contextlib.suppress(OSError):
+        child.connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def live(birth: Birth, descriptors: list[int]) -> int | None:
+    """Become what was asked for, as if started with its command line. Return its exit status, as for `sys.exit`."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if birth.session:
+        os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, standard in zip((nothing, *descriptors[:2]), (0, 1, 2), strict=True):
+        os.dup2(source, standard)
+        os.close(source)
+    os.environ.clear()
+    os.environ.update(birth.environment)
+    time.tzset()
+    os.chdir(birth.directory)
+    return TARGETS[birth.target](birth.arguments, descriptors[2:])
+
+
+def _host(arguments: list[str], _descriptors: list[int]) -> int | None:
+    sys.argv[:] = ["dev.host", *arguments]
+    import dev.host
+
+    return dev.host.main()
+
+
+def _worker(arguments: list[str], descriptors: list[int]) -> int | None:
+    sys.argv[:] = ["dev/worker.py", *arguments]
+    sys.path[:] = [one for one in sys.path if one != PROJECT]
+    import dev.worker
+
+    dev.worker.main(descriptors[0], *arguments)
+    return 0
+
+
+TARGETS = {"host": _host, "worker": _worker}
+
+
+def main(address: str) -> int | None:
+    """Listen at `address`, a path. Return the exit status of whichever process gets so far."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        print("ready", flush=True)
+        child = serve(listener)
+    return None if child is None else live(*child)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

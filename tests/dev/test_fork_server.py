@@ -1,0 +1,53 @@
+"""What the fork server forks behaves as what a command line starts."""
+
+import os
+import signal
+import socket
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.dev.host_process import HostProcess, gone, write_app
+from tests.host_start import ADDRESS, ForkedHost
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked on Linux alone")
+
+
+def forked_host(*arguments: str) -> tuple[int, str]:
+    with tempfile.TemporaryFile("w+") as log:
+        status = ForkedHost(os.environ[ADDRESS], [*arguments], os.environ, log.fileno()).wait(15)
+        log.seek(0)
+        return status, log.read()
+
+
+def sockets_of(process: int) -> set[str]:
+    links = (str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir())
+    return {link for link in links if link.startswith("socket:")}
+
+
+def server_process() -> int:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(os.environ[ADDRESS])
+        process, _user, _group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(process)
+
+
+def test_the_exit_status_and_the_log_are_those_of_the_command() -> None:
+    status, log = forked_host("--port", "none")
+
+    assert status == 2
+    assert "python -m dev.host: error: argument --port: 'none' is not a port" in log
+
+
+def test_host_and_worker_hold_no_connection_of_the_server_and_the_signal_that_ends_them_is_told(tmp_path: Path) -> None:
+    app = write_app(tmp_path)
+    with HostProcess(app).ready() as host:
+        server, worker = server_process(), int(host.status()["worker_pid"])
+        shared = sockets_of(server) & (sockets_of(host.process.pid) | sockets_of(worker))
+        os.kill(host.process.pid, signal.SIGKILL)
+
+        assert host.process.wait(15) == -signal.SIGKILL
+        assert shared == set()
+    assert gone(worker)
