@@ -1,4 +1,4 @@
-"""What the rows of the fault matrix share: apps before several backends, one row's run, and what is asserted of every row."""
+"""What the rows of the fault matrix share: an app before three backends, one row's run, and what is asserted of every row."""
 
 import itertools
 import json
@@ -14,8 +14,9 @@ from tests.worker.ways import Outcome, Way
 
 NAMES = ("main", "second", "third")
 GOOD: dict[str, Any] = {"tokens": ["Hello", " you"], "interval": 0, "repeat": True}
-MODELS = map("model-{}".format, itertools.count())
-"""A new model for every row: a backend's cooling down is kept per deployment, so that rows don't disturb each other."""
+MOST_ROWS = 160
+"""As many models are configured for each number of backends that serve them."""
+MODELS = {number: itertools.count() for number in range(1, len(NAMES) + 1)}
 MAX_SECONDS = 5.0
 LIMIT = 65536
 USUAL_WAYS = ("chat sse", "openai chat")
@@ -30,23 +31,44 @@ def rows(faults: Collection[str], ways: Collection[str]) -> list[tuple[str, str]
     ]
 
 
-def start(simulator: Simulator, backends: int, **settings: str) -> App:
+def model(backends: int) -> str:
+    """Return a model that the first so many backends serve, and that nobody has asked for.
+
+    A backend cools down per deployment, so rows do not disturb each other.
+    """
+    number = next(MODELS[backends])
+    assert number < MOST_ROWS
+    return f"{backends}-{number}"
+
+
+def start(simulator: Simulator, **settings: str) -> App:
+    """Start the app before the three backends."""
     listed = [
-        {"name": name, "endpoint": simulator.backends[name], "priority": priority}
-        for priority, name in enumerate(NAMES[:backends])
+        {
+            "name": name,
+            "endpoint": simulator.backends[name],
+            "priority": priority,
+            "deployments": {
+                f"{backends}-{number}": f"{backends}-{number}"
+                for backends in MODELS
+                if backends > priority
+                for number in range(MOST_ROWS)
+            },
+        }
+        for priority, name in enumerate(NAMES)
     ]
     env: dict[str, Any] = {"AZURE_OPENAI_BACKENDS": json.dumps(listed), "MAX_EVENT_BYTES": str(LIMIT), **settings}
     return App.start(simulator, **env)
 
 
 def run(
-    apps: dict[int, App], simulator: Simulator, way: Way, backends: int, **behaviours: dict[str, Any]
+    app: App, simulator: Simulator, way: Way, backends: int, **behaviours: dict[str, Any]
 ) -> tuple[Outcome, dict[str, int], Any]:
     """One row: the outcome, how often each backend was asked, and the whole of what the client saw."""
     simulator.reset()
     simulator.behave(**{name: {**behaviour, "repeat": True} for name, behaviour in behaviours.items()})
     began = time.monotonic()
-    seen, outcome = way.ask(apps[backends], next(MODELS))
+    seen, outcome = way.ask(app, model(backends))
     assert time.monotonic() - began < MAX_SECONDS
     asked = Counter(record["backend"] for record in simulator.requests())
     assert wait_until_nothing_is_open(simulator, 2.0) == 0, "an upstream is still open"

@@ -11,7 +11,7 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import ask
 from tests.app_process import App
-from tests.worker.samples import RAW
+from tests.worker.samples import RAW, lines, protocol, use_chat
 
 THREE = {"tokens": ["Grüße", ", ", "Welt 😀"], "interval": 0}
 
@@ -206,24 +206,24 @@ def test_fifty_streams_at_once_all_finish_correctly(app: App) -> None:
             assert (seen.body.decode(), seen.ending) == (word * 10, "complete")
 
 
-@pytest.mark.parametrize("api", ["responses", "completions"])
-def test_the_other_dialects_stream_too(simulator: Simulator, api: str) -> None:
-    with App.start(simulator, AZURE_OPENAI_API=api, SYSTEM_PROMPT="Be brief.", MAX_OUTPUT_TOKENS="9") as app:
-        simulator.behave(THREE)
-        seen = app.chat({"input": "hi", "max_output_tokens": 100})
-        assert "".join(event["text"] for event in seen.events if event["type"] == "delta") == "Grüße, Welt 😀"
-        assert seen.events[-1] == {"type": "finished", "finish_reason": "stop"}
-        (request,) = simulator.requests()
-        assert request["path"] == f"/openai/v1/{api}"
-        assert "Be brief." in request["body"]
-        assert 9 in json.loads(request["body"]).values()
-
-
 def test_where_streaming_is_off_every_request_is_answered_whole(reduced: App, simulator: Simulator) -> None:
     simulator.behave({**THREE, "repeat": True})
     for path in ("/chat", "/stream", "/chat/stream"):
         seen = reduced.chat("hi", path, accept="text/event-stream")
         assert (seen.headers["content-type"], seen.json["text"]) == ("application/json", "Grüße, Welt 😀")
+
+
+def test_where_streaming_is_off_the_formats_of_ui_kits_leave_in_one_piece(reduced: App, simulator: Simulator) -> None:
+    two: dict[str, Any] = {"tokens": ["one ", "two"], "interval": 0}
+    seen = reduced.chat(use_chat(sim(**two)))
+    assert (len(seen.chunks), seen.data[-1]) == (1, "[DONE]")
+    seen = reduced.chat(protocol(sim(**two), sessionState=1), "/chat/stream", accept="application/json")
+    assert (len(seen.chunks), lines(seen.body)[0]["sessionState"]) == (1, 1)
+    for path, body in (("/chat", use_chat), ("/chat/stream", protocol)):
+        cut = sim(tokens=4, interval=0, end="cut", after=2)
+        broken = reduced.chat(body(cut), path, accept="application/json")
+        assert broken.json["error"]["code"] == "upstream_cut"
+        assert broken.status == 502
 
 
 def test_health_is_open_and_says_nothing_about_the_inside(app: App) -> None:

@@ -1,8 +1,6 @@
 """Conversations over accounts, callers and worker processes, on the real worker."""
 
 import json
-import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -95,6 +93,19 @@ def test_a_stored_response_is_its_callers_in_every_process_and_nobody_elses(
     assert len(set(backends(accounts))) == 1
 
 
+def test_a_stored_response_is_found_where_it_is_by_every_process(
+    accounts: Simulator, processes: tuple[App, App]
+) -> None:
+    accounts.behave(a={"status": 503, "repeat": True})
+    made = respond(processes[0], model="made at b", input="hello")
+    response_id = made.json["id"]
+    for app in processes:
+        assert send(app, "GET", f"/v1/responses/{response_id}").json["id"] == response_id
+    assert (made.headers["x-backend"], backends(accounts)[-2:]) == ("b", ["b", "b"])
+    unknown = send(processes[1], "GET", "/v1/responses/resp_unknown")
+    assert (unknown.status, unknown.json["error"]["type"]) == (404, "invalid_request_error")
+
+
 def test_a_forged_a_truncated_and_a_raw_id_never_were(accounts: Simulator, processes: tuple[App, App]) -> None:
     response_id = respond(processes[0], input="hello").json["id"]
     never_was = respond(processes[0], input="more", previous_response_id="resp_none")
@@ -106,27 +117,6 @@ def test_a_forged_a_truncated_and_a_raw_id_never_were(accounts: Simulator, proce
                 assert (seen.status, seen.body) == (404, never_was.body)
                 assert send(processes[1], "GET", f"/v1/responses/{text}").json["error"]["code"] == "response_not_found"
     assert len(backends(accounts)) == 1
-
-
-def test_a_process_that_is_killed_between_two_turns_changes_nothing(accounts: Simulator) -> None:
-    accounts.set_accounts({"encrypts": True, "knows_items": True})
-    with start(accounts) as app:
-        first = respond(app, input="hello", include=INCLUDE).json
-        os.kill(app.worker_pid, signal.SIGKILL)
-    history = [{"role": "user", "content": "hello"}, *first["output"], {"role": "user", "content": "and now?"}]
-    references = [
-        history[0],
-        *({"type": "item_reference", "id": item["id"]} for item in first["output"]),
-        history[-1],
-    ]
-    with start(accounts) as app:
-        for body in (
-            {"input": "and now?", "previous_response_id": first["id"]},
-            {"input": history, "store": False},
-            {"input": references},
-        ):
-            assert respond(app, **body).status == 200
-    assert len(set(backends(accounts))) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -242,3 +232,25 @@ def test_without_its_storage_the_app_serves_all_but_stored_ids(accounts: Simulat
             assert (seen.status, seen.json["error"]["code"]) == (503, "state_unavailable")
         assert app.has_logged("Stored responses are answered with 503")
         assert "bm9uZQ" not in app.log
+
+
+def test_a_process_that_is_killed_between_two_turns_changes_nothing(
+    accounts: Simulator, processes: tuple[App, App]
+) -> None:
+    accounts.set_accounts({"encrypts": True, "knows_items": True})
+    one, other = processes
+    first = respond(one, input="hello", include=INCLUDE).json
+    one.kill()
+    history = [{"role": "user", "content": "hello"}, *first["output"], {"role": "user", "content": "and now?"}]
+    references = [
+        history[0],
+        *({"type": "item_reference", "id": item["id"]} for item in first["output"]),
+        history[-1],
+    ]
+    for body in (
+        {"input": "and now?", "previous_response_id": first["id"]},
+        {"input": history, "store": False},
+        {"input": references},
+    ):
+        assert respond(other, **body).status == 200
+    assert len(set(backends(accounts))) == 1

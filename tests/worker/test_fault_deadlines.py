@@ -26,20 +26,14 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
 
 
 @pytest.fixture(scope="module")
-def patient(simulator_process: Simulator) -> Iterator[dict[int, App]]:
-    """The app before one and two backends; it commits long after an attempt's patience ends."""
-    started = {
-        number: start(simulator_process, number, FIRST_CONTENT_SECONDS="0.7", COMMIT_SECONDS="4") for number in (1, 2)
-    }
-    yield started
-    for app in started.values():
-        app.stop()
+def patient(simulator_process: Simulator) -> Iterator[App]:
+    """The app before one backend or two; it commits long after an attempt's patience ends."""
+    with start(simulator_process, FIRST_CONTENT_SECONDS="0.7", COMMIT_SECONDS="4") as app:
+        yield app
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in SILENCE])
-def test_a_backend_that_does_not_begin_in_time_is_left(
-    patient: dict[int, App], simulator: Simulator, name: str
-) -> None:
+def test_a_backend_that_does_not_begin_in_time_is_left(patient: App, simulator: Simulator, name: str) -> None:
     fault = SILENCE[name]
     asks = 0 if "drop_connection" in fault else 1
     outcome, asked, _ = run(patient, simulator, WAYS["chat sse"], 1, main=fault)
@@ -64,18 +58,16 @@ AFTER_THE_COMMIT: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.fixture(scope="module")
-def hasty(simulator_process: Simulator) -> Iterator[dict[int, App]]:
-    """The app before one and two backends; it commits long before an attempt's patience ends."""
+def hasty(simulator_process: Simulator) -> Iterator[App]:
+    """The app before one backend or two; it commits long before an attempt's patience ends."""
     settings = {
         "COMMIT_SECONDS": "0.1",
         "HEARTBEAT_SECONDS": "0.1",
         "FIRST_CONTENT_SECONDS": "0.7",
         "UPSTREAM_SILENCE_SECONDS": "1",
     }
-    started = {number: start(simulator_process, number, **settings) for number in (1, 2)}
-    yield started
-    for app in started.values():
-        app.stop()
+    with start(simulator_process, **settings) as app:
+        yield app
 
 
 ROWS = [
@@ -86,7 +78,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("name", "way"), ROWS)
 def test_after_the_commit_and_before_content_the_answer_moves_on_or_ends_honestly(
-    hasty: dict[int, App], simulator: Simulator, name: str, way: str
+    hasty: App, simulator: Simulator, name: str, way: str
 ) -> None:
     fault, code = AFTER_THE_COMMIT[name]
     outcome, asked, seen = run(hasty, simulator, WAYS[way], 1, main=fault)
@@ -102,7 +94,7 @@ def test_after_the_commit_and_before_content_the_answer_moves_on_or_ends_honestl
 
 
 @pytest.mark.parametrize("way", ["chat text", "openai chat"])
-def test_silence_after_content_ends_honestly(hasty: dict[int, App], simulator: Simulator, way: str) -> None:
+def test_silence_after_content_ends_honestly(hasty: App, simulator: Simulator, way: str) -> None:
     fault = {"tokens": ["Hello", " you"], "interval": 0, "end": "stall", "after": 2}
     outcome, asked, _ = run(hasty, simulator, WAYS[way], 2, main=fault, second=GOOD)
     assert (outcome, asked) == (WAYS[way].broken("upstream_silent", "Hello you"), {"main": 1})

@@ -1,9 +1,9 @@
 """An answer outlives the process that streams it: kill -9 in mid-answer, and another process goes on to the byte."""
 
 import json
-import os
-import signal
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import openai
@@ -16,6 +16,7 @@ from tests.app_process import JSON, App
 from tests.worker.sim import ended, sim
 
 ON: dict[str, Any] = {"RESUME": "on", "AZURE_OPENAI_API": "responses", "RESUME_GRACE_SECONDS": "1"}
+ASKED: dict[str, Any] = {"SYSTEM_PROMPT": "Be brief.", "MAX_OUTPUT_TOKENS": "999"}
 WORDS = [f"wörd{number} " for number in range(60)]
 FORMATS = ("sse", "ndjson", "jsonl", "text", "chat-protocol", "ui-message")
 
@@ -23,7 +24,7 @@ FORMATS = ("sse", "ndjson", "jsonl", "text", "chat-protocol", "ui-message")
 @pytest.fixture(scope="module")
 def apps(simulator_process: Simulator) -> Iterator[tuple[App, App]]:
     """Two processes that share nothing but the key of their ids, which development keeps in a file."""
-    with App.start(simulator_process, **ON) as one, App.start(simulator_process, **ON) as other:
+    with App.start(simulator_process, **ON, **ASKED) as one, App.start(simulator_process, **ON, **ASKED) as other:
         yield one, other
 
 
@@ -55,12 +56,26 @@ def taken_up(app: App, answer_id: str, name: str, after: int) -> Seen:
     return ask(f"{app.url}/chat/answers/{answer_id}?format={name}&after={after}")
 
 
-def test_after_kill_9_another_process_goes_on_to_the_byte_in_six_formats_and_through_openai(
-    apps: tuple[App, App], simulator: Simulator
-) -> None:
-    one, other = apps
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What a process that was killed in mid-answer has left behind."""
+
+    left: dict[str, Seen]
+    """What the readers of a stream with `resume` have, by its format."""
+    events: list[Any]
+    """Of a background response, through the OpenAI client."""
+    plain: Seen
+    """What the reader of a stream without `resume` has."""
+    upstream_of_plain: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def killed(apps: tuple[App, App], simulator_process: Simulator) -> Killed:
+    simulator_process.reset()
+    one, _ = apps
     prompt = sim("kill", tokens=WORDS, interval=0.08)
     probes = {name: one.probe(body, path) for name, (path, body) in ((name, request(name, prompt)) for name in FORMATS)}
+    plain = one.probe(sim("without", tokens=WORDS, interval=0.08))
     client = OpenAI(base_url=f"{one.url}/v1", api_key="unused", max_retries=0)
     stream = client.responses.create(model="gpt", input=prompt, background=True, stream=True)
     events: list[Any] = []
@@ -68,14 +83,22 @@ def test_after_kill_9_another_process_goes_on_to_the_byte_in_six_formats_and_thr
         events.append(event)
         if event.type == "response.output_text.delta" and "wörd5 " in event.delta:
             break
-    for probe in probes.values():
+    for probe in (*probes.values(), plain):
         probe.read_until("wörd5 ".encode())
-    os.kill(one.worker_pid, signal.SIGKILL)
+    one.kill_worker()
     with pytest.raises(openai.APIConnectionError):
         events.extend(stream)
+    left = {name: probe.read_all() for name, probe in probes.items()}
+    gone = ended(simulator_process, "client_gone", seconds=3, contains="without")
+    return Killed(left, events, plain.read_all(), gone)
+
+
+def test_after_kill_9_another_process_goes_on_to_the_byte_in_six_formats_and_through_openai(
+    apps: tuple[App, App], killed: Killed
+) -> None:
+    _, other = apps
     text = "".join(WORDS)
-    for name, probe in probes.items():
-        left = probe.read_all()
+    for name, left in killed.left.items():
         assert left.ending != "complete"
         answer_id = left.headers["x-answer-id"]
         after, had = complete(name, left.body)
@@ -91,12 +114,24 @@ def test_after_kill_9_another_process_goes_on_to_the_byte_in_six_formats_and_thr
         else:
             assert had + rest.body == whole
         assert "".join(words_of(name, whole)) == text
+    events = killed.events
     number = events[-1].sequence_number
     elsewhere = OpenAI(base_url=f"{other.url}/v1", api_key="unused", max_retries=0)
     events += list(elsewhere.responses.retrieve(events[0].response.id, stream=True, starting_after=number))
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == text
     assert events[-1].response.output_text == text
+
+
+def test_a_killed_worker_is_a_cut_and_the_next_request_is_served(apps: tuple[App, App], killed: Killed) -> None:
+    one, _ = apps
+    assert killed.plain.ending != "complete"
+    assert killed.upstream_of_plain["tokens_sent"] < len(WORDS)
+    deadline = time.monotonic() + 15
+    while ask(one.url + "/health").status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert one.chat(sim(tokens=1, interval=0)).events[-1]["type"] == "finished"
 
 
 def words_of(name: str, body: bytes) -> list[str]:
@@ -122,6 +157,18 @@ def test_an_upstream_that_breaks_is_taken_up_on_the_wire(
     relayed = other.chat({"model": "gpt", "input": prompt, "background": True, "stream": True}, "/v1/responses")
     assert [event["sequence_number"] for event in relayed.events] == list(range(len(relayed.events)))
     assert relayed.events[-1]["type"] == "response.completed"
+
+
+def test_the_responses_api_streams_too(apps: tuple[App, App], simulator: Simulator) -> None:
+    _, other = apps
+    simulator.behave({"tokens": ["Grüße", ", ", "Welt 😀"], "interval": 0})
+    seen = other.chat({"input": "hi", "max_output_tokens": 5000})
+    assert "".join(event["text"] for event in seen.events if event["type"] == "delta") == "Grüße, Welt 😀"
+    assert seen.events[-1] == {"type": "finished", "finish_reason": "stop"}
+    (request,) = simulator.requests()
+    assert request["path"] == "/openai/v1/responses"
+    assert "Be brief." in request["body"]
+    assert 999 in json.loads(request["body"]).values()
 
 
 def test_an_answer_is_cancelled_by_a_stop_at_once_and_after_its_grace_where_nobody_comes_back(

@@ -1,29 +1,16 @@
 """The formats of UI kits on the real worker; their own published clients are in tests/node."""
 
-import json
 from typing import Any
 
 import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.worker.samples import lines, protocol, use_chat
 from tests.worker.sim import ended, sim
 
 TWO: dict[str, Any] = {"tokens": ["one ", "two"], "interval": 0}
 PROTOCOL_CALL = {"accept": "application/json"}
-
-
-def use_chat(text: str, **more: Any) -> dict[str, Any]:
-    parts = [{"type": "text", "text": text}]
-    return {"id": "c1", "messages": [{"id": "m1", "role": "user", "parts": parts}], "trigger": "submit-message"} | more
-
-
-def protocol(text: str, **carried: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": text}], **carried}
-
-
-def lines(body: bytes) -> list[Any]:
-    return [json.loads(line) for line in body.splitlines() if line]
 
 
 @pytest.mark.parametrize("path", ["/chat", "/stream", "/chat/stream"])
@@ -90,18 +77,6 @@ def test_a_protocol_stream_that_breaks_off_ends_in_an_error_line(app: App) -> No
     seen = app.chat(protocol(sim(tokens=4, interval=0, end="cut", after=2)), "/chat/stream", **PROTOCOL_CALL)
     assert lines(seen.body)[-1]["error"]["code"] == "upstream_cut"
     assert seen.ending == "complete"
-
-
-def test_where_streaming_is_off_both_formats_leave_in_one_piece(simulator: Simulator) -> None:
-    with App.start(simulator, STREAMING_ENABLED="false") as app:
-        seen = app.chat(use_chat(sim(**TWO)))
-        assert (len(seen.chunks), seen.data[-1]) == (1, "[DONE]")
-        seen = app.chat(protocol(sim(**TWO), sessionState=1), "/chat/stream", **PROTOCOL_CALL)
-        assert (len(seen.chunks), lines(seen.body)[0]["sessionState"]) == (1, 1)
-        for path, body in (("/chat", use_chat), ("/chat/stream", protocol)):
-            broken = app.chat(body(sim(tokens=4, interval=0, end="cut", after=2)), path, **PROTOCOL_CALL)
-            assert broken.json["error"]["code"] == "upstream_cut"
-            assert broken.status == 502
 
 
 def test_an_unknown_field_is_refused_in_every_shape(app: App, simulator: Simulator) -> None:
