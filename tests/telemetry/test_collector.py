@@ -1,6 +1,7 @@
 """Batches on their way to a collector over HTTP."""
 
 from collections.abc import Iterator
+from http.client import HTTPException
 
 import pytest
 
@@ -53,6 +54,12 @@ def test_a_proxy_is_asked_where_there_is_one(receiver: Receiver) -> None:
     Collector("http://collector.example.com:4318", {}, ENVELOPE, receiver.address).logs([ENTRY])
     ((asked, headers, _),) = receiver.requests
     assert (asked, headers["host"]) == ("http://collector.example.com:4318/v1/logs", "collector.example.com:4318")
+
+
+def test_what_is_not_http_is_an_http_exception(receiver: Receiver) -> None:
+    receiver.speaks_http = False
+    with pytest.raises(HTTPException):
+        Collector(receiver.address, {}, ENVELOPE).logs([ENTRY])
 
 
 def test_nobody_there_is_an_oserror() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from http.client import BadStatusLine
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_what_a_dead_destination_does_not_take_is_bounded_and_putting_never_wait
         (lambda: Refused(403), "Refused 403"),
         (lambda: OSError("secret.example.com"), "OSError"),
         (ValueError, "ValueError"),
+        (lambda: BadStatusLine("garbage"), "BadStatusLine"),
     ],
 )
 def test_a_destination_that_takes_nothing_is_reported_once_without_its_words(

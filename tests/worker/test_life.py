@@ -9,6 +9,8 @@ import pytest
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Seen
 from tests.app_process import App
+from tests.platforms import only_on_linux
+from tests.worker.loaded import has_loaded_the_exporter
 from tests.worker.samples import RAW
 from tests.worker.sim import ended, sim
 from tests.worker.ways import WAYS, Outcome
@@ -141,3 +143,10 @@ def test_a_client_that_leaves_after_the_last_frame_has_a_finished_answer(app: Ap
     with WAYS["openai chat"].begin(app, "left at the end", sim(**behaviour)) as probe:
         probe.read_until(b"[DONE]\n\n")
     assert app.receipts(model="left at the end", ended="finished")
+
+
+@only_on_linux("/proc shows which libraries a process has loaded")
+@pytest.mark.usefixtures("waited")
+def test_without_a_connection_string_the_exporter_is_not_loaded(app: App) -> None:
+    # By now it would be: that begins three seconds after the start, and these answers have taken longer.
+    assert not has_loaded_the_exporter(app)
