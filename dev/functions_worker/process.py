@@ -6,10 +6,12 @@ It installs no signal handler: on SIGTERM the app's uvicorn drains and then lets
 import asyncio
 import contextlib
 import ctypes
+import io
 import logging
 import os
 import signal
 import sys
+from typing import TextIO
 
 import uvloop
 
@@ -25,11 +27,23 @@ PR_SET_PDEATHSIG = 1
 def run(descriptor: int, app: str) -> None:
     """Serve the host at the other end of the inherited socket until one of the two ends."""
     _die_with_parent()
+    for stream in (sys.stdout, sys.stderr):
+        write_whole_lines(stream)
     os.chdir(app)
     # At the end, as in Azure: an app cannot shadow an installed package.
     sys.path.append(app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_dispatch_forever(descriptor))
+
+
+def write_whole_lines(stream: TextIO) -> None:
+    """Have the stream write each line at once and in one piece, for the host writes to the same file.
+
+    The real host reads what its worker writes line by line. Under PYTHONUNBUFFERED `print` would write a line and its end
+    apart.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(line_buffering=True, write_through=False)
 
 
 async def _dispatch_forever(descriptor: int) -> None:

@@ -2,13 +2,16 @@
 
 import contextlib
 import http.client
+import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
+from dev.functions_worker.process import write_whole_lines
 from tests.dev.host_process import HostProcess, eventually, get, gone, rest, until, write_app
 
 STILL = 10
@@ -322,6 +325,30 @@ def test_a_log_record_is_one_line_with_level_and_logger_and_its_json_intact(host
     assert json.loads(message) == {"event": "answer", "text": "a\nb"}
     eventually(lambda: "printed" in host.log)
     assert "never seen" not in host.log
+
+
+@pytest.mark.parametrize("unbuffered", [True, False])
+def test_what_the_worker_prints_is_written_line_by_line_and_in_one_piece_each(*, unbuffered: bool) -> None:
+    class Written(io.RawIOBase):
+        """Notes each write, as the system would get it."""
+
+        pieces: ClassVar[list[bytes]] = []
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            self.pieces.append(bytes(data))
+            return len(data)
+
+    Written.pieces.clear()
+    raw = Written()
+    # As Python makes its standard output, with PYTHONUNBUFFERED and without.
+    stream = io.TextIOWrapper(raw if unbuffered else io.BufferedWriter(raw), "utf-8", write_through=unbuffered)  # type: ignore[type-var]
+    write_whole_lines(stream)
+    print("printed", file=stream)
+    print("and", "more", file=stream)
+    assert raw.pieces == [b"printed\n", b"and more\n"]
 
 
 def test_the_librarys_own_chatter_is_not_shown(host: HostProcess) -> None:
