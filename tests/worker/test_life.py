@@ -39,6 +39,13 @@ def waited(app_process: App, simulator_process: Simulator) -> dict[str, tuple[Se
     return {name: (one, WAYS[asked[name][0]].outcome(one)) for name, one in seen.items()}
 
 
+def heartbeats(way: str, received: bytes) -> int:
+    """Return how many there are; where a heartbeat is an empty line, the end of another line is none."""
+    if HEARTBEATS[way] == b"\n":
+        return received.split(b"\n")[:-1].count(b"")
+    return received.count(HEARTBEATS[way])
+
+
 type Waited = dict[str, tuple[Seen, Outcome]]
 
 
@@ -47,7 +54,7 @@ def test_from_the_commit_deadline_on_silence_carries_heartbeats(waited: Waited, 
     seen, outcome = waited[way]
     assert outcome == Outcome("finished", words="Hello you")
     before, _, _ = seen.body.partition(b"Hello")
-    assert before.count(HEARTBEATS[way]) >= 2
+    assert heartbeats(way, before) >= 2
     assert before.startswith(HEARTBEATS[way])
 
 
@@ -55,7 +62,7 @@ def test_from_the_commit_deadline_on_silence_carries_heartbeats(waited: Waited, 
 def test_silence_between_deltas_carries_heartbeats(waited: Waited, way: str) -> None:
     seen, _ = waited[way]
     between = seen.body.partition(b"Hello")[2].partition(b" you")[0]
-    assert between.count(HEARTBEATS[way]) >= 1
+    assert heartbeats(way, between) >= 1
 
 
 def test_a_heartbeat_on_an_openai_stream_is_a_block_of_its_own_without_id_and_retry(waited: Waited) -> None:
