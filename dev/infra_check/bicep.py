@@ -1,5 +1,6 @@
 """A reader of Bicep files, limited to what the checks need: declarations with their decorators and values."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -67,8 +68,12 @@ def read_bicep(infra: Path) -> tuple[BicepFile, ...]:
 
 
 def _read(path: Path, infra: Path) -> BicepFile:
-    text = path.read_text(encoding="utf-8")
-    name = path.relative_to(infra).as_posix()
+    return _parsed(path.read_text(encoding="utf-8"), path.relative_to(infra).as_posix())
+
+
+@functools.lru_cache(maxsize=100)
+def _parsed(text: str, name: str) -> BicepFile:
+    """Return the file with this text, which is parsed once. Raise `Malformed`."""
     try:
         return BicepFile(path=name, text=text, declarations=tuple(_declarations(text, name)))
     except Malformed as error:

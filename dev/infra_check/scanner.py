@@ -12,6 +12,13 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _KEY = re.compile(r"""\s*(?:([A-Za-z_][\w-]*)|'([^'$]*)'|"([^"$]*)"|('[^']*')|("[^"]*"))\s*[:=](?![=>])""")
 
 
+_LOOP = re.compile(r"for\b[^:\n]*:")
+_BLANK = re.compile(r"[ \t\r\n,]+")
+_PLAIN = {quote: re.compile(rf"[^{quote}()\[\]{{}},\n/#]+") for quote in "'\""}
+"""What neither ends an expression nor begins a string, a group or a comment."""
+_IN_STRING = {quote: re.compile(rf"[^{quote}\\$\n]+") for quote in "'\""}
+
+
 class Malformed(ValueError):
     """Text that no compiler would accept."""
 
@@ -23,19 +30,19 @@ class Scanner:
         self.text = text
         self.at = 0
         self._quote = quote
+        self._plain = _PLAIN[quote]
+        self._in_string = _IN_STRING[quote]
 
     @property
     def line(self) -> int:
         """The current line number, from 1."""
-        return self.text.count("\n", 0, self.at) + 1
+        return self._line_of(self.at)
 
     def blank(self) -> None:
         """Skip whitespace, commas and comments."""
-        while self.at < len(self.text):
-            if self.text[self.at] in " \t\r\n,":
-                self.at += 1
-            elif not self._comment():
-                return
+        self._skip(_BLANK)
+        while self._comment():
+            self._skip(_BLANK)
 
     def value(self) -> Node:
         """Read one value, up to the end of its line or list."""
@@ -58,12 +65,12 @@ class Scanner:
 
     def _object(self) -> dict[str, Node] | None:
         entries: dict[str, Node] = {}
-        opened_on = self.line
+        opened_at = self.at
         self.at += 1
         while True:
             self.blank()
             if self.at >= len(self.text):
-                raise Malformed(f"line {opened_on}: '{{' is never closed")
+                raise Malformed(f"line {self._line_of(opened_at)}: '{{' is never closed")
             if self.text.startswith("}", self.at):
                 self.at += 1
                 return entries
@@ -78,7 +85,7 @@ class Scanner:
         items: list[Node] = []
         self.at += 1
         self.blank()
-        loop = re.compile(r"for\b[^:\n]*:").match(self.text, self.at)
+        loop = _LOOP.match(self.text, self.at)
         if loop:
             self.at = loop.end()
             repeated = self.value()
@@ -110,7 +117,10 @@ class Scanner:
     def _expression(self) -> str:
         """Return the rest of an expression on this line; brackets inside it may span lines."""
         start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in ",\n)]}":
+        while True:
+            self._skip(self._plain)
+            if self.at >= len(self.text) or self.text[self.at] in ",\n)]}":
+                break
             before = self.at
             if self._comment():
                 return self.text[start:before].strip()
@@ -123,28 +133,43 @@ class Scanner:
         if character == self._quote:
             self._string()
         elif character in _CLOSING and character:
-            opened_on = self.line
+            opened_at = self.at
             self.at += 1
-            while not self.text.startswith(_CLOSING[character], self.at):
+            while True:
+                self._skip(self._plain)
+                if self.text.startswith(_CLOSING[character], self.at):
+                    break
                 if not self._comment() and self._skip_one() == "":
-                    raise Malformed(f"line {opened_on}: {character!r} is never closed")
+                    raise Malformed(f"line {self._line_of(opened_at)}: {character!r} is never closed")
             self.at += 1
         else:
             self.at += 1
         return character
 
     def _string(self) -> None:
-        opened_on = self.line
+        opened_at = self.at
         self.at += 1
-        while not self.text.startswith(self._quote, self.at):
+        while True:
+            self._skip(self._in_string)
+            if self.text.startswith(self._quote, self.at):
+                break
             if self.at >= len(self.text) or self.text[self.at] == "\n":
-                raise Malformed(f"line {opened_on}: a string is never closed")
+                raise Malformed(f"line {self._line_of(opened_at)}: a string is never closed")
             if self.text.startswith("${", self.at):
                 self.at += 1
                 self._skip_one()
             else:
                 self.at += 2 if self.text[self.at] == "\\" else 1
         self.at += 1
+
+    def _line_of(self, at: int) -> int:
+        return self.text.count("\n", 0, at) + 1
+
+    def _skip(self, run: re.Pattern[str]) -> None:
+        """Skip what the pattern matches here, if it does."""
+        found = run.match(self.text, self.at)
+        if found:
+            self.at = found.end()
 
     def _comment(self) -> bool:
         if self.text.startswith(("//", "#"), self.at):

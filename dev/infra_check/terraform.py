@@ -1,5 +1,6 @@
 """A reader of Terraform files, limited to what the checks need: blocks with their labels, arguments and inner blocks."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,8 +66,12 @@ def local_value(files: tuple[TerraformFile, ...], name: str) -> Node | None:
 
 
 def _read(path: Path, infra: Path) -> TerraformFile:
-    text = path.read_text(encoding="utf-8")
-    name = path.relative_to(infra).as_posix()
+    return _parsed(path.read_text(encoding="utf-8"), path.relative_to(infra).as_posix())
+
+
+@functools.lru_cache(maxsize=100)
+def _parsed(text: str, name: str) -> TerraformFile:
+    """Return the file with this text, which is parsed once. Raise `Malformed`."""
     scanner = Scanner(text, '"')
     blocks: list[Block] = []
     try:

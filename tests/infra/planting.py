@@ -1,6 +1,8 @@
 """Plants one error in a copy, and asks one check about it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dev.infra_check.__main__ import CHECKS
@@ -16,6 +18,17 @@ def plant(root: Path, name: str, old: str, new: str) -> None:
     text, count = re.subn(pattern, lambda _: new, path.read_text(encoding="utf-8"))
     assert count, f"{name} has no {old!r}"
     path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def planted(root: Path, name: str, old: str, new: str) -> Iterator[None]:
+    """The same for a while: the file is then as it was."""
+    before = (root / name).read_bytes()
+    try:
+        plant(root, name, old, new)
+        yield
+    finally:
+        (root / name).write_bytes(before)
 
 
 def said(root: Path, check: str) -> str:

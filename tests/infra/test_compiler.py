@@ -6,7 +6,7 @@ import pytest
 
 from dev.infra_check.evaluated import DEFAULTS, FOLDER
 from dev.infra_check.tree import Skipped
-from tests.infra.planting import ROOT, plant, said
+from tests.infra.planting import plant, said
 
 CHECK = "bicep build"
 WARNING = "{root}/infra/main.bicep(405,13) : Warning BCP329: The provided value can be as small as 0."

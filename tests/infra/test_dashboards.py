@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from shared.hosting.telemetry import _attributes
 from shared.receipt import LOGGER_NAME
 from shared.telemetry.aggregation import Instrument, Kind
 from shared.telemetry.calls import NO_FAILURES
 from shared.telemetry.measurements import Instruments, measured
 from shared.telemetry.names import Names, Semconv
-from tests.telemetry.samples import EVERY_WAY, describer
 from tests.harness.cells import cells
+from tests.telemetry.samples import EVERY_WAY, describer
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 DOCS = INFRA.parent / "docs"

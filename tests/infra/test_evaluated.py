@@ -8,9 +8,9 @@ import pytest
 
 from dev.infra_check.evaluated import DEFAULTS, Resource, read_evaluated, resolved
 from dev.infra_check.tree import Project
+from tests.harness.cells import cells
 from tests.infra.planting import ROOT
 from tests.infra.samples import ACCOUNT, CLIENT_ID, SEVERAL, app_settings, settings
-from tests.harness.cells import cells
 
 EVALUATED = read_evaluated(ROOT)
 # Terraform's variables for the parameter sets whose sites are compared.
@@ -110,9 +110,7 @@ def test_an_existing_account_takes_the_place_of_new_ones_and_the_app_alone_gets_
     assert [f"{ACCOUNT}/mine/".rpartition("/providers/")[2] in role for role in roles].count(True) == 1
 
 
-@cells(
-    ("case", "accounts"), [(DEFAULTS, 0), ("accounts", 0), ("existing", 0), ("stateful", 1), ("everything", 2)]
-)
+@cells(("case", "accounts"), [(DEFAULTS, 0), ("accounts", 0), ("existing", 0), ("stateful", 1), ("everything", 2)])
 def test_the_app_alone_may_keep_files_and_only_where_that_is_on(case: str, accounts: int) -> None:
     """The role has all data actions of an account; who deploys does not get it."""
     given = [
@@ -147,9 +145,7 @@ def test_every_private_endpoint_has_a_zone() -> None:
     assert all(group.at("properties.privateDnsZoneConfigs")[0]["properties"]["privateDnsZoneId"] for group in groups)
 
 
-@cells(
-    ("case", "access", "action"), [("keys", "Enabled", "Allow"), ("everything", "Disabled", "Deny")]
-)
+@cells(("case", "access", "action"), [("keys", "Enabled", "Allow"), ("everything", "Disabled", "Deny")])
 def test_a_private_network_closes_storage_models_and_vault_to_others(case: str, access: str, action: str) -> None:
     closed = [
         *made(case, "Microsoft.Storage/storageAccounts"),

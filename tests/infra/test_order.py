@@ -3,16 +3,14 @@
 import json
 import re
 
-import pytest
-
 from dev.infra_check.scanner import literal
 from dev.infra_check.setting_lists import DEPLOYED_PLATFORM, NOT_DEPLOYED, bicep_settings
 from dev.infra_check.terraform import blocks_of
 from dev.infra_check.tree import Project, snake
 from shared.config.settings import SETTING_NAMES, Settings
 from shared.state.blob_keys import CONTAINER
-from tests.infra.planting import ROOT, said
 from tests.harness.cells import cells
+from tests.infra.planting import ROOT, said
 
 OWN_CHECKS = (
     "workflows",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.cells import cells
 from tests.infra.package_files import (
     IGNORE_FILE,
     AzdRules,
@@ -16,7 +17,6 @@ from tests.infra.package_files import (
     taken_by_git,
 )
 from tests.infra.planting import ROOT
-from tests.harness.cells import cells
 
 LARGEST_PACKAGE_BYTES = 2_500_000
 """Of files, before they are compressed; the app has 2.0 MB, of which the page's libraries are a third."""

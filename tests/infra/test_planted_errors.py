@@ -7,7 +7,8 @@ import pytest
 
 from dev.infra_check.tools import TOOLS, reasoned_skips
 from dev.infra_check.tree import Project, Skipped
-from tests.infra.planting import ROOT, plant, said
+from tests.harness.cells import cells
+from tests.infra.planting import ROOT, plant, planted, said
 
 PLANTED = tomllib.loads(Path(__file__).with_name("planted_errors.toml").read_text(encoding="utf-8"))["error"]
 STORAGE, SITE = "infra/terraform/storage.tf", "infra/terraform/function.tf"
@@ -25,10 +26,10 @@ def test_without_a_planted_error_nothing_is_seen(copy: Path, check: str) -> None
         pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize("error", PLANTED, ids=[error["name"] for error in PLANTED])
+@cells("error", PLANTED, ids=[error["name"] for error in PLANTED])
 def test_a_planted_error_is_seen(copy: Path, error: dict[str, str]) -> None:
-    plant(copy, error["file"], error["old"], error["new"])
-    assert error["says"] in said(copy, error["check"])
+    with planted(copy, error["file"], error["old"], error["new"]):
+        assert error["says"] in said(copy, error["check"])
 
 
 @pytest.mark.parametrize(("check", "file", "right", "wrong"), MISTYPED.values(), ids=MISTYPED.keys())
@@ -72,7 +73,7 @@ def test_checkov_says_what_it_finds_in_either_tree_and_what_is_no_longer_skipped
     assert "skips CKV_AZURE_1, which checkov no longer finds" in words
 
 
-@pytest.mark.parametrize("check", ["checkov", "schemas"])
+@cells("check", ["checkov", "schemas"])
 def test_a_tool_that_could_not_be_installed_is_a_failure(copy: Path, check: str) -> None:
     assert "is missing" in said(copy, check)
 
