@@ -160,7 +160,7 @@ def frames_by_the_book(reads: list[bytes]) -> list[bytes]:
     return [*out, held]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map(b"".join), st.data())
 def test_what_is_held_in_pieces_is_cut_as_if_it_were_searched_anew(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))

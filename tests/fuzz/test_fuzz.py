@@ -21,12 +21,12 @@ from tests.harness.cells import cells
 SEED = 20261127
 KEPT = sorted((Path(__file__).parent / "cases").glob("*.json"))
 SHORT: dict[Surface, int] = {
-    "requests": 1500,
-    "upstream": 500,
+    "requests": 1000,
+    "upstream": 350,
     "wire": 50,
     "identity": 20,
     "settings": 200,
-    "media": 400,
+    "media": 250,
 }
 
 

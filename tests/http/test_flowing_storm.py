@@ -9,7 +9,6 @@ import random
 import re
 from dataclasses import dataclass, field
 from typing import Any, cast
-from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -18,6 +17,7 @@ from shared.errors import ServerStopping, UpstreamCut
 from shared.http.open_streams import OpenStreams
 from shared.upstream.call import Take
 from shared.upstream.tap import Tap
+from tests.harness.cells import cells
 from tests.harness.virtual_time import run
 from tests.http.one_answer import BreakingBody, response_to
 
@@ -189,7 +189,7 @@ async def play(plan: Plan) -> tuple[Client, Body, list[str]]:
     loop.set_exception_handler(lambda _, complaint: complaints.append(str(complaint)))
     client, body, streams = Client(plan), Body(plan), OpenStreams(longest_window=WINDOW_SECONDS)
     for _ in range(plan.others):
-        streams.begin(Mock())
+        streams.begin(cast(Any, object()))
     response = response_to(b"", streams, body=body)
     timers = list(client.timers)
     if plan.stops_at is not None:
@@ -203,8 +203,11 @@ async def play(plan: Plan) -> tuple[Client, Body, list[str]]:
     return client, body, complaints
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_reaches_the_client_is_what_was_said_and_its_end_is_true(seed: int, outcomes: Any) -> None:
+@cells("seed", SEEDS)
+def test_what_reaches_the_client_is_what_was_said_and_its_end_is_true(
+    seed: int, outcomes: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
     plan = plan_of(seed)
     client, body, complaints = run(play(plan))
     text = client.body.decode()

@@ -15,10 +15,13 @@ from tests.harness.cells import cells
 WEIGHTS = {"east": 3, "west": 1, "north": 2}
 KEYS = [b"%d" % number for number in range(10_000)]
 FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+TEXT = st.text(max_size=6)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["role", "content"]), inner),
-    max_leaves=8,
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(TEXT | st.sampled_from(["role", "content"]), inner, max_size=4)
+    ),
+    max_leaves=6,
 )
 
 
