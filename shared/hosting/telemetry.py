@@ -113,6 +113,13 @@ class Telemetry:
         if target.connection_string:
             try:
                 handlers.append(_exporter(target))
+            except ImportError as error:
+                target = replace(target, connection_string="")
+                _log.warning(
+                    "Telemetry export to Application Insights is disabled for this process: the module %s is missing; "
+                    "its package is in requirements.txt",
+                    error.name,
+                )
             except Exception as error:  # noqa: BLE001 - whatever it is, the app serves on
                 target = replace(target, connection_string="")
                 _log.warning(

@@ -111,6 +111,8 @@ class Table:
     async def _load(self) -> None:
         try:
             self._client, self._credential = await asyncio.to_thread(self._open_client)
+        except ImportError as error:
+            raise StoreError(f"the module {error.name} is missing; its package is in requirements.txt") from None
         except ValueError:
             raise StoreError("the storage account's settings are not valid") from None
 

@@ -67,7 +67,10 @@ class BlobKeyStore:
     @asynccontextmanager
     async def _container(self) -> "AsyncIterator[ContainerClient]":
         """Raise `KeyStoreError` for whatever the SDK raises inside."""
-        open_client, credential = await asyncio.to_thread(self._load)
+        try:
+            open_client, credential = await asyncio.to_thread(self._load)
+        except ImportError as error:
+            raise KeyStoreError(f"the module {error.name} is missing; its package is in requirements.txt") from None
         from azure.core.exceptions import AzureError
 
         try:

@@ -123,11 +123,22 @@ def test_only_receipts_warnings_and_errors_go_and_nothing_about_telemetry_itself
     assert kept.messages == ["a receipt", "an error"]
 
 
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ValueError(), " (ValueError): expected InstrumentationKey="),
+        (
+            ModuleNotFoundError(name="azure.monitor"),
+            ": the module azure.monitor is missing; its package is in requirements.txt",
+        ),
+    ],
+    ids=["invalid", "not-installed"],
+)
 def test_an_exporter_that_cannot_be_opened_leaves_nothing_behind_and_is_reported_once(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, why: str
 ) -> None:
     def fail(_target: TelemetryTarget) -> logging.Handler:
-        raise ValueError
+        raise error
 
     monkeypatch.setattr(telemetry, "_exporter", fail)
     before = logging.getLogger("shared").handlers[:]
@@ -143,7 +154,7 @@ def test_an_exporter_that_cannot_be_opened_leaves_nothing_behind_and_is_reported
     assert logging.getLogger("shared").handlers == before
     said = [record.getMessage() for record in caplog.records if record.name == "shared.hosting.telemetry"]
     assert len(said) == 1
-    assert said[0].startswith("Telemetry export to Application Insights is disabled for this process (ValueError)")
+    assert said[0].startswith(f"Telemetry export to Application Insights is disabled for this process{why}")
 
 
 MEASURED = Measured(

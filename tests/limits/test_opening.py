@@ -69,6 +69,15 @@ def test_storage_that_cannot_be_used_is_a_store_that_fails(
     assert "AzureWebJobsStorage" in caplog.text
 
 
+def test_a_client_of_tables_that_is_not_installed_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "azure.data.tables.aio", None)
+    with pytest.raises(LimitsUnavailable):
+        ask({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
+    assert "the module azure.data.tables.aio is missing; its package is in requirements.txt" in caplog.text
+
+
 @cells(("limits", "is_loaded"), [("", False), ('{"*": {"streams": 1}}', True)])
 def test_nothing_is_imported_without_limits(limits: str, *, is_loaded: bool) -> None:
     program = (

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,6 +222,14 @@ def test_a_text_that_is_no_connection_string_is_not_shown(text: str) -> None:
     with pytest.raises(KeyStoreError) as raised:
         asyncio.run(blob_store(text).read())
     assert text not in str(raised.value)
+
+
+def test_a_client_of_blobs_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "azure.storage.blob.aio", None)
+    with pytest.raises(
+        KeyStoreError, match=r"azure\.storage\.blob\.aio is missing; its package is in requirements\.txt"
+    ):
+        asyncio.run(blob_store("AccountName=account;AccountKey=c2VjcmV0;").read())
 
 
 # The choice.
