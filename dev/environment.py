@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -35,21 +36,40 @@ def main(folder: Path, requirements: Path, duration: str) -> int:
         _say(WINDOWS)
         return 1
     try:
-        if (reason := damage(folder)) is not None:
-            if folder.exists() or folder.is_symlink():
-                _say(f"Building {folder} anew: {reason}")
-            else:
-                _say(f"Making {folder} with {sys.executable}")
-            if not build(folder, sys.executable):
-                return 1
-        if count := len(missing(folder, requirements)):
-            also = "" if _is_lock(requirements) else " and what they need"
-            how = "with uv" if find_uv() else f"{duration} the first time (uv, if you install it, takes seconds)"
-            _say(f"Installing {count} packages{also} into {folder} ({requirements}): {how}")
-        return install(folder, requirements, count)
+        with _alone():
+            return _prepare(folder, requirements, duration)
     except KeyboardInterrupt:
         _say(f"Interrupted. The same command continues, and repairs {folder} if it has to.")
         return INTERRUPTED
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other process is here: to each, what the other is installing would look interrupted."""
+    import fcntl
+
+    with Path(__file__).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Waiting for another installation to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(folder: Path, requirements: Path, duration: str) -> int:
+    if (reason := damage(folder)) is not None:
+        if folder.exists() or folder.is_symlink():
+            _say(f"Building {folder} anew: {reason}")
+        else:
+            _say(f"Making {folder} with {sys.executable}")
+        if not build(folder, sys.executable):
+            return 1
+    if count := len(missing(folder, requirements)):
+        also = "" if _is_lock(requirements) else " and what they need"
+        how = "with uv" if find_uv() else f"{duration} the first time (uv, if you install it, takes seconds)"
+        _say(f"Installing {count} packages{also} into {folder} ({requirements}): {how}")
+    return install(folder, requirements, count)
 
 
 def damage(folder: Path) -> str | None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,27 @@ def test_a_failed_installation_leaves_no_stamp_and_says_beforehand_what_it_insta
     )
     assert cause == "no network"
     assert not (project / ".venv/.ready-run").exists()
+
+
+def test_two_installations_at_a_time_wait_for_each_other(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+
+    def prepare(*_: object) -> int:
+        began.set()
+        return 0
+
+    monkeypatch.setattr(environment, "_prepare", prepare)
+    other = threading.Thread(target=environment.main, args=(folder, tmp_path / "requirements.txt", "a minute"))
+    with environment._alone():
+        other.start()
+        said = ""
+        while "Waiting for another installation to end" not in said:
+            said += capfd.readouterr().err
+        assert not began.is_set()
+    other.join(30)
+    assert began.is_set()
 
 
 @pytest.fixture
