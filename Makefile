@@ -10,8 +10,12 @@ endif
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-# Each verb installs what it needs itself: to serve the app, to check it, to test it.
+# Each verb installs what it needs itself: to serve the app, with all its features too, to see its telemetry, to chat, to check it,
+# to test it.
 RUN_READY := $(VENV)/.ready-run
+APP_READY := $(VENV)/.ready-app
+COLLECTOR_READY := $(VENV)/.ready-collector
+CLIENT_READY := $(VENV)/.ready-client
 CHECK_READY := $(VENV)/.ready-check
 READY := $(VENV)/.ready
 # Of the command line alone: some shells export a HOST of their own.
@@ -46,15 +50,20 @@ help: ## List the verbs
 	@awk 'BEGIN {FS = ":.*## "; print "make VERB\n"} /^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_READY) ## Serve the app on this machine, with a simulated model or your own (MODEL_URL=http://localhost:11434/v1 MODEL=llama3.2, AZD=1; PORT=7071, KEYS=1, HOST=func, TELEMETRY=1)
+run: $(RUN_READY) $(if $(TELEMETRY),$(COLLECTOR_READY)) ## Serve the app on this machine, with a simulated model or your own (MODEL_URL=http://localhost:11434/v1 MODEL=llama3.2, AZD=1; PORT=7071, KEYS=1, HOST=func, TELEMETRY=1)
+	@for group in $$($(PYTHON) -m dev.features); do $(MAKE) $(VENV)/.ready-$$group; done
 	@exec $(PYTHON) -m dev.run --port $(PORT) --host $(HOST) $(if $(AZD),--azd) $(if $(KEYS),--keys) $(if $(TELEMETRY),--telemetry)
 
 .PHONY: simulator
 simulator: $(RUN_READY) ## Serve the simulated Azure OpenAI alone, where local.settings.json.example names it: for `func start`
 	@exec $(PYTHON) -m dev.simulator --human --open
 
+.PHONY: client
+client: $(CLIENT_READY) ## Chat in this terminal (ASK="one question" instead; the service in STREAM_URL, its key in STREAM_KEY)
+	@exec $(PYTHON) -m client $(if $(ASK),"$$ASK")
+
 .PHONY: venv
-venv: $(RUN_READY) ## Make .venv, which the other verbs make too, for tools that need it activated
+venv: $(RUN_READY) $(APP_READY) ## Make .venv with all that the app has in Azure, for tools that need it activated
 
 # Every process of a test would compile all that it imports, were this set.
 test test-slow: export PYTHONDONTWRITEBYTECODE :=
@@ -69,7 +78,7 @@ test-slow: $(READY) ## Run the slow tests: memory, benchmarks, storms, a worker'
 	@$(PYTEST) -m "slow" tests
 
 .PHONY: storm
-storm: $(RUN_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000, WORDS=100 for longer ones; TELEMETRY=1, RESUME=1: cut ones go on)
+storm: $(RUN_READY) $(COLLECTOR_READY) ## Thousands of streams, faults and leaving clients at random (SEED=1 replays, STREAMS=5000, WORDS=100 for longer ones; TELEMETRY=1, RESUME=1: cut ones go on)
 	@$(PYTHON) -m $(if $(RESUME),tests.resume_storm --streams $(or $(STREAMS),10000),tests.storm --streams $(or $(STREAMS),5000) $(if $(WORDS),--words $(WORDS)) $(if $(TELEMETRY),--telemetry)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: storm-limits
@@ -77,11 +86,11 @@ storm-limits: $(READY) ## Callers who all ask at once, of four processes over on
 	@$(PYTHON) -m tests.limits.storm --runs $(or $(RUNS),10)
 
 .PHONY: soak
-soak: $(RUN_READY) ## The same for MINUTES=15, with memory, sockets and tasks printed as it goes on
+soak: $(RUN_READY) $(COLLECTOR_READY) ## The same for MINUTES=15, with memory, sockets and tasks printed as it goes on
 	@$(PYTHON) -m tests.storm --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz
-fuzz: $(RUN_READY) ## Hostile requests, upstreams, identity replies and settings (CASES=20000, SEED=1, MINUTES=60; REPLAY=file for what was found)
+fuzz: $(RUN_READY) $(APP_READY) ## Hostile requests, upstreams, identity replies and settings (CASES=20000, SEED=1, MINUTES=60; REPLAY=file for what was found)
 	@$(PYTHON) -m tests.fuzz --cases $(or $(CASES),20000) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 
 .PHONY: check
@@ -122,6 +131,15 @@ clean: ## Remove what the other verbs made
 
 $(RUN_READY) $(CHECK_READY): $(VENV)/.ready-%: dev/requirements-%.txt
 	$(call install,$(VENV),half a minute)
+
+$(APP_READY): requirements.txt
+	$(call install,$(VENV),some seconds)
+
+$(CLIENT_READY): client/requirements.txt
+	$(call install,$(VENV),some seconds)
+
+$(COLLECTOR_READY): dev/requirements-collector.txt
+	$(call install,$(VENV),some seconds)
 
 $(READY): dev/requirements-test.txt
 	$(call install,$(VENV),a minute or two)

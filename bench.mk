@@ -22,8 +22,9 @@ bench-pauses: $(RUN_READY) ## How long the worst request bodies hold up another 
 bench-conversations: $(RUN_READY) ## Conversations over three accounts of which one fails now and then: none may break, the cache must stay warm
 	@$(PYTHON) -m bench.conversations $(BENCH)
 
+# It asks with the terminal client's httpx.
 .PHONY: bench-retrieval
-bench-retrieval: $(RUN_READY) ## When the first step of a search shows, and what the app adds to search and model
+bench-retrieval: $(RUN_READY) $(CLIENT_READY) ## When the first step of a search shows, and what the app adds to search and model
 	@$(PYTHON) -m bench.retrieval $(BENCH)
 
 .PHONY: bench-limits
@@ -31,7 +32,7 @@ bench-limits: $(RUN_READY) ## What callers' limits cost an answer and a chunk wh
 	@$(PYTHON) -m bench.limits $(BENCH)
 
 .PHONY: bench-exporters
-bench-exporters: $(RUN_READY) ## Whether answers wait for where their telemetry goes: working, dead, slow, refusing, answering garbage
+bench-exporters: $(RUN_READY) $(APP_READY) ## Whether answers wait for where their telemetry goes: working, dead, slow, refusing, answering garbage
 	@$(PYTHON) -m bench.exporters $(BENCH)
 
 .PHONY: bench-window

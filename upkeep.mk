@@ -1,6 +1,6 @@
 ##@ Upkeep
 # In the order in which one constrains the next. Dependabot reads the command's options from a lock's first lines.
-LOCKS := requirements.txt dev/requirements-run.txt dev/requirements-test.txt dev/requirements-check.txt
+LOCKS := requirements.txt client/requirements.txt $(patsubst %,dev/requirements-%.txt,run collector test check)
 UPKEEP := .venv-upkeep
 NEWEST := .venv-newest
 NEWEST_PACKAGES := azure-functions-runtime azurefunctions-extensions-http-fastapi uvicorn starlette fastapi aiohttp openai

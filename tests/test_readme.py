@@ -10,14 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
+from dev import environment
 from shared.chat import exchange
 from shared.chat.encoders import FORMATS
 from shared.chat.json_text import JsonText
@@ -34,12 +35,46 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+FIND_NO_MORE = """
+import os, sys
+from importlib.machinery import PathFinder
+
+with open(os.environ["NOT_INSTALLED"], encoding="utf-8") as listed:
+    not_installed = frozenset(listed.read().splitlines())
+
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        found = super().find_spec(name, path, target)
+        return None if found is not None and found.origin in not_installed else found
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
+
+
+def of_a_clean_clone(folder: Path) -> dict[str, str]:
+    """Return the variables of a Python that finds none of the installed packages but those of `make run`."""
+    whole, run = (environment.missing(folder, ROOT / f"dev/requirements-{name}.txt") for name in ("test", "run"))
+    left_out = [one for one in distributions() if one.name.lower().replace("_", "-") in whole - run]
+    files = [
+        str(one.locate_file(file)) for one in left_out for file in one.files or () if file.suffix in (".py", ".so")
+    ]
+    assert len(files) > 1000
+    (folder / "not_installed").write_text("\n".join(files), encoding="utf-8")
+    (folder / "sitecustomize.py").write_text(FIND_NO_MORE, encoding="utf-8")
+    return {"PYTHONPATH": str(folder), "NOT_INSTALLED": str(folder / "not_installed")}
+
+
 @pytest.fixture(scope="module")
-def running() -> Iterator[str]:
-    """`make run`, ended by Ctrl-C; nothing may be left running."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`make run` with the packages that it installs, ended by Ctrl-C; nothing may be left running."""
     if (ROOT / "local.settings.json").exists():
         pytest.skip("local.settings.json would be used instead of the simulated Azure OpenAI")
     port = free_port()
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    subprocess.run(["make", ".venv/.ready-run"], cwd=ROOT, env=env, capture_output=True, check=True)
     process = subprocess.Popen(
         ["make", "run", f"PORT={port}"],
         cwd=ROOT,
@@ -47,7 +82,7 @@ def running() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+        env=env | of_a_clean_clone(tmp_path_factory.mktemp("clean")),
     )
     assert process.stdout is not None
     ports = [port]
@@ -89,10 +124,12 @@ def test_the_first_screens_curl_prints_what_it_shows(running: str) -> None:
 
 
 def test_the_terminal_clients_line_prints_an_answer(running: str) -> None:
-    command = re.search(r"In the terminal: `\.venv/bin/python (-m client .*?)`", README)
+    command = re.search(r"In the terminal: `make client`, or `make (client .*?)`", README)
     assert command is not None
-    line = [sys.executable, *shlex.split(command[1]), "--url", running]
-    printed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    line = ["make", "-o", ".venv/.ready-client", *shlex.split(command[1])]  # what it needs is here
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    env |= {"STREAM_URL": running}
+    printed = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "simulated model" in printed
 
 

@@ -1,13 +1,14 @@
 """The command line, read once."""
 
 import importlib
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from client.failures import USAGE
+from client.failures import FAILED, USAGE
 from client.options import DEFAULT_URL, read_options
 from tests.harness.cells import cells
 
@@ -63,13 +64,23 @@ def test_the_command_that_was_installed_is_called_by_its_name(
 
 def test_what_is_installed_is_the_client_with_what_it_is_tested_with() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = [line for line in (ROOT / "client/requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    listed = (ROOT / "client/requirements.in").read_text().splitlines()
+    pinned = [line for line in listed if not line.startswith(("#", "-c "))]
     assert project["dependencies"] == pinned
     ((name, place),) = project["scripts"].items()
     module, _, function = place.partition(":")
     assert name == "stream-chat"
     assert callable(getattr(importlib.import_module(module), function))
     del sys.modules[module]  # which another test runs as a program
+
+
+def test_without_its_packages_the_client_says_which_is_missing_and_what_installs_it() -> None:
+    without_packages = [sys.executable, "-S", "-m", "client", "hi"]
+    done = subprocess.run(without_packages, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == FAILED
+    assert done.stderr == (
+        "The package httpx is missing: `make client` installs it, or pip install -r client/requirements.txt\n"
+    )
 
 
 def test_no_stream_is_the_json_format() -> None:

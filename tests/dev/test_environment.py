@@ -50,11 +50,12 @@ def project(tmp_path: Path) -> Path:
     (project / "dev").mkdir(parents=True)
     for path in ("Makefile", "dev/environment.py"):
         shutil.copyfile(ROOT / path, project / path)
-    (project / "dev/requirements-run.txt").write_text("# nothing\n", encoding="utf-8")
+    for lock in ("requirements.txt", "dev/requirements-run.txt", "dev/requirements-collector.txt"):
+        (project / lock).write_text("# nothing\n", encoding="utf-8")
     return project
 
 
-def make(project: Path, target: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def make(project: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     write_program(project / "bin/python3.13", f'exec "{PYTHON}" "$@"')
     passed = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     # No uv but the one that a test puts there.
@@ -62,7 +63,7 @@ def make(project: Path, target: str, **environ: str) -> subprocess.CompletedProc
     passed["PATH"] = os.pathsep.join([str(project / "bin"), *kept])
     passed["HOME"] = str(project)
     return subprocess.run(
-        [MAKE, target], cwd=project, env=passed | environ, capture_output=True, text=True, check=False, timeout=120
+        [MAKE, *arguments], cwd=project, env=passed | environ, capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -170,6 +171,33 @@ def test_a_failed_installation_leaves_no_stamp_and_says_beforehand_what_it_insta
     )
     assert cause == "no network"
     assert not (project / ".venv/.ready-run").exists()
+
+
+CALLED = """\
+case "$*" in *"pip --version") echo "$PIP"; exit;; *"dev.features") echo "$FEATURES"; esac
+echo "$*" >> called"""
+
+
+@pytest.mark.parametrize(
+    ("verb", "features", "installed"),
+    [
+        (("run",), "", ["dev/requirements-run.txt", "-m dev.features"]),
+        (("run",), "app", ["dev/requirements-run.txt", "-m dev.features", "requirements.txt"]),
+        (("run", "TELEMETRY=1"), "", ["dev/requirements-run.txt", "dev/requirements-collector.txt", "-m dev.features"]),
+    ],
+)
+def test_a_run_installs_what_it_is_asked_for_before_the_app_starts(
+    project: Path, verb: tuple[str, ...], features: str, installed: list[str]
+) -> None:
+    write_program(project / ".venv/bin/python", CALLED)
+    write_installed(project / ".venv", "pip")
+
+    done = make(project, *verb, PIP=PIP, FEATURES=features)
+
+    assert done.returncode == 0, done.stderr
+    *before, last = (project / "called").read_text(encoding="utf-8").splitlines()
+    assert [line.rpartition(" -r ")[2] for line in before] == installed
+    assert last.startswith("-m dev.run ")
 
 
 def test_two_installations_at_a_time_wait_for_each_other(
