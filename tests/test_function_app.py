@@ -10,6 +10,7 @@ import pytest
 
 from dev.functions_host.functions import FunctionTable
 from tests.dev.indexed import function
+from tests.harness.cells import cells
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEXED = """
@@ -49,21 +50,19 @@ def test_every_function_names_its_methods(triggers: list[dict[str, Any]]) -> Non
         assert set(one["methods"]) <= set(METHODS)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    "path", ["/", "/docs", "/admin/x", "/runtime/x", "/v1//b", "/a//", "/chat/x", "/page/a/b", "/é", "/a%2Fb"]
-)
+@cells("method", METHODS)
+@cells("path", ["/", "/docs", "/admin/x", "/runtime/x", "/v1//b", "/a//", "/chat/x", "/page/a/b", "/é", "/a%2Fb"])
 def test_every_address_and_method_reaches_a_function(table: FunctionTable, method: str, path: str) -> None:
     assert table.find(method, path) is not None
 
 
-@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "FOO", "CONNECT"])
-@pytest.mark.parametrize("path", ["/", "/docs", "/v1/models", "/chat"])
+@cells("method", ["PROPFIND", "TRACE", "FOO", "CONNECT"])
+@cells("path", ["/", "/docs", "/v1/models", "/chat"])
 def test_no_other_method_starts_an_invocation(table: FunctionTable, method: str, path: str) -> None:
     assert table.find(method, path) is None
 
 
-@pytest.mark.parametrize(
+@cells(
     ("method", "path", "name"),
     [
         ("GET", "/", "home"),
@@ -91,7 +90,7 @@ def test_each_address_is_answered_by_its_function(table: FunctionTable, method: 
     assert found.function.name == name
 
 
-@pytest.mark.parametrize("path", ["/chat", "/chat/stream", "/stream"])
+@cells("path", ["/chat", "/chat/stream", "/stream"])
 def test_whoever_opens_a_chat_address_in_a_browser_needs_no_key_to_be_told_how_to_ask(
     table: FunctionTable, path: str
 ) -> None:

@@ -14,6 +14,7 @@ from dev.simulator.control import Simulator
 from dev.simulator.probe import Seen
 from tests.app_process import App
 from tests.clients.recordings import STREAMS, WHOLES, Recording
+from tests.harness.cells import cells
 from tests.signed_ids import SIGNED, unsigned
 
 WITHIN_A_CHARACTER = re.compile(rb"(?<=[\xc0-\xff])(?=[\x80-\xbf])")
@@ -84,7 +85,7 @@ def relayed(
     return ask(mapped, key, recording.path, {"model": "gpt-4o-mini", "stream": True, **recording.asked, **options})
 
 
-@pytest.mark.parametrize(("recording", "delivery", "wants_usage"), RELAYED)
+@cells(("recording", "delivery", "wants_usage"), RELAYED)
 def test_a_stream_is_relayed_byte_for_byte(
     mapped: App,
     upstream: Simulator,
@@ -98,8 +99,8 @@ def test_a_stream_is_relayed_byte_for_byte(
     assert seen.body == (recording.body if wants_usage else recording.body.replace(recording.usage, b""))
 
 
-@pytest.mark.parametrize("delivery", DELIVERIES.values(), ids=DELIVERIES)
-@pytest.mark.parametrize("name", [name for name, one in STREAMS.items() if one.path == "/v1/responses"])
+@cells("delivery", DELIVERIES.values(), ids=DELIVERIES)
+@cells("name", [name for name, one in STREAMS.items() if one.path == "/v1/responses"])
 def test_a_stored_response_is_relayed_with_no_change_but_its_id(
     mapped: App, upstream: Simulator, key: str, name: str, delivery: Callable[[bytes], Writes]
 ) -> None:
@@ -129,7 +130,7 @@ def frames(body: bytes) -> list[bytes]:
     return [frame for frame in (part.strip() for part in LINE_END.sub(b"\n", body).split(b"\n\n")) if frame]
 
 
-@pytest.mark.parametrize("name", ["azure chat, CRLF", "responses, CRLF"])
+@cells("name", ["azure chat, CRLF", "responses, CRLF"])
 def test_a_frame_cut_inside_its_last_line_end_is_the_same_frame(
     mapped: App, upstream: Simulator, key: str, name: str
 ) -> None:
@@ -154,7 +155,7 @@ def test_what_arrives_in_one_read_leaves_in_one_write(mapped: App, upstream: Sim
     assert len(seen.chunks) < 10  # the network may cut what was one write
 
 
-@pytest.mark.parametrize(("path", "status", "body"), WHOLES.values(), ids=WHOLES)
+@cells(("path", "status", "body"), WHOLES.values(), ids=WHOLES)
 def test_an_answer_in_one_piece_is_relayed_byte_for_byte(
     mapped: App, upstream: Simulator, key: str, path: str, status: int, body: bytes
 ) -> None:
@@ -181,7 +182,7 @@ def test_a_stored_response_in_one_piece_has_another_id_and_the_length_that_comes
     assert seen.headers["content-length"] == str(len(seen.body))
 
 
-@pytest.mark.parametrize("status", [400, 404, 429, 500])
+@cells("status", [400, 404, 429, 500])
 def test_a_refusal_of_a_stream_is_relayed_byte_for_byte(
     mapped: App, upstream: Simulator, key: str, status: int
 ) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.clients.conftest import MAX_OUTPUT_TOKENS
 from tests.clients.samples import PIXEL, WEATHER, Forecast
 from tests.clients.sides import MODEL, UPSTREAM_KEY, Both, Client, all_of, asks, now
+from tests.harness.cells import cells
 from tests.signed_ids import signed_id
 
 ODD = (
@@ -74,7 +74,7 @@ def fields(body: str | bytes) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items()}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@cells("path", PATHS)
 def test_a_body_in_which_nothing_must_change_goes_up_byte_for_byte(
     app: App, upstream: Simulator, key: str, path: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_an_alias_changes_the_model_and_nothing_else(mapped: App, upstream: Simu
     assert fields(record["body"]) == fields(body) | {"model": b'"gpt-4o-mini"'}
 
 
-@pytest.mark.parametrize(
+@cells(
     ("options", "expected"),
     [
         (b"", {"include_usage": True}),
@@ -124,13 +124,13 @@ def test_who_asks_for_the_usage_has_its_body_unchanged(app: App, upstream: Simul
     assert sent(app, upstream, key, body)["body"].encode() == body
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/v1/embeddings"])
+@cells("path", ["/v1/responses", "/v1/embeddings"])
 def test_what_has_no_usage_option_is_not_asked_for_it(app: App, upstream: Simulator, key: str, path: str) -> None:
     body = ODD.replace(b'"n": 1', b'"stream": true')
     assert sent(app, upstream, key, body, path)["body"].encode() == body
 
 
-@pytest.mark.parametrize(
+@cells(
     ("path", "given", "expected"),
     [
         ("/v1/chat/completions", b"", {"max_completion_tokens": MAX_OUTPUT_TOKENS}),
@@ -211,10 +211,11 @@ FOREIGN = {
 KEPT = {"openai-beta": "assistants=v2", "x-client-request-id": "id-1", "x-ms-client-request-id": "id-2"}
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/v1/responses/{}/cancel"])
-@pytest.mark.parametrize("how", ["authorization", "api-key"])
+@cells("path", [*PATHS, "/v1/responses/{}/cancel"])
+@cells("how", ["authorization", "api-key"])
 def test_only_headers_of_a_short_list_go_up(app: App, upstream: Simulator, key: str, path: str, how: str) -> None:
     credential = {"authorization": f"Bearer {key}"} if how == "authorization" else {"api-key": key}
+    upstream.reset()
     upstream.behave(main=ANSWER)
     headers: dict[str, Any] = {**credential, **FOREIGN, **KEPT}
     with app.probe(ODD, path.format(signed_id("resp_1", caller="keys:clients")), **headers) as probe:
