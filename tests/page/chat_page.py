@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Route
+from playwright.sync_api import Locator, Page, Route, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -18,9 +18,34 @@ BROWSERS = (
     "microsoft-edge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+FLAGS = (
+    "--no-sandbox",
+    "--process-per-site",  # or each tab costs the start of a process, and compiles the page's modules anew
+    "--in-process-gpu",
+)
+DESKTOP: ViewportSize = {"width": 1200, "height": 800}
+PHONE: ViewportSize = {"width": 320, "height": 640}
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
 FRAME_MS = 33
+
+START_OVER = """() => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  document.getElementById("options-reset").click();
+  document.getElementById("new-chat").click();
+  localStorage.clear();
+  scrollTo(0, 0);
+}"""
+
+STATE = """() => {
+  const page = document.documentElement.cloneNode(true);
+  page.querySelector("#announcer").replaceChildren();
+  page.querySelector("#source-card[hidden]")?.remove();  // stays, and is filled at the next hover
+  const values = [...document.querySelectorAll("input, select, textarea")].map((at) => [at.id, at.value, at.checked]);
+  const open = document.querySelectorAll("dialog[open], :popover-open").length;
+  const stored = [Object.entries(sessionStorage), Object.entries(localStorage), document.cookie];
+  return JSON.stringify([location.href, page.outerHTML, values, open, stored, document.activeElement.id, scrollY]);
+}"""
 
 SAMPLE = """() => {
   const samples = window.samples = [];
@@ -42,6 +67,14 @@ ANSWER_BY_HAND = """() => {
     return Promise.resolve(new Response(new ReadableStream({ start }), { headers }));
   };
 }"""
+
+AXE_RUN = """(rules) => axe.run(document, {
+  resultTypes: ["violations"],
+  ...(rules && { runOnly: { type: "rule", values: rules } }),
+})"""
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+"""Those of axe whose findings depend on the theme: nothing but colours differs in the dark one."""
+
 
 ARRIVE = """([text, isLast]) => {
   if (text) window.arriving.enqueue(new TextEncoder().encode(text));
@@ -84,6 +117,17 @@ class ChatPage:
         self.page.wait_for_function("document.getElementById('theme-button').title !== ''")
         self.page.wait_for_load_state("load")
         return self
+
+    def wait_for_models(self) -> "ChatPage":
+        """Wait until the page has shown which models there are."""
+        self.page.locator("#model-field").wait_for()
+        return self
+
+    def start_over(self) -> str:
+        """Start a new chat with the options reset. Return everything that can be seen or stored of the page."""
+        self.page.mouse.move(0, 0)
+        self.page.evaluate(START_OVER)
+        return str(self.page.evaluate(STATE))
 
     # Actions.
 
@@ -160,19 +204,27 @@ class ChatPage:
         return lengths
 
     def shot(self, name: str) -> None:
-        """Save a screenshot."""
+        """Save a screenshot in the light theme, and one in the dark."""
         ARTIFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
-
-    def load_axe(self) -> None:
-        """Bring axe into the page as it is now; a reload removes it."""
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        self.page.screenshot(path=ARTIFACTS / f"{name}-light.png")
+        self.page.emulate_media(color_scheme="dark")
+        self.page.screenshot(path=ARTIFACTS / f"{name}-dark.png")
+        self.page.emulate_media(color_scheme="light")
 
     def violations(self) -> list[str]:
-        """Return the serious and critical findings of axe."""
-        result = self.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+        """Return what axe finds serious or critical: by all rules in the light theme, by those for colours in the dark."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self._violations("light")
+        self.page.emulate_media(color_scheme="dark")
+        found += self._violations("dark", COLOUR_RULES)
+        self.page.emulate_media(color_scheme="light")
+        return found
+
+    def _violations(self, scheme: str, rules: list[str] | None = None) -> list[str]:
+        result = self.page.evaluate(AXE_RUN, rules)
         return [
-            f"{violation['id']} ({violation['impact']}): {node['html'][:120]} {node['failureSummary']}"
+            f"{scheme}: {violation['id']} ({violation['impact']}): {node['html'][:120]} {node['failureSummary']}"
             for violation in result["violations"]
             if violation["impact"] in ("serious", "critical")
             for node in violation["nodes"]

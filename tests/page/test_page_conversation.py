@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Dialog, Route
 
 from dev.simulator.control import Simulator
-from tests.page.chat_page import ChatPage, delta, events, finished
+from tests.page.chat_page import PHONE, ChatPage, delta, events, finished
 from tests.page.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
@@ -94,7 +94,8 @@ def test_conversation_draft_and_images_survive_a_reload_and_a_new_chat_clears_th
     assert page.page.locator(".turn").count() == 0
 
 
-def test_an_answer_cut_off_by_a_reload_keeps_what_arrived_and_is_asked_again(page: ChatPage) -> None:
+def test_an_answer_cut_off_by_a_reload_keeps_what_arrived_and_is_asked_again(open_page: OpenPage) -> None:
+    page = open_page()
     asked: list[str] = []
 
     def accept(dialog: Dialog) -> None:
@@ -134,7 +135,8 @@ def test_a_failure_is_still_there_after_a_reload_and_two_tabs_keep_apart(page: C
     other.page.close()
 
 
-def test_two_hundred_turns_are_restored_and_go_on(page: ChatPage) -> None:
+def test_two_hundred_turns_are_restored_and_go_on(open_page: OpenPage) -> None:
+    page = open_page()
     turns = [
         {
             "question": f"Question {n}",
@@ -340,7 +342,6 @@ def test_a_question_in_the_address_is_filled_in_and_not_sent(open_page: OpenPage
 
 def test_the_conversation_is_copied_and_saved_as_markdown(open_page: OpenPage) -> None:
     page = open_page()
-    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     export = page.page.get_by_role("button", name="Export")
     assert export.count() == 0
     page.answer_with(events({"type": "started", "model": "gpt-x"}, delta("It is **so**: $x$."), finished()))
@@ -364,7 +365,9 @@ def test_the_conversation_is_copied_and_saved_as_markdown(open_page: OpenPage) -
     assert Path(download.value.path()).read_text(encoding="utf-8") == text
 
 
-def test_the_page_says_what_answers(page: ChatPage) -> None:
+def test_the_page_says_what_answers(open_page: OpenPage) -> None:
+    page = open_page()
+    page.wait_for_models()
     assert page.page.locator("#source").inner_text() == "simulated model"
     assert "a simulator invents the answers" in page.page.locator("#welcome").inner_text()
     for owner, name in {"azure-openai": "Azure OpenAI", "local": "local model", "someone": ""}.items():
@@ -376,17 +379,14 @@ def test_the_page_says_what_answers(page: ChatPage) -> None:
         assert page.page.locator("#source").inner_text() == name
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_new_parts_and_nothing_scrolls_sideways(open_page: OpenPage, scheme: Any) -> None:
-    page = open_page(color_scheme=scheme, viewport={"width": 320, "height": 640}, reduced_motion="reduce")
-    page.load_axe()
-    page.page.locator("#model-field").wait_for()
+def test_axe_finds_nothing_in_the_new_parts_and_nothing_scrolls_sideways(open_page: OpenPage) -> None:
+    page = open_page(viewport=PHONE, reduced_motion="reduce").wait_for_models()
     attach(page, ("one.png", "image/png", png(900, 300)), ("two.png", "image/png", png(30, 30)))
     page.page.locator(".attachments canvas").nth(1).wait_for()
     attach(page, ("notes.pdf", "application/pdf", b"%PDF"))
     page.page.locator("#attach-problem:not(:empty)").wait_for()
     found = page.violations()
-    page.shot(f"mobile-{scheme}-attached")
+    page.shot("mobile-attached")
     page.answer_with(events(delta("Two pictures."), finished()))
     page.ask_and_wait("What is this?")
     page.ask_and_wait("And now?")
@@ -395,15 +395,15 @@ def test_axe_finds_nothing_in_the_new_parts_and_nothing_scrolls_sideways(open_pa
     page.wait_for_end()
     page.page.get_by_role("button", name="Edit").last.click()
     found += page.violations()
-    page.shot(f"mobile-{scheme}-edit")
+    page.shot("mobile-edit")
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.page.evaluate(wide) == 0
     page.page.keyboard.press("Escape")
     page.page.get_by_role("button", name="Export").click()
     found += page.violations()
-    page.shot(f"mobile-{scheme}-export")
+    page.shot("mobile-export")
     page.page.keyboard.press("Escape")
     page.page.get_by_role("button", name="Options").click()
     found += page.violations()
-    page.shot(f"mobile-{scheme}-options")
+    page.shot("mobile-options")
     assert found == []

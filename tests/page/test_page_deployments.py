@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Route
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.page.chat_page import ChatPage
-from tests.page.conftest import OpenPage
+from tests.page.conftest import OpenPage, Profile
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +91,8 @@ def test_a_deployment_with_keys_is_used_with_a_key(open_page: OpenPage, keyed: A
     assert page.page.locator("#key-notice").is_hidden()
 
 
-def test_escape_closes_the_key_dialog_and_does_not_stop_the_answer(page: ChatPage) -> None:
+def test_escape_closes_the_key_dialog_and_does_not_stop_the_answer(open_page: OpenPage) -> None:
+    page = open_page()
     page.ask(f"hi [[sim {json.dumps({'tokens': 40, 'interval': 0.03})}]]")
     page.wait_for_words()
     page.page.get_by_role("button", name="Access key").click()
@@ -118,16 +119,19 @@ def test_the_chosen_model_answers(open_page: OpenPage, unstreamed: App, simulato
     assert json.loads(simulator.requests(contains="who are you")[-1]["body"])["model"] == "gpt-b"
 
 
-@pytest.mark.parametrize("body", ['{"object":"list","data":[]}', "no list at all", '{"data":[{"id":7},null,"x"]}'])
-def test_without_a_list_of_models_there_is_no_choice(page: ChatPage, body: str) -> None:
-    def fulfil(route: Route) -> None:
-        route.fulfill(body=body, content_type="application/json")
+def test_without_a_list_of_models_there_is_no_choice(open_page: OpenPage) -> None:
+    page = open_page().wait_for_models()
+    for body in ('{"object":"list","data":[]}', "no list at all", '{"data":[{"id":7},null,"x"]}'):
+        page.page.unroute("**/v1/models")
+        page.page.route("**/v1/models", answered(body))
+        with page.page.expect_response("**/v1/models"):
+            page.page.reload()
+        assert page.page.locator("#model-field").is_hidden(), body
+        assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': f'Still {len(body)}.'})}]]") == f"Still {len(body)}."
 
-    page.page.route("**/v1/models", fulfil)
-    with page.page.expect_response("**/v1/models"):
-        page.page.reload()
-    assert page.page.locator("#model-field").is_hidden()
-    assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Still here.'})}]]") == "Still here."
+
+def answered(body: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(body=body, content_type="application/json")
 
 
 def test_an_invalid_setting_is_shown_on_the_page(open_page: OpenPage, misconfigured: App) -> None:
@@ -138,13 +142,12 @@ def test_an_invalid_setting_is_shown_on_the_page(open_page: OpenPage, misconfigu
     assert "COMMIT_SECONDS" in page.failure
 
 
-def test_the_page_works_behind_a_path_prefix(browser: Browser, app: App) -> None:
-    context = browser.new_context()
-    prefix = f"{app.url}/some/prefix/"
-    context.route(f"{prefix}**", lambda route: route.continue_(url=route.request.url.replace(prefix, f"{app.url}/")))
-    page = ChatPage(context.new_page(), prefix).open()
+def test_the_page_works_behind_a_path_prefix(profile: Profile, app: App) -> None:
+    page = ChatPage(profile.new_page(), prefix := f"{app.url}/some/prefix/")
+    page.page.route(f"{prefix}**", lambda route: route.continue_(url=route.request.url.replace(prefix, f"{app.url}/")))
+    page.open()
     assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': 'Well **hidden**.'})}]]") == "Well hidden."
-    assert page.page.locator("#model-field").is_visible()
+    page.wait_for_models()
     assert page.problems == []
     assert [url for url in page.requested if not url.startswith(prefix)] == []
-    context.close()
+    page.page.close()

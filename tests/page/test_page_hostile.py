@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from dev.simulator.control import Simulator
-from tests.page.chat_page import ChatPage
 from tests.page.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
@@ -78,7 +77,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
     text = corpus(evil)
     before = page.page.url
     page.page.on("dialog", lambda dialog: page.problems.append(f"dialog {dialog.message}"))
-    page.page.context.on("page", lambda other: page.problems.append(f"opened {other.url}"))
+    page.page.context.on("page", opened := lambda other: page.problems.append(f"opened {other.url}"))
     if way == "complete":
         page.set_streaming(on=False)
     answers = [line for line in text.split("\n") if line] if way == "line by line" else [text]
@@ -95,6 +94,7 @@ def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulato
         page.answer.locator("summary").click()
         page.answer.locator(".reasoning").get_by_text("cover").wait_for()
     page.page.wait_for_timeout(300)
+    page.page.context.remove_listener("page", opened)
 
     assert page.page.evaluate("window.ran") is None
     assert evil.called == []
@@ -144,7 +144,8 @@ def test_what_the_corpus_tries_would_work_elsewhere(browser: Browser, evil: Evil
     assert "/script" in evil.called, "a script of the corpus ran and called"
 
 
-def test_the_policy_holds_without_the_sanitiser(page: ChatPage, evil: Evil) -> None:
+def test_the_policy_holds_without_the_sanitiser(open_page: OpenPage, evil: Evil) -> None:
+    page = open_page()
     blocked = page.page.evaluate(
         """async (evil) => {
           const blocked = [];

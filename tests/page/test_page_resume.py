@@ -1,7 +1,6 @@
 """The page comes back by itself: after a broken connection, after a reload; and Stop stops the model."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ from tests.page.conftest import OpenPage
 pytestmark = pytest.mark.browser
 
 WORDS = [f"wörd{number} " for number in range(16)]
-
-
-@pytest.fixture(scope="module")
-def resuming(simulator_process: Simulator) -> Iterator[App]:
-    """An app whose answers can be taken up again."""
-    with App.start(simulator_process, RESUME="on", AZURE_OPENAI_API="responses") as app:
-        yield app
 
 
 def sim(**behaviour: Any) -> str:

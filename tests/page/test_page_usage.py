@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.chat_page import ChatPage
+from tests.page.chat_page import PHONE, ChatPage
 from tests.page.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
@@ -50,10 +50,8 @@ def open_usage(page: ChatPage) -> str:
     return what.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_view_shows_bars_a_table_and_limits_and_axe_finds_nothing_serious(open_page: OpenPage, scheme: Any) -> None:
-    page = open_page(color_scheme=scheme, reduced_motion="reduce")
-    page.load_axe()
+def test_the_view_shows_bars_a_table_and_limits_and_axe_finds_nothing_serious(open_page: OpenPage) -> None:
+    page = open_page(reduced_motion="reduce")
     tell(page, TOLD)
     assert open_usage(page) == "7,000 tokens were used by all callers from 2026-11-01 to 2026-11-27 (UTC)."
     dialog = page.page.locator("#usage-dialog")
@@ -64,11 +62,12 @@ def test_the_view_shows_bars_a_table_and_limits_and_axe_finds_nothing_serious(op
     limits = dialog.locator(".usage-limits li").all_inner_texts()
     assert limits[0] == "tokens a day: 15,000 of 20,000 left, until 2026-11-28 00:00:00 UTC"
     assert limits[1] == "streams at a time: unknown how many are left"
-    page.shot(f"usage-{scheme}")
+    page.shot("usage")
     assert page.violations() == []
 
 
-def test_the_key_is_sent_and_another_callers_use_is_not_kept(page: ChatPage) -> None:
+def test_the_key_is_sent_and_another_callers_use_is_not_kept(open_page: OpenPage) -> None:
+    page = open_page()
     asked: list[str | None] = []
 
     def fulfil(route: Any) -> None:
@@ -85,18 +84,20 @@ def test_the_key_is_sent_and_another_callers_use_is_not_kept(page: ChatPage) -> 
     assert page.page.locator("#usage-dialog").is_hidden()
 
 
-def test_where_usage_is_not_recorded_the_endpoints_own_sentence_says_so(page: ChatPage) -> None:
+def test_where_usage_is_not_recorded_the_endpoints_own_sentence_says_so(open_page: OpenPage) -> None:
+    page = open_page()
     assert open_usage(page) == "Usage is not recorded here: neither CALLER_LIMITS nor OPERATORS is set."
     assert page.page.locator("#usage-content").inner_text() == ""
 
 
-def test_a_key_that_is_missing_is_said(page: ChatPage) -> None:
+def test_a_key_that_is_missing_is_said(open_page: OpenPage) -> None:
+    page = open_page()
     tell(page, {}, 401)
     assert open_usage(page) == "A key is required. Enter your key for this deployment and try again."
 
 
 def test_on_a_phone_the_table_scrolls_and_nothing_else_does(open_page: OpenPage) -> None:
-    page = open_page(viewport={"width": 320, "height": 640}, reduced_motion="reduce")
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
     tell(page, TOLD)
     open_usage(page)
     wide = "(at) => at.scrollWidth - at.clientWidth"

@@ -1,17 +1,17 @@
 """`useChat` in a browser, as docs/resume.md has it: its connection breaks, its tab is reloaded, and the message is whole."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.cutting_proxy import CuttingProxy
 from tests.node.toolchain import HERE as NODE_TESTS
 from tests.node.toolchain import MISSING, find_node
+from tests.page.conftest import Profile
 from tests.recipes import LOCAL, recipes
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
@@ -29,13 +29,6 @@ BUILD = (
     '--define:process.env.NODE_ENV="production"',
     "--log-level=error",
 )
-
-
-@pytest.fixture(scope="module")
-def resuming(simulator_process: Simulator) -> Iterator[App]:
-    """An app whose answers can be taken up again."""
-    with App.start(simulator_process, RESUME="on", AZURE_OPENAI_API="responses") as app:
-        yield app
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +50,9 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     return Path(folder / "chat.js").read_text("utf-8")
 
 
-def open_chat(browser: Browser, url: str, script: str) -> Page:
+def open_chat(profile: Profile, url: str, script: str) -> Page:
     """Open a page of the app's own origin that is nothing but the recipe."""
-    page = browser.new_context().new_page()
+    page = profile.new_page()
     page.set_default_timeout(15000)
     headers = {"content-type": "text/html; charset=utf-8"}
     page.route(
@@ -82,35 +75,35 @@ def wait_for_end(page: Page) -> None:
 
 
 def test_a_reload_in_mid_answer_shows_it_whole_and_once(
-    browser: Browser, resuming: App, simulator: Simulator, script: str
+    profile: Profile, resuming: App, simulator: Simulator, script: str
 ) -> None:
     simulator.behave({"tokens": WORDS, "interval": 0.15})
-    page = open_chat(browser, resuming.url, script)
+    page = open_chat(profile, resuming.url, script)
     page.get_by_role("button", name="Ask").click()
     page.locator("article", has_text="wörd3").wait_for()
     page.reload()
     wait_for_end(page)
     assert said(page) == "".join(WORDS)
     assert len(simulator.requests(method="POST")) == 1
-    page.context.close()
+    page.close()
 
 
 def test_a_connection_that_breaks_is_an_error_that_goes_on_at_a_click(
-    browser: Browser, resuming: App, simulator: Simulator, script: str
+    profile: Profile, resuming: App, simulator: Simulator, script: str
 ) -> None:
     simulator.behave({"tokens": WORDS, "interval": 0.15})
     with CuttingProxy(resuming.url, "wörd3 ".encode()) as proxy:
-        page = open_chat(browser, proxy.url, script)
+        page = open_chat(profile, proxy.url, script)
         page.get_by_role("button", name="Ask").click()
         page.get_by_role("button", name="Go on").click()
         wait_for_end(page)
         assert said(page) == "".join(WORDS)
         assert proxy.cuts == 0
-        page.context.close()
+        page.close()
 
 
 def test_after_kill_9_another_process_goes_on_at_a_click(
-    browser: Browser, resuming: App, simulator: Simulator, script: str
+    profile: Profile, resuming: App, simulator: Simulator, script: str
 ) -> None:
     simulator.behave({"tokens": WORDS, "interval": 0.15})
 
@@ -122,10 +115,10 @@ def test_after_kill_9_another_process_goes_on_at_a_click(
         App.start(simulator, RESUME="on", AZURE_OPENAI_API="responses") as killed,
         CuttingProxy(killed.url, "wörd3 ".encode(), instead=kill) as proxy,
     ):
-        page = open_chat(browser, proxy.url, script)
+        page = open_chat(profile, proxy.url, script)
         page.get_by_role("button", name="Ask").click()
         page.get_by_role("button", name="Go on").click()
         wait_for_end(page)
         assert said(page) == "".join(WORDS)
         assert "SIGKILL" in killed.log
-        page.context.close()
+        page.close()
