@@ -120,6 +120,31 @@ def test_the_packages_to_install_are_those_of_this_platform_that_are_not_there(f
     assert environment.missing(folder, requirements) == {"httpcore2", "yarl"}
 
 
+@pytest.mark.parametrize(
+    ("lock", "is_complete"),
+    [
+        ("azure-core==1.0 \\\n    --hash=sha256:00\nopenai[aiohttp]==1.0 \\\n    --hash=sha256:00\n", True),
+        ("azure-core==1.1 \\\n    --hash=sha256:00\n", False),
+        ("azure-core==1.0 \\\n    --hash=sha256:00\nyarl==1.0 \\\n    --hash=sha256:00\n", False),
+        ("azure-core==1.0\n", False),  # no lock: what it needs besides is not known
+    ],
+    ids=["all", "another-version", "one-is-missing", "no-lock"],
+)
+def test_pip_is_not_asked_where_all_that_a_lock_pins_is_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str, *, is_complete: bool
+) -> None:
+    asked: list[str] = []
+
+    def install(*_: object) -> int:
+        asked.append("pip")
+        return 0
+
+    monkeypatch.setattr(environment, "install", install)
+    (tmp_path / "requirements.txt").write_text(lock, encoding="utf-8")
+    assert environment.main(folder, tmp_path / "requirements.txt", "a minute") == 0
+    assert asked == ([] if is_complete else ["pip"])
+
+
 def test_a_python_without_the_venv_module_is_one_sentence_and_leaves_nothing_behind(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
