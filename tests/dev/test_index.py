@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("azure.search.documents", reason="azure-search-documents is not installed")
-from dev.index import index_definition, read_folder
+from dev.index import index_definition, main, read_folder
 from dev.simulator.control import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,30 +71,62 @@ def test_with_embeddings_the_service_can_embed_a_question_by_itself() -> None:
     assert full.vector_search.vectorizers[0].parameters.deployment_name == "embed"
 
 
-def run(simulator: Simulator, *arguments: Any, **env: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "dev.index", *map(str, arguments)]
-    environment = {"PATH": "", **simulator.identity_environment, "SEARCH_ENDPOINT": simulator.search, **env}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Runs the tool as `python -m dev.index` would, in this process, with this environment and no other variable of its own."""
+
+    simulator: Simulator
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: Any, **env: str) -> tuple[int, str, str]:
+        """Return the exit status, and what it has said on standard output and standard error."""
+        with self.monkeypatch.context() as patch:
+            for name in VARIABLES:
+                patch.delenv(name, raising=False)
+            for name, value in (environment(self.simulator) | env).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["dev.index", *map(str, arguments)])
+            status = main()
+        return status, *self.capsys.readouterr()
 
 
-def test_a_folder_becomes_an_index_and_a_second_run_removes_what_is_gone(folder: Path) -> None:
-    with Simulator.start() as simulator:
-        openai = {"AZURE_OPENAI_ENDPOINT": simulator.backends["main"], "EMBEDDING": "text-embedding-3-small"}
-        done = run(simulator, folder, "--index", "handbook", **openai)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "The index handbook has 3 documents" in done.stdout
-        assert simulator.requests(contains="Send it back within 30 days")
-        (folder / "refunds.pdf").unlink()
-        done = run(simulator, folder, "--index", "handbook")
-        assert "has 2 documents" in done.stdout
-        assert "1 were removed" in done.stdout
+VARIABLES = ("SEARCH_INDEX", "BASE_URL", "AZURE_OPENAI_ENDPOINT", "EMBEDDING")
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
-    with Simulator.start() as simulator:
-        done = run(simulator, tmp_path / "nowhere")
-        assert (done.returncode, "is no folder" in done.stderr) == (2, True)
-        assert "nothing was changed" in run(simulator, tmp_path).stdout
-        (tmp_path / "a.md").write_text("a")
-        done = run(simulator, tmp_path, SEARCH_ENDPOINT="http://search.example.com")
-        assert (done.returncode, "SEARCH_ENDPOINT is not valid" in done.stderr) == (2, True)
+def environment(simulator: Simulator) -> dict[str, str]:
+    return {"PATH": "", **simulator.identity_environment, "SEARCH_ENDPOINT": simulator.search}
+
+
+@pytest.fixture
+def index(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Index:
+    return Index(simulator, monkeypatch, capsys)
+
+
+def test_a_folder_becomes_an_index_and_a_second_run_removes_what_is_gone(folder: Path, index: Index) -> None:
+    openai = {"AZURE_OPENAI_ENDPOINT": index.simulator.backends["main"], "EMBEDDING": "text-embedding-3-small"}
+    status, output, errors = index(folder, "--index", "handbook", **openai)
+    assert (status, errors) == (0, "")
+    assert "The index handbook has 3 documents" in output
+    assert index.simulator.requests(contains="Send it back within 30 days")
+    (folder / "refunds.pdf").unlink()
+    _, output, _ = index(folder, "--index", "handbook")
+    assert "has 2 documents" in output
+    assert "1 were removed" in output
+
+
+def test_what_is_wrong_is_said(tmp_path: Path, index: Index) -> None:
+    status, _, errors = index(tmp_path / "nowhere")
+    assert (status, "is no folder" in errors) == (2, True)
+    assert "nothing was changed" in index(tmp_path)[1]
+    (tmp_path / "a.md").write_text("a")
+    status, _, errors = index(tmp_path, SEARCH_ENDPOINT="http://search.example.com")
+    assert (status, "SEARCH_ENDPOINT is not valid" in errors) == (2, True)
+
+
+def test_the_command_ends_with_the_tools_status(tmp_path: Path, simulator: Simulator) -> None:
+    command = [sys.executable, "-m", "dev.index", str(tmp_path / "nowhere")]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(simulator), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, "is no folder" in done.stderr) == (2, True)
