@@ -70,7 +70,7 @@ def addresses(node: Node) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("file", FILES)
 def test_the_published_client_is_content(node: Node, addresses: dict[str, str], file: str) -> None:
     done = subprocess.run(
-        [node.node, "--test", "--test-reporter=spec", file],
+        [node.node, "--test-reporter=spec", file],  # `--test` would only start this as a child of its own
         cwd=HERE,
         env=node.environment(**addresses),
         capture_output=True,
