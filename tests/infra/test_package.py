@@ -75,18 +75,17 @@ STAYS = (
 )
 """What a worked-in folder has and no deployment may have."""
 
-PARSERS = pytest.mark.parametrize(
-    "taken_from", [taken_by_core_tools, taken_by_azd, taken_by_git], ids=["core-tools", "azd", "git"]
-)
+PARSERS = cells("taken_from", [taken_by_core_tools, taken_by_azd, taken_by_git], ids=["core-tools", "azd", "git"])
 
 
 def committed() -> list[str]:
     return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The project as it is committed, worked in."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as it is committed, worked in; the tests only read it."""
+    tmp_path = tmp_path_factory.mktemp("folder")
     for path in committed():
         if (ROOT / path).is_file():  # and not deleted since
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
