@@ -7,6 +7,7 @@ import pytest
 
 from tests.clients.samples import CITY, PIXEL, WEATHER, Forecast
 from tests.clients.sides import Both, Client, all_of, asks, comparable, each, entered, now
+from tests.harness.cells import cells
 from tests.worker.sim import sim
 
 CALLS_TWICE = sim(tool_call=[{"name": "weather", "arguments": CITY}, {"name": "weather", "arguments": {"city": "Rom"}}])
@@ -51,7 +52,7 @@ def test_the_stream_helper_puts_the_answer_together(both: Both) -> None:
     assert kinds[-1] == "content.done"
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@cells("stream", [False, True])
 def test_the_raw_response_shows_the_useful_headers_and_no_others(both: Both, stream: bool) -> None:
     async def case(client: Client) -> Any:
         response = await now(client.chat.completions.with_raw_response.create(**asks(), stream=stream))
@@ -130,7 +131,7 @@ def test_the_answer_to_a_tools_result(both: Both) -> None:
     assert found["choices"][0]["finish_reason"] == "stop"
 
 
-@pytest.mark.parametrize("streams", [False, True])
+@cells("streams", [False, True])
 def test_an_answer_is_parsed_by_its_schema(both: Both, streams: bool) -> None:
     async def case(client: Client) -> Any:
         if not streams:
@@ -142,7 +143,7 @@ def test_an_answer_is_parsed_by_its_schema(both: Both, streams: bool) -> None:
     assert Forecast.model_validate(found).sunny is True
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@cells("stream", [False, True])
 def test_two_choices_with_their_logprobs(both: Both, stream: bool) -> None:
     async def case(client: Client) -> Any:
         more: dict[str, Any] = {"n": 2, "logprobs": True, "top_logprobs": 2, "stream": stream}
@@ -165,7 +166,7 @@ def test_an_image_in_a_message(both: Both, upstream: Any) -> None:
     assert len(upstream.requests(contains=PIXEL)) == 2
 
 
-@pytest.mark.parametrize(
+@cells(
     ("behaviour", "reason"),
     [
         ({"refusal": "I would rather not."}, "stop"),
@@ -173,7 +174,7 @@ def test_an_image_in_a_message(both: Both, upstream: Any) -> None:
     ],
     ids=["refused", "filtered"],
 )
-@pytest.mark.parametrize("stream", [False, True])
+@cells("stream", [False, True])
 def test_what_the_model_may_not_say(both: Both, behaviour: dict[str, Any], reason: str, stream: bool) -> None:
     async def case(client: Client) -> Any:
         answer = await now(client.chat.completions.create(**asks(sim(**behaviour)), stream=stream))
@@ -199,7 +200,7 @@ def test_strange_chunks_pass_as_they_are(both: Both) -> None:
     assert any(chunk.get("sparkle") for chunk in both.same(case))
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@cells("stream", [False, True])
 def test_a_legacy_completion(both: Both, stream: bool) -> None:
     async def case(client: Client) -> Any:
         more: dict[str, Any] = {"model": "gpt-35-turbo-instruct", "prompt": "hello", "n": 2, "stream": stream}

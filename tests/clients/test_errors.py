@@ -27,6 +27,7 @@ from tests.clients.sides import (
     make_client,
     now,
 )
+from tests.harness.cells import cells
 from tests.worker.sim import sim
 
 ERROR_BODY = {
@@ -260,7 +261,7 @@ def test_the_stream_helpers_raise_too(both: Both, api: str, end: str) -> None:
     assert error.code == "upstream_cut"
 
 
-@pytest.mark.parametrize("end", ENDS)
+@cells("end", ENDS)
 def test_a_legacy_completion_that_is_cut_raises(both: Both, end: str) -> None:
     async def case(client: Client) -> Any:
         prompt = sim(tokens=["Hello", " you", " and"], end=end, after=2)
@@ -288,7 +289,7 @@ def test_a_stream_that_breaks_in_another_way_raises_too(both: Both, api: str, en
     assert error.code == code
 
 
-@pytest.mark.parametrize("api", APIS)
+@cells("api", APIS)
 def test_a_whole_answer_that_is_cut_is_the_same_exception(both: Both, api: str) -> None:
     async def case(client: Client) -> Any:
         unstored = {"store": False} if api == "responses" else {}
@@ -302,7 +303,7 @@ def test_a_stored_response_that_is_cut_is_a_status_because_it_is_sent_once_it_is
     assert (error.status_code, error.code) == (502, "upstream_cut")
 
 
-@pytest.mark.parametrize("api", APIS)
+@cells("api", APIS)
 def test_an_error_event_after_content_is_the_same_exception(both: Both, api: str) -> None:
     async def case(client: Client) -> Any:
         prompt = sim(tokens=["Hello", " you", " and"], in_stream_error={"at": 2, "order": "failed_first"})
@@ -332,7 +333,7 @@ def test_error_events_of_a_response_pass_in_whichever_shape_they_come(both: Both
         assert error or kinds[-1] in ("error", "response.failed")
 
 
-@pytest.mark.parametrize("shape", ["nested", "flat"])
+@cells("shape", ["nested", "flat"])
 def test_a_limit_told_inside_a_200_before_content_is_a_rate_limit_at_the_call_itself(both: Both, shape: str) -> None:
     for order in ("failed_first", "error_first"):
         prompt = sim(in_stream_error={"order": order, "shape": shape})

@@ -22,6 +22,7 @@ from tests.clients.sides import (
     make_client,
     now,
 )
+from tests.harness.cells import cells
 from tests.worker.sim import ended, sim
 
 SOUND = ("speech.wav", bytes(range(256)) * 9000)
@@ -64,7 +65,7 @@ STREAMS: dict[str, Ask] = {
 
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # openai's, about translations
-@pytest.mark.parametrize("name", WHOLES)
+@cells("name", WHOLES)
 def test_an_answer_is_the_same_as_from_the_upstream_itself(both: Both, name: str) -> None:
     async def case(client: Client) -> Any:
         return await now(WHOLES[name](client))
@@ -75,7 +76,7 @@ def test_an_answer_is_the_same_as_from_the_upstream_itself(both: Both, name: str
         assert both.at_app(case)
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@cells("name", STREAMS)
 def test_a_stream_is_the_same_as_from_the_upstream_itself(both: Both, name: str) -> None:
     async def case(client: Client) -> Any:
         return [comparable(event) for event in await all_of(STREAMS[name]()(client))]
@@ -107,8 +108,8 @@ def test_speech_as_events_is_the_same_sound(both: Both) -> None:
     assert both.same(case).count(b"data: ") == 9
 
 
-@pytest.mark.parametrize("end", ["cut", "eof", "reset"])
-@pytest.mark.parametrize("name", ["generation", "edit"])
+@cells("end", ["cut", "eof", "reset"])
+@cells("name", ["generation", "edit"])
 def test_a_stream_that_breaks_off_raises(both: Both, upstream: Simulator, name: str, end: str) -> None:
     upstream.behave(main={"end": end, "after": 1, "interval": 0.05})
 
@@ -121,7 +122,7 @@ def test_a_stream_that_breaks_off_raises(both: Both, upstream: Simulator, name: 
     assert error.code == "upstream_cut"
 
 
-@pytest.mark.parametrize("end", ["cut", "reset"])
+@cells("end", ["cut", "reset"])
 def test_a_sound_that_breaks_off_raises(both: Both, upstream: Simulator, end: str) -> None:
     upstream.behave(main={"end": end, "after": 3, "interval": 0.05})
     error = both.at_app(lambda client: error_of_sound(client))

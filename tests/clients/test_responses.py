@@ -26,6 +26,7 @@ from tests.clients.sides import (
     make_client,
     now,
 )
+from tests.harness.cells import cells
 from tests.worker.sim import sim
 
 TOOL = {"type": "function", **WEATHER["function"]}
@@ -94,7 +95,7 @@ def test_the_answer_to_a_functions_result(both: Both) -> None:
     assert (output[0]["type"], status) == ("message", "completed")
 
 
-@pytest.mark.parametrize("streams", [False, True])
+@cells("streams", [False, True])
 def test_a_response_is_parsed_by_its_schema(both: Both, streams: bool) -> None:
     async def case(client: Client) -> Any:
         more = {"model": MODEL, "input": "hello", "text_format": Forecast}
