@@ -67,7 +67,7 @@ def deployment(**behaviour: object) -> Iterator[str]:
     """Serve a stub with the given behaviour; yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Deployment", (Stub,), behaviour)) as server:
         server.handle_error = lambda *_: None  # type: ignore[method-assign] # who leaves in mid-stream is no error
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
