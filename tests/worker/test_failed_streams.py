@@ -80,7 +80,9 @@ def test_the_error_event_is_there_before_the_connection_breaks(app: App, way: st
             with pytest.raises(ConnectionResetError):
                 probe.read()  # the event and the end come in reads of their own
             arrived.append(time.monotonic() - began)
-    assert max(arrived) > 0.05, "a busy machine may see some of them late, not all"
+        if arrived[-1] > 0.05:
+            break
+    assert arrived[-1] > 0.05, "a busy machine may see some of them late, not all"
 
 
 @pytest.mark.parametrize("way", ["openai chat", "completions"])

@@ -152,9 +152,10 @@ def test_an_upstream_that_breaks_is_taken_up_on_the_wire(
     _, other = apps
     prompt = sim(tokens=WORDS[:9], interval=0.01, after=4, **fault)
     path, body = request("sse", prompt)
-    seen = other.chat(body, path)
+    relay = {"model": "gpt", "input": prompt, "background": True, "stream": True}
+    with other.probe(body, path) as ours, other.probe(relay, "/v1/responses") as relaying:
+        seen, relayed = ours.read_all(), relaying.read_all()
     assert (seen.ending, "".join(words_of("sse", seen.body))) == ("complete", "".join(WORDS[:9]))
-    relayed = other.chat({"model": "gpt", "input": prompt, "background": True, "stream": True}, "/v1/responses")
     assert [event["sequence_number"] for event in relayed.events] == list(range(len(relayed.events)))
     assert relayed.events[-1]["type"] == "response.completed"
 

@@ -42,6 +42,12 @@ def events(seen: Seen) -> list[dict[str, Any]]:
     return [event for event in found if event["type"] != "heartbeat"]
 
 
+def in_both_formats(app: App) -> tuple[Seen, Seen]:
+    """Return a stream and an answer in one piece, asked for at once."""
+    with app.probe(QUESTION, "/chat?format=ndjson") as stream, app.probe(QUESTION, "/chat?format=json") as whole:
+        return stream.read_all(), whole.read_all()
+
+
 def test_an_answer_comes_with_its_steps_and_sources(lenient: App, simulator: Simulator) -> None:
     found = events(lenient.chat(QUESTION, "/chat?format=ndjson"))
     assert [event["type"] for event in found][:3] == ["step", "step", "step"]
@@ -55,11 +61,12 @@ def test_an_answer_comes_with_its_steps_and_sources(lenient: App, simulator: Sim
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_search_that_fails_leaves_an_answer_without_sources(lenient: App, simulator: Simulator, fault: str) -> None:
     simulator.behave_search(FAULTS[fault])
-    found = events(lenient.chat(QUESTION, "/chat?format=ndjson"))
+    streamed, whole = in_both_formats(lenient)
+    found = events(streamed)
     assert {"type": "step", "name": "search", "status": "failed"}.items() <= found[3].items()
     assert "source" not in {event["type"] for event in found}
     assert found[-1]["type"] == "finished"
-    assert lenient.chat(QUESTION, "/chat?format=json").json.get("sources", []) == []
+    assert whole.json.get("sources", []) == []
     assert wait_until_nothing_is_open(simulator, 2.0) == 0, "a search is still open"
 
 
@@ -68,9 +75,9 @@ def test_a_required_search_that_fails_is_an_error_and_no_model_is_asked(
     strict: App, simulator: Simulator, fault: str
 ) -> None:
     simulator.behave_search(FAULTS[fault])
-    last = events(strict.chat(QUESTION, "/chat?format=ndjson"))[-1]
+    streamed, refused = in_both_formats(strict)
+    last = events(streamed)[-1]
     assert (last["type"], last["error"]["code"]) == ("failed", "search_unavailable")
-    refused = strict.chat(QUESTION, "/chat?format=json")
     assert (refused.status, refused.json["error"]["code"]) == (502, "search_unavailable")
     assert not [one for one in simulator.requests() if one["path"].endswith("/chat/completions")]
 
