@@ -22,6 +22,7 @@ FLAGS = (
     "--no-sandbox",
     "--process-per-site",  # or each tab costs the start of a process, and compiles the page's modules anew
     "--in-process-gpu",
+    "--enable-features=NetworkServiceInProcess2",
 )
 DESKTOP: ViewportSize = {"width": 1200, "height": 800}
 PHONE: ViewportSize = {"width": 320, "height": 640}

@@ -13,13 +13,19 @@ from tests.page.chat_page import DESKTOP, FLAGS, ChatPage, find_browser
 OpenPage = Callable[..., ChatPage]
 
 
+def require_browser() -> str:
+    """Return the browser's path, or skip the test."""
+    path = find_browser()
+    if path is None:
+        pytest.skip("the page's tests need a browser: apt-get install chromium (or name one in CHROMIUM)")
+    return path
+
+
 # NOTE: not session-scoped: Playwright's loop runs as long as this fixture lives, and other tests could not run their own.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Start the browser that is installed, or the one named by CHROMIUM."""
-    path = find_browser()
-    if path is None:
-        pytest.skip("the page's tests need a browser: apt-get install chromium (or name one in CHROMIUM)")
+    path = require_browser()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS])
         yield browser
@@ -69,7 +75,8 @@ class Profile:
 @pytest.fixture(scope="package")
 def profile(browser: Browser, app_process: App) -> Iterator[Profile]:
     """Create a browser profile; nothing of a tab persists in it but what the page's files are."""
-    context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"])
+    permissions = ["clipboard-read", "clipboard-write"]
+    context = browser.new_context(viewport=DESKTOP, permissions=permissions, reduced_motion="reduce")
     yield Profile(context, app_process.url)
     context.close()
 
@@ -83,7 +90,10 @@ def resuming(simulator_process: Simulator) -> Iterator[App]:
 
 @pytest.fixture
 def page(profile: Profile, app: App) -> Iterator[ChatPage]:
-    """Show the page in a desktop window with the light theme, in a tab that other tests have used, in a new chat."""
+    """Show the page in a desktop window with the light theme, in a tab that other tests have used, in a new chat.
+
+    The user prefers reduced motion: what arrives is shown at once, in place of evenly over half a second.
+    """
     page = profile.take()
     yield page
     problems = [*page.problems]
@@ -92,8 +102,20 @@ def page(profile: Profile, app: App) -> Iterator[ChatPage]:
 
 
 @pytest.fixture
+def moving_page(page: ChatPage) -> Iterator[ChatPage]:
+    """Show the same page to a user who does not mind motion: what arrives appears evenly, and progress is animated."""
+    page.page.emulate_media(reduced_motion="no-preference")
+    yield page
+    if not page.page.is_closed():
+        page.page.emulate_media(reduced_motion="reduce")
+
+
+@pytest.fixture
 def open_page(profile: Profile, app: App) -> Iterator[OpenPage]:
-    """Return a function that opens the page in a new tab, for a viewport and media of its own, or another app's `url`."""
+    """Return a function that opens the page in a new tab, for a viewport and media of its own, or another app's `url`.
+
+    Unless the media are given, the theme is light, and motion reduced.
+    """
     opened: list[ChatPage] = []
 
     def open_page(*, url: str | None = None, viewport: ViewportSize = DESKTOP, **media: Any) -> ChatPage:

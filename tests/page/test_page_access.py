@@ -41,7 +41,7 @@ def full_conversation(page: ChatPage) -> None:
 
 
 def test_the_page_works_with_the_keyboard_only(open_page: OpenPage, simulator: Simulator) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     keyboard = page.page.keyboard
     assert page.focused == "question", "focused from the start"
     keyboard.type("one")
@@ -96,7 +96,7 @@ def test_in_a_high_contrast_theme_the_question_shows_its_focus(open_page: OpenPa
 
 
 def test_screen_readers_get_states_and_complete_answers_never_single_words(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     page.page.evaluate("""() => {
       window.heard = [];
       new MutationObserver(() => window.heard.push(document.getElementById("announcer").textContent))
@@ -116,7 +116,7 @@ def test_screen_readers_get_states_and_complete_answers_never_single_words(open_
 
 
 def test_with_reduced_motion_each_arrival_is_shown_at_once_and_nothing_moves(open_page: OpenPage) -> None:
-    page = open_page(reduced_motion="reduce")
+    page = open_page()
     page.sample()
     page.ask(f"hi [[sim {json.dumps({'tokens': 90, 'interval': 0.01, 'burst': 30})}]]")
     page.wait_for_words()
@@ -126,7 +126,7 @@ def test_with_reduced_motion_each_arrival_is_shown_at_once_and_nothing_moves(ope
 
 
 def test_axe_finds_nothing_serious_in_either_theme(open_page: OpenPage) -> None:
-    page = open_page(reduced_motion="reduce")
+    page = open_page()
     found = page.violations()
     page.shot("desktop-empty")
     full_conversation(page)
@@ -158,7 +158,7 @@ def test_dark_is_dark_and_the_switch_is_remembered(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("width", [320, 1920])
 def test_nothing_scrolls_sideways_at_any_width(open_page: OpenPage, width: int) -> None:
-    page = open_page(viewport={"width": width, "height": 640}, reduced_motion="reduce")
+    page = open_page(viewport={"width": width, "height": 640})
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.page.evaluate(wide) == 0
     assert page.page.evaluate("scrollY") == 0
@@ -178,7 +178,7 @@ def test_nothing_scrolls_sideways_at_any_width(open_page: OpenPage, width: int) 
 
 
 def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(open_page: OpenPage) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    page = open_page(viewport=PHONE)
     listed = {"data": [{"id": "gpt-5.4-mini"}, {"id": "a-model-with-a-rather-long-name"}]}
     page.page.route("**/v1/models", lambda route: route.fulfill(json=listed))
     page.page.reload()
@@ -197,7 +197,7 @@ def test_on_a_phone_the_controls_stay_on_one_line_and_the_bar_keeps_its_height(o
 def test_on_a_phone_a_table_scrolls_and_its_cells_neither_shrink_nor_overlap(
     open_page: OpenPage,
 ) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    page = open_page(viewport=PHONE)
     words = "what it means for somebody who reads this table on a phone"
     table = f"| Setting | Default | {words} |\n|---|--:|---|\n| `{'A_LONG_NAME_' * 6}` | 10 | {words} |\n"
     page.answer_with(events(delta(table), finished()))
@@ -233,7 +233,7 @@ def test_paragraphs_in_a_list_item_and_in_a_quotation_are_separated(page: ChatPa
 
 
 def test_the_page_follows_the_text_until_the_user_scrolls_up(open_page: OpenPage) -> None:
-    page = open_page(viewport={"width": 900, "height": 500})
+    page = open_page(viewport={"width": 900, "height": 500}, reduced_motion="no-preference")
     left = "document.documentElement.scrollHeight - innerHeight - scrollY"
     lines = [f"Line {number}.\n\n" for number in range(60)]
     page.ask(f"hi [[sim {json.dumps({'tokens': lines, 'interval': 0.02})}]]")

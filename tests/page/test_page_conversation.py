@@ -95,7 +95,7 @@ def test_conversation_draft_and_images_survive_a_reload_and_a_new_chat_clears_th
 
 
 def test_an_answer_cut_off_by_a_reload_keeps_what_arrived_and_is_asked_again(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     asked: list[str] = []
 
     def accept(dialog: Dialog) -> None:
@@ -199,13 +199,16 @@ def test_a_question_is_edited_with_the_keyboard_and_what_followed_can_be_brought
     page.wait_for_text("Answer to three.")
 
 
-def test_any_turn_can_be_asked_again_while_another_is_being_answered(page: ChatPage, simulator: Simulator) -> None:
+def test_any_turn_can_be_asked_again_while_another_is_being_answered(
+    moving_page: ChatPage, simulator: Simulator
+) -> None:
+    page = moving_page
     page.ask_and_wait("one")
     page.ask(sim("endless", tokens=500, interval=0.05))
     page.wait_for_words()
     simulator.behave(main={"text": "Once more."})
     page.page.get_by_role("button", name="Ask again").first.click()
-    simulator.wait_for(ended="client_gone", timeout=4, contains="endless")
+    simulator.wait_for(ended="client_gone", timeout=8, contains="endless")
     page.wait_for_text("Once more.")
     page.wait_for_end()
     assert questions(page) == ["one"]
@@ -380,7 +383,7 @@ def test_the_page_says_what_answers(open_page: OpenPage) -> None:
 
 
 def test_axe_finds_nothing_in_the_new_parts_and_nothing_scrolls_sideways(open_page: OpenPage) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce").wait_for_models()
+    page = open_page(viewport=PHONE).wait_for_models()
     attach(page, ("one.png", "image/png", png(900, 300)), ("two.png", "image/png", png(30, 30)))
     page.page.locator(".attachments canvas").nth(1).wait_for()
     attach(page, ("notes.pdf", "application/pdf", b"%PDF"))

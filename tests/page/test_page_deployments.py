@@ -92,7 +92,7 @@ def test_a_deployment_with_keys_is_used_with_a_key(open_page: OpenPage, keyed: A
 
 
 def test_escape_closes_the_key_dialog_and_does_not_stop_the_answer(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     page.ask(f"hi [[sim {json.dumps({'tokens': 40, 'interval': 0.03})}]]")
     page.wait_for_words()
     page.page.get_by_role("button", name="Access key").click()

@@ -86,7 +86,7 @@ def test_formulas_are_shown_as_mathematics_and_money_and_code_as_they_are(open_p
 
 
 def test_a_streamed_formula_appears_when_it_is_finished_and_never_as_its_source(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     answer(page, "$x$")  # the library is there
     page.answer.locator("math").wait_for()
     page.page.unroute("**/chat")
@@ -120,7 +120,7 @@ def test_without_the_library_the_source_is_shown(open_page: OpenPage) -> None:
 
 
 def test_a_hostile_formula_has_no_effect_beyond_its_place(open_page: OpenPage) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    page = open_page(viewport=PHONE)
     answer(page, "\n\n".join(f"Text {n} \\({tex}\\) and\n\n\\[{tex}\\]" for n, tex in enumerate(HOSTILE)))
     page.answer.locator(".math.shown").first.wait_for()
     page.page.wait_for_timeout(300)
@@ -150,7 +150,7 @@ def test_a_hostile_formula_has_no_effect_beyond_its_place(open_page: OpenPage) -
 
 
 def test_on_a_phone_a_wide_formula_scrolls_with_the_keyboard_too(open_page: OpenPage) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    page = open_page(viewport=PHONE)
     wide = " + ".join(f"x_{{{n}}}" for n in range(40))
     answer(page, f"A short $a$ and a long ${wide}$.\n\n$$\\left({wide}\\right)^2$$\n\nمرحبا $x^2$ بالعالم.\n")
     formulas = page.answer.locator(".math.shown")

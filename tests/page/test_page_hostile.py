@@ -73,7 +73,7 @@ def corpus(evil: Evil) -> str:
 
 @pytest.mark.parametrize("way", ["streamed", "complete", "line by line", "as reasoning"])
 def test_a_hostile_answer_has_no_effect(open_page: OpenPage, simulator: Simulator, evil: Evil, way: str) -> None:
-    page = open_page()
+    page = open_page(reduced_motion="no-preference")
     text = corpus(evil)
     before = page.page.url
     page.page.on("dialog", lambda dialog: page.problems.append(f"dialog {dialog.message}"))

@@ -23,7 +23,7 @@ def test_a_broken_connection_is_shown_and_no_word_is_lost_or_doubled(
     open_page: OpenPage, resuming: App, simulator: Simulator
 ) -> None:
     with CuttingProxy(resuming.url, "wörd3 ".encode()) as proxy:
-        page = open_page(url=proxy.url)
+        page = open_page(url=proxy.url, reduced_motion="no-preference")
         page.ask(sim(tokens=WORDS, interval=0.15))
         page.page.locator(".progress", has_text="Reconnecting").wait_for()
         page.wait_for_end()
@@ -35,7 +35,7 @@ def test_a_broken_connection_is_shown_and_no_word_is_lost_or_doubled(
 def test_a_reload_in_mid_answer_goes_on_and_asks_nothing(
     open_page: OpenPage, resuming: App, simulator: Simulator
 ) -> None:
-    page = open_page(url=resuming.url)
+    page = open_page(url=resuming.url, reduced_motion="no-preference")
     page.ask(sim(tokens=WORDS, interval=0.15))
     page.wait_for_text("wörd3")
     page.page.reload()  # a dialog would be dismissed, and the reload with it

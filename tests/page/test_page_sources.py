@@ -123,7 +123,7 @@ def test_the_keyboard_reaches_markers_chips_and_excerpts_and_escape_closes_them(
 
 
 def test_nothing_of_it_keeps_anybody_out(open_page: OpenPage) -> None:
-    page = ask(open_page(reduced_motion="reduce"))
+    page = ask(open_page())
     assert page.violations() == []
     page.page.get_by_role("link", name="Source 1: Guide").first.focus()
     assert card(page).is_visible()

@@ -51,7 +51,7 @@ def open_usage(page: ChatPage) -> str:
 
 
 def test_the_view_shows_bars_a_table_and_limits_and_axe_finds_nothing_serious(open_page: OpenPage) -> None:
-    page = open_page(reduced_motion="reduce")
+    page = open_page()
     tell(page, TOLD)
     assert open_usage(page) == "7,000 tokens were used by all callers from 2026-11-01 to 2026-11-27 (UTC)."
     dialog = page.page.locator("#usage-dialog")
@@ -97,7 +97,7 @@ def test_a_key_that_is_missing_is_said(open_page: OpenPage) -> None:
 
 
 def test_on_a_phone_the_table_scrolls_and_nothing_else_does(open_page: OpenPage) -> None:
-    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    page = open_page(viewport=PHONE)
     tell(page, TOLD)
     open_usage(page)
     wide = "(at) => at.scrollWidth - at.clientWidth"
