@@ -128,6 +128,7 @@ def test_without_a_list_of_models_there_is_no_choice(open_page: OpenPage) -> Non
             page.page.reload()
         assert page.page.locator("#model-field").is_hidden(), body
         assert page.ask_and_wait(f"hi [[sim {json.dumps({'text': f'Still {len(body)}.'})}]]") == f"Still {len(body)}."
+        assert page.page.locator("#model-field").is_hidden(), body
 
 
 def answered(body: str) -> Callable[[Route], None]:
