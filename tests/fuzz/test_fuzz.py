@@ -31,7 +31,7 @@ SHORT: dict[Surface, int] = {
 }
 
 
-@cells("surface", SHORT)
+@pytest.mark.parametrize("surface", SHORT)  # together they are too long under the coverage
 def test_nothing_is_found_in_a_short_run(surface: Surface) -> None:
     findings = Findings()
     run(surface, (make_case(surface, SEED, number) for number in range(SHORT[surface])), findings)
