@@ -27,6 +27,7 @@ from dev.model import SERVICE_SETTINGS, Model, Unusable, deployed_model, named_m
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 2.0
 SIMULATED_WITHOUT = tuple(name for name in SERVICE_SETTINGS if name != "AZURE_OPENAI_ENDPOINT")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 UNUSABLE = 2
 """The exit status for a command that cannot work."""
 
@@ -187,8 +188,13 @@ def _serve(arguments: argparse.Namespace, env: dict[str, str], emptied: tuple[st
         has_file = (ROOT / SETTINGS_FILE).exists()
         env = ({} if has_file else _example_values()) | env | dict.fromkeys(emptied, "")  # it reads no example file
         env["PATH"] = _path_to_this_python(env.get("PATH", os.defpath))
+    early: list[int] = []  # before the host can be told
+    for one in SIGNALS:
+        signal.signal(one, lambda number, _frame: early.append(number))
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     _pass_signals_on(process, is_func=is_func)
+    for number in early:
+        signal.raise_signal(number)
     return process.wait()
 
 
