@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dev.host_process import HostProcess, gone, write_app
+from tests.dev.host_process import HostProcess, eventually, gone, write_app
 from tests.host_start import ADDRESS, ForkedHost
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked on Linux alone")
@@ -50,4 +50,4 @@ def test_host_and_worker_hold_no_connection_of_the_server_and_the_signal_that_en
 
         assert host.process.wait(15) == -signal.SIGKILL
         assert shared == set()
-    assert gone(worker)
+    eventually(lambda: gone(worker))
