@@ -11,6 +11,7 @@ import pytest
 
 from dev.simulator.control import Simulator
 from tests.app_process import App
+from tests.certificates import one_authority
 from tests.distribution import rank_of, scope_of
 from tests.host_start import forking
 
@@ -28,10 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what forks the apps: once, for the processes of pytest-xdist, too."""
-    stack = ExitStack()
-    stack.enter_context(forking())
-    config.add_cleanup(stack.close)
+    """Start what forks the apps and write what all trust: once, for the processes of pytest-xdist, too."""
+    if not hasattr(config, "workerinput"):
+        stack = ExitStack()
+        stack.enter_context(one_authority())
+        stack.enter_context(forking())
+        config.add_cleanup(stack.close)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,7 +8,6 @@ import pytest
 from dev.simulator.control import Simulator
 from shared.config.caller_keys import make_caller_key
 from tests.app_process import App
-from tests.certificates import write_certificate
 from tests.clients.sides import KINDS, UPSTREAM_KEY, Both, Sides
 
 KEY, ENTRY = make_caller_key("clients")
@@ -22,15 +21,6 @@ MODELS = {
 PATIENT: dict[str, Any] = {"COMMIT_SECONDS": "10", "HEARTBEAT_SECONDS": "15", "FIRST_CONTENT_SECONDS": "30"}
 MAX_REQUEST_BYTES = 65536
 MAX_OUTPUT_TOKENS = 50
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Clients trust one certificate: each reads all of them when it is made, and nothing is asked over TLS here."""
-    with pytest.MonkeyPatch.context() as patch:
-        authority = write_certificate(tmp_path_factory.mktemp("authority") / "one.pem", "127.0.0.1")
-        patch.setenv("SSL_CERT_FILE", str(authority))
-        yield
 
 
 @pytest.fixture(scope="session")
