@@ -1,5 +1,6 @@
 """What the tests share: one simulated Azure OpenAI, the app on the real worker before it, and how long a test may take."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -35,6 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
         stack.enter_context(one_authority())
         stack.enter_context(forking())
         config.add_cleanup(stack.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, and leave the modules and the tests out of later collections: they stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
