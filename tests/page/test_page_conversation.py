@@ -25,10 +25,11 @@ def sim(word: str = "hi", **behaviour: Any) -> str:
 
 
 def png(width: int, height: int, noise: bool = False) -> bytes:
-    """Return an image, of one colour or incompressible."""
+    """Return an image, of one colour or of a pattern that does not compress well."""
+    first = bytes(x * x * 31 % 251 for x in range(width * 3)) if noise else b"\x20\x60\xa0" * width
+    step = 7919 if noise else 0
     rows = b"".join(
-        b"\0" + (bytes((n * 7919 + x * x * 31) % 251 for x in range(width * 3)) if noise else b"\x20\x60\xa0" * width)
-        for n in range(height)
+        b"\0" + first.translate(bytes((value + row * step) % 251 for value in range(256))) for row in range(height)
     )
 
     def chunk(kind: bytes, body: bytes) -> bytes:
