@@ -23,7 +23,7 @@ PORT = 7071
 HOST = dev
 TESTS ?= tests
 # Most of a test's time is waiting: more processes than cores.
-PROCESSES ?= 5
+PROCESSES ?= 6
 PYTEST = $(PYTHON) -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --rerun-show-tracebacks --durations=10
 
 # A Python 3.13: on the PATH, in pyenv, or through uv.
@@ -66,12 +66,18 @@ client: $(CLIENT_READY) ## Chat in this terminal (ASK="one question" instead; th
 venv: $(RUN_READY) $(APP_READY) ## Make .venv with all that the app has in Azure, for tools that need it activated
 
 # Every process of a test would compile all that it imports, were this set.
-test test-slow: export PYTHONDONTWRITEBYTECODE :=
+test test-page test-slow: export PYTHONDONTWRITEBYTECODE :=
 
 # Coverage takes a third longer, so CI asks for it.
 .PHONY: test
-test: $(READY) ## Install what the tests need and run all but the slow ones (TESTS=tests/test_sse.py for some, COVERAGE=1)
-	@$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not slow" $(if $(COVERAGE),--cov --cov-report=term)) $(TESTS)
+test: $(READY) ## Install what the tests need and run all but the slow ones and those in a browser (TESTS=tests/test_sse.py for some, COVERAGE=1)
+	@$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not slow and not browser" $(if $(COVERAGE),--cov --cov-report=term)) $(TESTS)
+
+# Each process starts a browser.
+test-page: PROCESSES := 3
+.PHONY: test-page
+test-page: $(READY) ## Run the page's tests in Chromium
+	@$(PYTEST) -m "browser and not slow" tests/page
 
 .PHONY: test-slow
 test-slow: $(READY) ## Run the slow tests: memory, benchmarks, storms, a worker's third death

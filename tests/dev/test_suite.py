@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.distribution import FIRST, rank_of, scope_of
+from tests.distribution import FIRST, TOGETHER, rank_of, scope_of
 from tests.node.toolchain import is_offline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,28 +90,33 @@ def test_a_long_test_that_is_not_marked_slow_is_named(lines: list[str]) -> None:
     assert "test_file.py::test_long took " in line
 
 
-@pytest.mark.parametrize("name", ["test", "test-slow"])
+@pytest.mark.parametrize("name", ["test", "test-page", "test-slow"])
 def test_a_verb_prints_the_failure_of_a_rerun_and_the_longest_tests(name: str) -> None:
     assert "--rerun-show-tracebacks" in verb(name)
     assert "--durations=" in verb(name)
 
 
 def test_ci_leaves_no_test_out_and_fails_below_the_coverage() -> None:
-    """What `make test` leaves out is what `make test-slow` runs; with a file named, everything in it."""
+    """What `make test` leaves out is what `make test-page` and `make test-slow` run; with a file named, everything in it."""
     script = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
     assert "make test COVERAGE=1" in script
+    assert "make test-page" in script
     assert "make test-slow" in script
     assert "--cov" in verb("test COVERAGE=1")
-    assert ('-m "not slow" ' in verb("test"), '-m "slow" ' in verb("test-slow")) == (True, True)
+    assert '-m "not slow and not browser" ' in verb("test")
+    assert '-m "browser and not slow" ' in verb("test-page")
+    assert '-m "slow" ' in verb("test-slow")
     assert "slow" not in verb("test TESTS=tests/dev")
 
 
 def test_the_tests_of_a_file_and_of_a_folder_with_one_app_share_a_process() -> None:
-    assert [place for place in FIRST if not (ROOT / place).exists()] == []
+    places = [*(start for starts in TOGETHER.values() for start in starts), *FIRST[len(TOGETHER) :]]
+    assert [place for place in places if not (ROOT / place).exists()] == []
     assert scope_of("tests/clients/test_chat.py::test_a[b]") == scope_of("tests/clients/test_bytes.py::test_c")
+    assert scope_of("tests/clients/test_chat.py::test_a") != scope_of("tests/clients/test_media.py::test_a")
     assert scope_of("tests/worker/test_chat.py::test_a[b::c]") == "tests/worker/test_chat.py"
     assert (
-        rank_of("tests/page/test_home.py::test_a")
+        rank_of("tests/clients/test_media.py::test_a")
         < rank_of("tests/worker/test_chat.py::test_a")
         < rank_of("tests/x.py")
     )
