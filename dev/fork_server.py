@@ -1,10 +1,10 @@
-"""A process that has imported the libraries and forks the host and its workers, for tests, which start many of them.
+"""A process that has imported the libraries and forks hosts, workers and simulators, for tests, which start many of them.
 
 Importing takes most of a start. Where a start itself is the matter, or the libraries come from another place, tests start the
 process that a user starts. It needs Linux; tests elsewhere do without.
 
-A request is one message over a Unix socket (`ask`): a line of JSON, with the standard output, the standard error and what else
-the child inherits as descriptors beside it. The answer is a line with the child's process id, and, when the child has ended,
+A request is one message over a Unix socket (`ask`): a line of JSON, with its standard input, output and error and what else the
+child inherits as descriptors beside it. The answer is a line with the child's process id, and, when the child has ended,
 one with its exit status, negative for a signal as in `subprocess`.
 """
 
@@ -31,6 +31,7 @@ LIBRARIES = (
     "dev.functions_host.server",
     "dev.worker",
     "dev.functions_worker.process",
+    "dev.simulator.__main__",
     "azure.functions",
     "azurefunctions.extensions.http.fastapi",
     "azure.core.credentials_async",
@@ -40,7 +41,7 @@ LIBRARIES = (
     "httpx2",
     "msgspec",
 )
-"""What host and worker import, but for the app itself and what it imports late (`shared/hosting/late_packages`)."""
+"""What host, worker and simulator import, but for the app itself and what it imports late (`shared/hosting/late_packages`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class _Child:
 def ask(address: str, birth: Birth, descriptors: list[int]) -> tuple[int, socket.socket]:
     """Return the process id of a new child, and the connection that will say how it ended.
 
-    `descriptors` are its standard output, its standard error and what its target takes besides. Raise OSError where nothing
+    `descriptors` are its standard input, output and error, and what its target takes besides. Raise OSError where nothing
     listens at `address`.
     """
     connection = socket.socket(socket.AF_UNIX)
@@ -153,15 +154,14 @@ def live(birth: Birth, descriptors: list[int]) -> int | None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if birth.session:
         os.setsid()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, standard in zip((nothing, *descriptors[:2]), (0, 1, 2), strict=True):
+    for source, standard in zip(descriptors[:3], (0, 1, 2), strict=True):
         os.dup2(source, standard)
         os.close(source)
     os.environ.clear()
     os.environ.update(birth.environment)
     time.tzset()
     os.chdir(birth.directory)
-    return TARGETS[birth.target](birth.arguments, descriptors[2:])
+    return TARGETS[birth.target](birth.arguments, descriptors[3:])
 
 
 def _host(arguments: list[str], _descriptors: list[int]) -> int | None:
@@ -180,7 +180,15 @@ def _worker(arguments: list[str], descriptors: list[int]) -> int | None:
     return 0
 
 
-TARGETS = {"host": _host, "worker": _worker}
+def _simulator(arguments: list[str], _descriptors: list[int]) -> int | None:
+    sys.argv[:] = ["dev.simulator", *arguments]
+    from dev.simulator.__main__ import main
+
+    main()
+    return 0
+
+
+TARGETS = {"host": _host, "worker": _worker, "simulator": _simulator}
 
 
 def main(address: str) -> int | None:

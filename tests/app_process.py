@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dev.forked_process import Process
 from dev.simulator.control import Simulator
 from dev.simulator.probe import Probe, Seen, ask
-from tests.host_start import Process, start_host
+from tests.host_start import start_host
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = "Listening on "

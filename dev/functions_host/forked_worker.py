@@ -21,7 +21,8 @@ class ForkedWorker:
     async def start(cls, address: str, app: str, environment: dict[str, str], channel: int) -> Self:
         """Ask the server at `address` for a worker. Raise OSError where nothing listens there."""
         birth = fork_server.Birth("worker", [app], environment, app, session=True)
-        pid, connection = fork_server.ask(address, birth, [2, 2, channel])
+        with open(os.devnull, "rb") as nothing:  # noqa: ASYNC230, PTH123 - it opens at once
+            pid, connection = fork_server.ask(address, birth, [nothing.fileno(), 2, 2, channel])
         return cls(pid, *await asyncio.open_connection(sock=connection))
 
     async def wait(self) -> int:

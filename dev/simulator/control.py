@@ -9,12 +9,15 @@ with Simulator.start(backends=("main", "second")) as simulator:
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
+
+from dev.forked_process import ADDRESS, ForkedProcess, Process
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 5.0
@@ -32,7 +35,7 @@ class NothingHappenedError(TimeoutError):
 
 
 class Simulator:
-    def __init__(self, ready: Json, process: "subprocess.Popen[str] | None" = None) -> None:
+    def __init__(self, ready: Json, process: Process | None = None) -> None:
         self.backends: dict[str, str] = ready["backends"]
         """Backend URLs by name, without a path: append `/openai/v1/`."""
         self.control: str = ready["control"]
@@ -53,12 +56,12 @@ class Simulator:
         deployments: tuple[str, ...] | None = None,
     ) -> Self:
         """Start a simulator on free ports and wait until it listens. It ends with this process at the latest."""
-        command = [sys.executable, "-m", "dev.simulator", "--stop-with-stdin", "--port", str(port)]
-        command += ["--backends", ",".join(backends), "--interval", str(interval)]
-        command += ["--open"] if open else []
-        command += ["--key", key] if key is not None else []
-        command += ["--deployments", ",".join(deployments)] if deployments is not None else []
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        arguments = ["--stop-with-stdin", "--port", str(port)]
+        arguments += ["--backends", ",".join(backends), "--interval", str(interval)]
+        arguments += ["--open"] if open else []
+        arguments += ["--key", key] if key is not None else []
+        arguments += ["--deployments", ",".join(deployments)] if deployments is not None else []
+        process = _start(arguments)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -192,3 +195,11 @@ class Simulator:
         if answer.status >= 400:
             raise ControlError(data.decode())
         return json.loads(data)
+
+
+def _start(arguments: list[str]) -> Process:
+    """Start it as a command, or forked where the environment names a fork server."""
+    if address := os.environ.get(ADDRESS):
+        return ForkedProcess(address, "simulator", arguments, os.environ, stderr=2)
+    command = [sys.executable, "-m", "dev.simulator", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from dev.forked_process import ADDRESS, ForkedProcess
 from tests.dev.host_process import HostProcess, eventually, gone, write_app
-from tests.host_start import ADDRESS, ForkedHost
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked on Linux alone")
 
 
 def forked_host(*arguments: str) -> tuple[int, str]:
     with tempfile.TemporaryFile("w+") as log:
-        status = ForkedHost(os.environ[ADDRESS], [*arguments], os.environ, log.fileno()).wait(15)
+        status = ForkedProcess(os.environ[ADDRESS], "host", [*arguments], os.environ, log.fileno()).wait(15)
         log.seek(0)
         return status, log.read()
 
