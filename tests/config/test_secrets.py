@@ -236,7 +236,7 @@ def slipped(text: str, secret: str) -> Iterator[str]:
         yield text[: token.end()] + json.dumps(secret) + text[token.end() :]
 
 
-@cells("secret", A_FEW)
+@pytest.mark.parametrize("secret", A_FEW, ids=range(len(A_FEW)))
 def test_a_secret_anywhere_in_the_list_of_backends_is_told_to_nobody(secret: str) -> None:
     for path, document in planted([ENTRY, OTHER], secret):
         told = told_of(BASE | {"AZURE_OPENAI_BACKENDS": json.dumps(document)})
