@@ -40,7 +40,8 @@ class WorkerCommand:
     function_timeout_seconds: float | None
     verbose: bool
     forks: str | None = None
-    """The address of a `dev.fork_server` that forks the worker, which imports less then; `python` is not used."""
+    """The address of a `dev.fork_server` that forks the worker of an app without packages of its own; it imports less
+    then, and `python` is not used."""
 
 
 class Child(Protocol):
@@ -157,7 +158,8 @@ class WorkerProcess:
 
     async def _start(self, channel: int) -> Child:
         command = self._command
-        if command.forks is not None:
+        # What is forked has imported the libraries of this environment, not those that a package brings.
+        if command.forks is not None and not (command.app / ".python_packages").is_dir():
             return await ForkedWorker.start(command.forks, str(command.app), command.environment, channel)
         # Its own session: Ctrl-C in a terminal is the host's, which then ends the worker.
         return await asyncio.create_subprocess_exec(
