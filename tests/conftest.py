@@ -2,9 +2,12 @@
 
 import gc
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -47,6 +50,15 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Compile the tests once where that was never done: the processes, which begin at once, would each compile all of them."""
+    if sys.dont_write_bytecode or any(Path(__file__).parent.rglob("__pycache__/test_*-pytest-*.pyc")):
+        return
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *config.args]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
 
 
 @pytest.hookimpl(optionalhook=True)
