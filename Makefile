@@ -138,9 +138,6 @@ clean: ## Remove what the other verbs made
 $(RUN_READY) $(CHECK_READY): $(VENV)/.ready-%: dev/requirements-%.txt
 	$(call install,$(VENV),half a minute)
 
-# Of what the tools bring little is imported, and pip would compile all of it.
-$(CHECK_READY): export PIP_COMPILE := 0
-
 $(APP_READY): requirements.txt
 	$(call install,$(VENV),some seconds)
 
