@@ -118,6 +118,45 @@ def test_a_closed_terminal_terminates_func(
     eventually(lambda: all(map(gone, pids)))
 
 
+EARLY = """import os, pathlib, signal, sys, time, dev.run
+ready, start = pathlib.Path(sys.argv.pop(1)), dev.run.subprocess.Popen
+
+def start_and_be_told(command, **options):
+    process = start(command, **options)
+    if command[0] == "func":
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return process
+
+dev.run.subprocess.Popen = start_and_be_told
+sys.exit(dev.run.main())
+"""
+"""A signal arrives after the host has started and before it can be handed on."""
+
+
+def test_a_signal_that_arrives_while_the_host_starts_reaches_it(tmp_path: Path) -> None:
+    if (ROOT / SETTINGS_FILE).exists():
+        pytest.skip(f"{SETTINGS_FILE} would be used instead of the simulated Azure OpenAI")
+    (tmp_path / "func").write_text(
+        '#!/bin/sh\ntrap "echo func: SIGTERM; exit 0" TERM\ntouch "$READY"\nn=0\n'
+        "while [ $n -lt 300 ]; do sleep 0.1; n=$((n + 1)); done\n"
+    )
+    (tmp_path / "func").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ready = str(tmp_path / "ready")
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, ready, "--host", "func"],
+        cwd=ROOT,
+        env=os.environ | {"PATH": path, "READY": ready},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["func: SIGTERM"])
+
+
 PROGRAM = """import sys, pathlib, dev.run
 dev.run.ROOT = pathlib.Path(sys.argv.pop(1))
 sys.exit(dev.run.main())
