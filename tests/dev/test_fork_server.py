@@ -1,5 +1,6 @@
 """What the fork server forks behaves as what a command line starts."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -23,7 +24,10 @@ def forked_host(*arguments: str) -> tuple[int, str]:
 
 
 def sockets_of(process: int) -> set[str]:
-    links = (str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir())
+    links = set[str]()
+    for one in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.add(str(one.readlink()))
     return {link for link in links if link.startswith("socket:")}
 
 
