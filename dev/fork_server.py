@@ -112,12 +112,10 @@ def serve(listener: socket.socket) -> tuple[Birth, list[int]] | None:
 
 
 def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[Birth, list[int]] | None:
-    first, descriptors, _flags, _address = socket.recv_fds(connection, 1, MAX_DESCRIPTORS)
-    if not first:
+    birth, descriptors = _receive(connection)
+    if birth is None:
         connection.close()
         return None
-    with connection.makefile("rb") as reader:
-        birth = Birth(**json.loads(first + reader.readline()))
     _prepare()
     if (pid := os.fork()) == 0:
         for key in list(selector.get_map().values()):
@@ -129,9 +127,26 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[
         return birth, descriptors
     for descriptor in descriptors:
         os.close(descriptor)
-    connection.sendall(b"%d\n" % pid)
+    try:
+        connection.sendall(b"%d\n" % pid)
+    except OSError:  # whoever asked has gone: nobody knows the child
+        os.kill(pid, signal.SIGKILL)
     selector.register(os.pidfd_open(pid), selectors.EVENT_READ, _Child(pid, connection))
     return None
+
+
+def _receive(connection: socket.socket) -> tuple[Birth | None, list[int]]:
+    """Return what is asked for and its descriptors; None and no descriptors where whoever asked has gone."""
+    descriptors: list[int] = []
+    with contextlib.suppress(OSError):
+        first, descriptors, _flags, _address = socket.recv_fds(connection, 1, MAX_DESCRIPTORS)
+        with connection.makefile("rb") as reader:
+            line = first + reader.readline()
+        if line.endswith(b"\n"):
+            return Birth(**json.loads(line)), descriptors
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return None, []
 
 
 def _prepare() -> None:

@@ -1,6 +1,8 @@
 """What the fork server forks behaves as what a command line starts."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import signal
 import socket
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.fork_server import Birth
 from dev.forked_process import ADDRESS, ForkedProcess
 from tests.dev.host_process import HostProcess, eventually, gone, write_app
 
@@ -55,3 +58,22 @@ def test_host_and_worker_hold_no_connection_of_the_server_and_the_signal_that_en
         assert host.process.wait(15) == -signal.SIGKILL
         assert shared == set()
     eventually(lambda: gone(worker))
+
+
+@pytest.mark.parametrize("sent", ["nothing", "half a request", "a request"])
+def test_the_server_outlives_whoever_asks_and_goes_and_ends_the_child_that_nobody_knows(sent: str) -> None:
+    birth = Birth("host", ["--port", "none"], dict(os.environ), str(Path.cwd()))
+    line = json.dumps(dataclasses.asdict(birth)).encode() + b"\n"
+    with tempfile.TemporaryFile() as log:
+        for _ in range(5):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(os.environ[ADDRESS])
+                connection.shutdown(socket.SHUT_RD)
+                if sent != "nothing":
+                    socket.send_fds(connection, [line[:1]], [log.fileno()] * 3)
+                if sent == "a request":
+                    connection.sendall(line[1:])
+        status, _log = forked_host("--port", "none")
+
+        assert status == 2
+        assert log.seek(0, os.SEEK_END) == 0
