@@ -6,6 +6,9 @@ process that a user starts. It needs Linux; tests elsewhere do without.
 A request is one message over a Unix socket (`ask`): a line of JSON, with its standard input, output and error and what else the
 child inherits as descriptors beside it. The answer is a line with the child's process id, and, when the child has ended,
 one with its exit status, negative for a signal as in `subprocess`.
+
+    python -m dev.fork_server ADDRESS                       listen at a path, until standard input ends
+    python dev/fork_server.py ADDRESS TARGET ARGUMENT ...   stand for a child of the server there
 """
 
 import contextlib
@@ -19,9 +22,12 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+type Target = Callable[[list[str], list[int]], int | None]
+"""What a child does with its arguments and the descriptors after the standard ones; it returns its exit status."""
 PROJECT = str(Path(__file__).resolve().parents[1])
 MAX_DESCRIPTORS = 8
 BACKLOG = 64
@@ -46,7 +52,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """What a child is to be: `target` is a key of `TARGETS`; `session` makes it the leader of a session of its own."""
+    """What a child is to be: `target` names one of the server's; `session` makes it the leader of a session of its own."""
 
     target: str
     arguments: list[str]
@@ -92,7 +98,18 @@ def read_line(connection: socket.socket) -> bytes:
     return line
 
 
-def serve(listener: socket.socket) -> tuple[Birth, list[int]] | None:
+def run(address: str, targets: Mapping[str, Target], before_fork: Callable[[], None] | None = None) -> int | None:
+    """Listen at `address`, a path, until standard input ends. Return the exit status of whichever process gets so far."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        print("ready", flush=True)
+        child = _serve(listener, before_fork)
+    return None if child is None else _live(*child, targets)
+
+
+def _serve(listener: socket.socket, before_fork: Callable[[], None] | None) -> tuple[Birth, list[int]] | None:
     """Fork as asked until standard input ends, then return None. In a child return what it is to be, and its descriptors."""
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
@@ -101,6 +118,8 @@ def serve(listener: socket.socket) -> tuple[Birth, list[int]] | None:
         for key, _events in selector.select():
             if key.fileobj is listener:
                 connection, _address = listener.accept()
+                if before_fork:
+                    before_fork()
                 if (child := _fork(selector, connection)) is not None:
                     return child
             elif isinstance(key.data, _Child):
@@ -116,7 +135,6 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[
     if birth is None:
         connection.close()
         return None
-    _prepare()
     if (pid := os.fork()) == 0:
         for key in list(selector.get_map().values()):
             if isinstance(key.data, _Child):
@@ -149,22 +167,13 @@ def _receive(connection: socket.socket) -> tuple[Birth | None, list[int]]:
     return None, []
 
 
-def _prepare() -> None:
-    """Import the libraries before the first child is forked; leave them out of its garbage collections."""
-    if gc.get_freeze_count() == 0:
-        for name in LIBRARIES:
-            importlib.import_module(name)
-        gc.collect()
-        gc.freeze()
-
-
 def _report(child: _Child) -> None:
     _pid, status = os.waitpid(child.pid, 0)
     with child.connection, contextlib.suppress(OSError):
         child.connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def live(birth: Birth, descriptors: list[int]) -> int | None:
+def _live(birth: Birth, descriptors: list[int], targets: Mapping[str, Target]) -> int | None:
     """Become what was asked for, as if started with its command line. Return its exit status, as for `sys.exit`."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if birth.session:
@@ -176,7 +185,17 @@ def live(birth: Birth, descriptors: list[int]) -> int | None:
     os.environ.update(birth.environment)
     time.tzset()
     os.chdir(birth.directory)
-    return TARGETS[birth.target](birth.arguments, descriptors[3:])
+    return targets[birth.target](birth.arguments, descriptors[3:])
+
+
+def stand_for(address: str, target: str, arguments: list[str]) -> int:
+    """Have a child with the standard streams, the environment and the directory of this process. Return its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    birth = Birth(target, arguments, dict(os.environ), str(Path.cwd()))
+    _pid, connection = ask(address, birth, [0, 1, 2])
+    for standard in (0, 1, 2):
+        os.close(standard)
+    return int(read_line(connection))
 
 
 def _host(arguments: list[str], _descriptors: list[int]) -> int | None:
@@ -203,19 +222,22 @@ def _simulator(arguments: list[str], _descriptors: list[int]) -> int | None:
     return 0
 
 
-TARGETS = {"host": _host, "worker": _worker, "simulator": _simulator}
+def _import_libraries() -> None:
+    """Import them before the first child is forked; leave them out of its garbage collections."""
+    if gc.get_freeze_count() == 0:
+        for name in LIBRARIES:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()
 
 
-def main(address: str) -> int | None:
-    """Listen at `address`, a path. Return the exit status of whichever process gets so far."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        print("ready", flush=True)
-        child = serve(listener)
-    return None if child is None else live(*child)
+TARGETS: dict[str, Target] = {"host": _host, "worker": _worker, "simulator": _simulator}
+
+
+def main(address: str, target: str | None = None, *arguments: str) -> int | None:
+    """Serve, or stand for a child. Return the exit status."""
+    return run(address, TARGETS, _import_libraries) if target is None else stand_for(address, target, [*arguments])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -17,7 +17,8 @@ from dev.simulator.control import Simulator
 from tests.app_process import App
 from tests.certificates import one_authority
 from tests.distribution import rank_of, scope_of
-from tests.host_start import forking
+from tests.forked_tests import collected
+from tests.host_start import forkable, forking, warm_up
 
 # The same examples each time: random ones are `make fuzz`'s. No limits of time, which a busy machine would break.
 hypothesis.settings.register_profile(
@@ -53,8 +54,16 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes(config: pytest.Config) -> None:
-    """Compile the tests once where that was never done: the processes, which begin at once, would each compile all of them."""
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Import the tests once for all processes, or, where they are measured or cannot be forked, compile them once."""
+    if forkable() and not config.getoption("cov_source", None):
+        warm_up()
+        stack = ExitStack()
+        python = stack.enter_context(collected(config.args))
+        config.add_cleanup(stack.close)
+        for spec in specs:
+            spec.python = python
+        return
     if sys.dont_write_bytecode or any(Path(__file__).parent.rglob("__pycache__/test_*-pytest-*.pyc")):
         return
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *config.args]

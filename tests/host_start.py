@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,10 +25,21 @@ def start_host(arguments: list[str], environment: Mapping[str, str], stderr: IO[
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
+def forkable() -> bool:
+    return hasattr(os, "pidfd_open")
+
+
+def warm_up() -> None:
+    """Have the fork server, if there is one, import its libraries before the first process is asked for."""
+    if address := os.environ.get(ADDRESS):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(address)
+
+
 @contextlib.contextmanager
 def forking() -> Iterator[None]:
     """Run a fork server for this process and those that inherit its environment, where there is none and the system can."""
-    if ADDRESS in os.environ or not hasattr(os, "pidfd_open"):
+    if ADDRESS in os.environ or not forkable():
         yield
         return
     with TemporaryDirectory() as folder:

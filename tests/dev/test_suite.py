@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.distribution import FIRST, TOGETHER, rank_of, scope_of
+from tests.host_start import forkable
 from tests.node.toolchain import is_offline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,15 +39,17 @@ def test_marked():
 SILENT = ["", "reruns=1", 'reruns=2, reason="it is so"', '1, reason="it is so"', 'reruns=1, reason=""']
 
 
-def run(folder: Path, code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a file of tests under this project's settings and conftest."""
+def run(
+    folder: Path, code: str, *options: str, plugins: Sequence[str] | None = ("pytest_rerunfailures",)
+) -> subprocess.CompletedProcess[str]:
+    """Run a file of tests under this project's settings and conftest; `plugins` are those installed that it has, None all."""
     (folder / "test_file.py").write_text(code, encoding="utf-8")
-    plugins = [f"-p{name}" for name in ("tests.conftest", "pytest_rerunfailures", "no:cacheprovider")]
-    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), *plugins]
+    loaded = [f"-p{name}" for name in ("tests.conftest", "no:cacheprovider", *(plugins or ()))]
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), *loaded]
     return subprocess.run(
         [*command, *options, str(folder)],
         cwd=ROOT,
-        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env=os.environ | ({} if plugins is None else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         capture_output=True,
         text=True,
         check=False,
@@ -75,6 +79,26 @@ def test_a_rerun_is_printed_with_its_failure_and_counted_in_the_closing_line(lin
     assert "3 passed, 1 rerun in" in lines[-1]
     assert any(line.startswith("RERUN ") and "test_once" in line for line in lines)
     assert any("AssertionError: the first time" in line for line in lines)
+
+
+FORKED = """
+import os
+from pathlib import Path
+
+IMPORTS = Path(__file__).with_name("imports")
+with IMPORTS.open("a") as file:
+    print(os.getpid(), file=file)
+
+def test_here():
+    assert IMPORTS.read_text().split() != [str(os.getpid())]
+"""
+
+
+@pytest.mark.skipif(not forkable(), reason="forked on Linux alone")
+def test_a_process_of_xdist_is_forked_from_one_that_has_imported_the_tests(tmp_path: Path) -> None:
+    found = run(tmp_path, FORKED, "-n1", plugins=None)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert len((tmp_path / "imports").read_text().split()) == 1
 
 
 def test_a_rerun_without_a_reason_is_an_error(tmp_path: Path) -> None:
