@@ -23,7 +23,7 @@ PORT = 7071
 HOST = dev
 TESTS ?= tests
 # Most of a test's time is waiting: more processes than cores.
-PROCESSES ?= 6
+PROCESSES ?= 8
 PYTEST = $(PYTHON) -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --rerun-show-tracebacks --durations=10
 
 # A Python 3.13: on the PATH, in pyenv, or through uv.
