@@ -40,14 +40,15 @@ LIBRARIES = (
     "dev.simulator.__main__",
     "azure.functions",
     "azurefunctions.extensions.http.fastapi",
-    "azure.core.credentials_async",
+    "azure.identity.aio",
     "azure.core.pipeline.policies",
     "requests",
     "aiohttp",
     "httpx2",
     "msgspec",
+    "shared.service",
 )
-"""What host, worker and simulator import, but for the app itself and what it imports late (`shared/hosting/late_packages`)."""
+"""What host, worker, simulator and app import, but for `function_app` and `openai`, of which the app imports a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,9 @@ def _host(arguments: list[str], _descriptors: list[int]) -> int | None:
 def _worker(arguments: list[str], descriptors: list[int]) -> int | None:
     sys.argv[:] = ["dev/worker.py", *arguments]
     sys.path[:] = [one for one in sys.path if one != PROJECT]
+    if arguments != [PROJECT]:  # another app, which may have a package `shared`
+        for name in [one for one in sys.modules if one.partition(".")[0] == "shared"]:
+            del sys.modules[name]
     import dev.worker
 
     dev.worker.main(descriptors[0], *arguments)
