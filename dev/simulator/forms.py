@@ -1,8 +1,12 @@
-"""Forms, read by Python's own parser of messages, so that the app's is not tested against itself."""
+"""Forms, their heads read by Python's own parser of messages, so that the app's is not tested against itself.
+
+It reads a body by lines, a fifth of a second for a file of 4 MiB, so the parts are cut here (RFC 2046, section 5.1.1).
+"""
 
 import hashlib
 from collections.abc import Iterator
-from email.parser import BytesParser
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import HTTP
 
 from dev.simulator.call import Json
@@ -39,12 +43,21 @@ def read_upload(content_type: str, body: bytes) -> tuple[Json, str, bytes] | Non
 
 def _parts(content_type: str, body: bytes) -> Iterator[tuple[str | None, str | None, bytes]]:
     """Yield the name, the file's name (None for a text) and the bytes of each part."""
-    head = b"content-type: " + content_type.encode("latin-1") + b"\r\n\r\n"
-    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        data = part.get_payload(decode=True)
-        assert isinstance(data, bytes)
-        yield (name if isinstance(name, str) else None), part.get_filename(), data
+    boundary = _head(b"content-type: " + content_type.encode("latin-1")).get_boundary()
+    if boundary is None:
+        return
+    # The line break before a delimiter is its own; the first delimiter may stand at the body's beginning.
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode("latin-1"))[1:]:
+        if part.startswith(b"--"):
+            return
+        lines, _, data = part.partition(b"\r\n\r\n")
+        head = _head(lines.lstrip())
+        name = head.get_param("name", header="content-disposition")
+        yield (name if isinstance(name, str) else None), head.get_filename(), data
+
+
+def _head(lines: bytes) -> EmailMessage:
+    return BytesHeaderParser(policy=HTTP).parsebytes(lines + b"\r\n\r\n")
 
 
 def _file(filename: str, data: bytes) -> Json:
