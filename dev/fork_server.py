@@ -40,15 +40,16 @@ LIBRARIES = (
     "dev.simulator.__main__",
     "azure.functions",
     "azurefunctions.extensions.http.fastapi",
-    "azure.identity.aio",
+    "azure.core.credentials_async",
     "azure.core.pipeline.policies",
     "requests",
     "aiohttp",
     "httpx2",
     "msgspec",
     "shared.service",
+    "shared.upstream.transport",
 )
-"""What host, worker, simulator and app import, but for `function_app` and `openai`, of which the app imports a part."""
+"""What host, worker, simulator and app import, but for `function_app`, and for what the app imports a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _worker(arguments: list[str], descriptors: list[int]) -> int | None:
     sys.argv[:] = ["dev/worker.py", *arguments]
     sys.path[:] = [one for one in sys.path if one != PROJECT]
     if arguments != [PROJECT]:  # another app, which may have a package `shared`
-        for name in [one for one in sys.modules if one.partition(".")[0] == "shared"]:
+        for name in [one for one in sys.modules if one.partition(".")[0] in ("shared", "openai")]:
             del sys.modules[name]
     import dev.worker
 
@@ -231,6 +232,12 @@ def _import_libraries() -> None:
     if gc.get_freeze_count() == 0:
         for name in LIBRARIES:
             importlib.import_module(name)
+        from shared.hosting.late_packages import late
+        from shared.upstream.identity import load_managed_identity
+
+        with late("openai.types"):
+            importlib.import_module("openai")
+        load_managed_identity()
         gc.collect()
         gc.freeze()
 
