@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from bench.plan import SHORT
 from bench.processes import children, on_the_measured_core
 from bench.service import ROOT, ServiceProcess
 from bench.subject import MODEL, OPENAI_BODY, Subject
+from dev.free_port import free_port
 
 LITELLM = ROOT / ".venv-peers" / "bin" / "litellm"
 NGINX_START_SECONDS = 10.0
@@ -78,8 +78,7 @@ class _Peer(Subject):
 
     async def start(self, service: ServiceProcess) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         command = self._prepare(Path(self._folder.name), port, service.port)
         with on_the_measured_core():
             self._process = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs yet

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from dev import environment
+from dev.free_port import free_port
 from shared.chat import exchange
 from shared.chat.encoders import FORMATS
 from shared.chat.json_text import JsonText
@@ -27,12 +28,6 @@ from tests.harness.cells import cells
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 FIND_NO_MORE = """

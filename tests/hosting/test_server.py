@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import azurefunctions.extensions.http.fastapi as extension
 import pytest
 import uvicorn
 
+from dev.free_port import free_port
 from dev.simulator.control import Simulator
 from shared.hosting import server
 from shared.hosting.server import DrainingServer
@@ -72,12 +72,6 @@ class ExtensionServer:
 
     async def serve(self) -> None:
         raise NotImplementedError
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def test_the_patched_server_warms_up_serves_drains_on_a_signal_and_winds_down_in_this_order() -> None:

@@ -17,9 +17,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.peers import LITELLM
+from dev.free_port import free_port
 from dev.simulator.control import Simulator
 from tests.limits.storm import Size, blow, key_of
-from tests.state.azurite import free_port
 
 START_SECONDS = 300.0
 """Of several at once, each of which imports for half a minute."""

@@ -10,7 +10,6 @@ import ipaddress
 import os
 import re
 import secrets
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from dev.free_port import free_port
 from tests.node.toolchain import Node
 
 HERE = Path(__file__).resolve().parent
@@ -86,13 +86,6 @@ def azurite(node: Node, folder: Path, *, tls: "Certificate | None" = None, servi
         timer.cancel()
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,9 +335,9 @@ def refused(url: str) -> UpstreamFailure:
 
 
 def test_a_refused_connection_and_an_unknown_name_are_told_apart() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closing:
-        port = closing.getsockname()[1]
-    assert refused(f"http://127.0.0.1:{port}").cause == "connection refused"
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        assert refused(f"http://127.0.0.1:{silent.getsockname()[1]}").cause == "connection refused"
     assert refused("http://no-such-host.invalid").cause == "name not known"
 
 
