@@ -11,6 +11,7 @@ one with its exit status, negative for a signal as in `subprocess`.
     python dev/fork_server.py ADDRESS TARGET ARGUMENT ...   stand for a child of the server there
 """
 
+import atexit
 import contextlib
 import dataclasses
 import gc
@@ -21,13 +22,18 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 type Target = Callable[[list[str], list[int]], int | None]
 """What a child does with its arguments and the descriptors after the standard ones; it returns its exit status."""
+# Parts of the interpreter's end that have no public name.
+_threading: Any = threading
+_atexit: Any = atexit
 PROJECT = str(Path(__file__).resolve().parents[1])
 MAX_DESCRIPTORS = 8
 BACKLOG = 64
@@ -108,7 +114,15 @@ def run(address: str, targets: Mapping[str, Target], before_fork: Callable[[], N
         listener.listen(BACKLOG)
         print("ready", flush=True)
         child = _serve(listener, before_fork)
-    return None if child is None else _live(*child, targets)
+    if child is None:
+        return None
+    try:
+        status = _live(*child, targets)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code
+    _leave(status or 0)
 
 
 def _serve(listener: socket.socket, before_fork: Callable[[], None] | None) -> tuple[Birth, list[int]] | None:
@@ -198,6 +212,16 @@ def stand_for(address: str, target: str, arguments: list[str]) -> int:
     for standard in (0, 1, 2):
         os.close(standard)
     return int(read_line(connection))
+
+
+def _leave(status: int) -> NoReturn:
+    """End a child, but for taking apart what it has from the server: it would need a copy of every page of that first."""
+    _threading._shutdown()
+    _atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def _host(arguments: list[str], _descriptors: list[int]) -> int | None:
