@@ -70,7 +70,7 @@ test test-page test-slow: export PYTHONDONTWRITEBYTECODE :=
 
 # Coverage takes a third longer, so CI asks for it.
 .PHONY: test
-test: $(READY) ## Install what the tests need and run all but the slow ones and those in a browser (TESTS=tests/test_sse.py for some, COVERAGE=1)
+test: $(READY) $(CHECK_READY) ## Install what the tests need and run all but the slow ones and those in a browser (TESTS=tests/test_sse.py for some, COVERAGE=1)
 	@$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not slow and not browser" $(if $(COVERAGE),--cov --cov-report=term)) $(TESTS)
 
 # Each process starts a browser.

@@ -133,6 +133,11 @@ def test_ci_leaves_no_test_out_and_fails_below_the_coverage() -> None:
     assert "slow" not in verb("test TESTS=tests/dev")
 
 
+def test_before_all_tests_run_what_they_need_is_installed_the_type_check_and_the_contracts_too() -> None:
+    installs = verb("test VENV=.venv-none")
+    assert [lock for lock in ("test", "check") if f"dev/requirements-{lock}.txt" not in installs] == []
+
+
 def test_the_tests_of_a_file_and_of_a_folder_with_one_app_share_a_process() -> None:
     places = [*(start for starts in TOGETHER.values() for start in starts), *FIRST[len(TOGETHER) :]]
     assert [place for place in places if not (ROOT / place).exists()] == []
