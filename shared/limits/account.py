@@ -123,12 +123,17 @@ class Account:
         self.reserved += amount
         self.last_used = self._clock()
 
-    def reserve_alone(self, amount: int, share: int) -> bool:
-        """Promise without the store: at most 1 / `share` of the limit in this window. Return whether it was promised.
+    def share(self, processes: int) -> int:
+        """Return how much of the limit is one of so many processes' own: of a limit of a few streams one, rather than none."""
+        maximum = self.window.meter.maximum
+        return min(maximum, max(1, maximum // processes))
+
+    def reserve_alone(self, amount: int, processes: int) -> bool:
+        """Promise without the store, within one process's share in this window. Return whether it was promised.
 
         The next exchange tells the store, whatever the limit says by then.
         """
-        if self.reserved + self._spent + amount > self.window.meter.maximum // share:
+        if self.reserved + self._spent + amount > self.share(processes):
             return False
         self.reserve(amount)
         return True

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 
 from shared.config.caller_limits import CallerLimits, LimitsPolicy
 from shared.demand import Demand
-from shared.errors import LimitsUnavailable
 from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.estimate import Outputs, estimate
 from shared.limits.meters import Meter, Span, Unit, Window
 from shared.limits.patience import Patience
-from shared.limits.refusals import exceeded, seconds_left
+from shared.limits.refusals import exceeded, seconds_left, unavailable, unknown
 from shared.limits.store import Contended, LeaseStore, StoreError
 from shared.limits.ticket import Promise, Ticket
 
@@ -240,11 +239,9 @@ class Limiter:
             account.reserve(amount)
             return Promise(account, amount)
         if self._policy.when_store_fails == "closed":
-            raise LimitsUnavailable(
-                "Your limits cannot be looked up right now. Try again later.", headers={"retry-after": "2"}
-            ) from error
+            raise unavailable() from error
         if not account.reserve_alone(amount, self._policy.instances):
-            return self._refuse(account, amount)
+            raise unknown(account, amount, account.share(self._policy.instances)) from error
         return Promise(account, amount)
 
     def _refuse(self, account: Account, amount: int) -> Promise:

@@ -250,6 +250,19 @@ def test_while_the_store_fails_open_means_a_share_of_the_limit_which_is_reported
     run(work())
 
 
+@cells(("streams", "granted"), [(0, 0), (1, 1), (2, 1), (8, 2)])
+def test_of_a_limit_of_a_few_streams_a_process_grants_one_while_the_store_fails(streams: int, granted: int) -> None:
+    async def work() -> None:
+        process = World(CallerLimits(streams=streams), "open").start()
+        process.store.faults = ["refused"] * 100
+        asked = [await process.ask(10) for _ in range(3)]
+        assert asked == [True] * granted + [False] * (3 - granted)
+        with pytest.raises(CallerLimitExceeded, match=f"{streams} streams; what is left of it cannot be looked up"):
+            await process.limiter.admit(CALLER, "m", Demand(0, max_output=10))
+
+    run(work())
+
+
 def test_a_store_that_does_not_answer_costs_one_second_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         process = World(PER_MINUTE, "open").start()

@@ -5,7 +5,7 @@ from shared.limits.account import Account
 from shared.limits.clock import StoreClock
 from shared.limits.memory_store import MemoryStore
 from shared.limits.meters import Meter, Span, Unit
-from shared.limits.refusals import exceeded, seconds_left
+from shared.limits.refusals import exceeded, seconds_left, unknown
 from tests.harness.cells import cells
 
 NOW = 1_800_000_000.25
@@ -43,6 +43,25 @@ def test_a_refusal_names_the_limit_and_what_is_missing(
 ) -> None:
     error = exceeded(account(unit, span), amount, NOW)
     assert (error.status, error.code, error.message) == (429, code, sentence)
+
+
+@cells(
+    ("unit", "span", "sentence"),
+    [
+        (Unit.STREAMS, Span.NOW, "Your limit is 100 streams"),
+        (Unit.REQUESTS, Span.MINUTE, "Your limit is 100 requests a minute"),
+        (Unit.TOKENS, Span.MONTH, "Your limit is 100 tokens a month"),
+    ],
+)
+def test_where_it_is_not_known_what_is_left_the_refusal_says_so_and_is_worth_trying_again(
+    unit: Unit, span: Span, sentence: str
+) -> None:
+    error = unknown(account(unit, span), 30, 25)
+    need = "; this request may need 30" if unit is Unit.TOKENS else ""
+    assert error.message == (
+        f"{sentence}; what is left of it cannot be looked up right now, and until then you have 25{need}."
+    )
+    assert (error.status, error.code, error.headers) == (429, "caller_limit_exceeded", {"retry-after": "2"})
 
 
 @cells(
