@@ -27,7 +27,8 @@ def collected(arguments: Sequence[str]) -> Iterator[str]:
     with TemporaryDirectory() as folder:
         address = str(Path(folder) / "forks")
         command = [sys.executable, "-m", "tests.forked_tests", address, *arguments]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
