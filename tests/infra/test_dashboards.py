@@ -129,7 +129,7 @@ def test_every_alert_is_named_described_and_linked_to_its_runbook() -> None:
     page = (DOCS / "operations.md").read_text(encoding="utf-8")
     anchors = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", page, re.M)
+        for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     }
     assert [rule["name"] for rule in ALERTS] == ["first-token-late", "answers-fail", "no-backend-ready"]
     for rule in ALERTS:

@@ -1,4 +1,4 @@
-"""What Bicep's own compiler says that is deployed with certain parameters: what the app makes of it. The same as by Terraform."""
+"""What Bicep's own compiler says is deployed with certain parameters: what the app makes of it. The same as by Terraform."""
 
 import json
 from collections.abc import Mapping

@@ -89,7 +89,7 @@ def test_everything_at_once_is_consistent(evaluated: Any) -> None:
 
 
 @pytest.mark.parametrize(("limits", "uses"), [("", False), ('{"*": {"streams": 20}}', True)])
-def test_tables_are_only_there_where_callers_have_limits(evaluated: Any, limits: str, uses: bool) -> None:  # noqa: FBT001
+def test_tables_are_only_there_where_callers_have_limits(evaluated: Any, limits: str, uses: bool) -> None:
     values = evaluated(app_settings={"CALLER_LIMITS": limits} if limits else {})
     assert bool(values["table_settings"]) is uses
 
@@ -100,7 +100,7 @@ def test_tables_are_only_there_where_callers_have_limits(evaluated: Any, limits:
 def test_the_app_may_keep_files_in_every_account_only_where_that_is_on(
     evaluated: Any,
     stateful: str | None,
-    keeps: bool,  # noqa: FBT001
+    keeps: bool,
 ) -> None:
     settings_of_ones_own = {} if stateful is None else {"OPENAI_STATEFUL": stateful}
     values = evaluated(app_settings=settings_of_ones_own, open_ai_accounts=SEVERAL, principal_id="me")
