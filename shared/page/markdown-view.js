@@ -39,7 +39,7 @@ export class MarkdownView {
     text = text.replace(/\r\n?/g, "\n");
     try {
       if (!this.#isPlain) return this.#showMarkdown(text, isComplete);
-    } catch (error) { // marked recurses: 2,000 nested quotations exceed the stack
+    } catch (error) { // marked recurses: some thousands of nested quotations exceed the stack
       console.warn("The Markdown could not be rendered and is shown as plain text.", error);
       this.#isPlain = true;
     }
