@@ -14,6 +14,7 @@ SETTINGS = {one.name: one.kind.default for one in DECLARATIONS.values()}
 NO_WAIT = {
     "shared.hosting.azure_monitor.METRICS_EVERY_SECONDS",
     "shared.hosting.exporter.COMPLAINT_SECONDS",
+    "shared.hosting.telemetry.COMPLAINT_SECONDS",
     "shared.hosting.telemetry.LOOK_SECONDS",
     "shared.hosting.telemetry.PAUSE_SECONDS",
     "shared.hosting.telemetry.START_SECONDS",

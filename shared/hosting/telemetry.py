@@ -36,6 +36,9 @@ RECORDS_AT_ONCE = 8
 PAUSE_SECONDS = 0.0001
 """Between so many records: the interpreter takes a busy thread off only after 5 ms, which every stream would wait for."""
 
+COMPLAINT_SECONDS = 3600.0
+"""How long nothing is said of records that are dropped, once it was."""
+
 SWITCHED_OFF = (
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
@@ -65,7 +68,7 @@ class Telemetry:
         self._handler = _RecordQueue(self._records)
         self._opening = threading.Lock()
         self._is_opened = False
-        self._listener: QueueListener | None = None
+        self._listener: _Listener | None = None
         if self._is_on:
             logging.getLogger("shared").addHandler(self._handler)
 
@@ -90,6 +93,7 @@ class Telemetry:
             self._open()
         if self._listener is not None:
             self._listener.stop()
+            self._listener.tell_dropped()
             _close(self._listener.handlers)
         with contextlib.suppress(RuntimeError):  # the loop has not waited for it
             loop.call_soon_threadsafe(sent.set)
@@ -104,7 +108,7 @@ class Telemetry:
             if not handlers:
                 self._give_up()
                 return
-            self._listener = _Listener(self._records, handlers)
+            self._listener = _Listener(self._records, self._handler, handlers)
             self._listener.start()
 
     def _handlers(self) -> list[logging.Handler]:
@@ -147,6 +151,7 @@ class _RecordQueue(QueueHandler):
 
     def __init__(self, records: Records) -> None:
         super().__init__(records)
+        self.dropped = 0
         self.addFilter(_is_exported)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
@@ -154,15 +159,20 @@ class _RecordQueue(QueueHandler):
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(queue.Full):
+        try:
             self.queue.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
 
 
 class _Listener(QueueListener):
-    def __init__(self, records: Records, handlers: Sequence[logging.Handler]) -> None:
+    def __init__(self, records: Records, puts: _RecordQueue, handlers: Sequence[logging.Handler]) -> None:
         super().__init__(records, *handlers)
         self._records = records
+        self._puts = puts
         self._handled = 0
+        self._told = 0
+        self._tells_again_at = 0.0
 
     def dequeue(self, block: bool) -> logging.LogRecord:  # noqa: ARG002, FBT001 - the library's signature
         """Return the next record. It is looked for, and not waited for: whoever puts one in then wakes no thread.
@@ -179,7 +189,20 @@ class _Listener(QueueListener):
         super().handle(record)
         self._handled += 1
         if self._handled % RECORDS_AT_ONCE == 0:
+            if time.monotonic() >= self._tells_again_at:
+                self.tell_dropped()
             time.sleep(PAUSE_SECONDS)
+
+    def tell_dropped(self) -> None:
+        """Log how many records were dropped of which that was not said yet."""
+        if dropped := self._puts.dropped - self._told:
+            self._told += dropped
+            self._tells_again_at = time.monotonic() + COMPLAINT_SECONDS
+            _log.warning(
+                "%d records came faster than telemetry takes them and are missing from it, and from its metrics and traces "
+                "(logged once an hour at most)",
+                dropped,
+            )
 
     def enqueue_sentinel(self) -> None:
         """Wait for a place in the queue: unlike a record, the end is not dropped."""

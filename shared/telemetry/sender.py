@@ -75,9 +75,13 @@ class Sender:
         self._every = every
         self._spans: deque[Span] = deque(maxlen=MAX_WAITING)
         self._logs: deque[LogEntry] = deque(maxlen=MAX_WAITING)
+        self._put, self._taken = 0, 0
+        """How many of both were kept, and how many taken out again to be sent: what is missing between them was dropped."""
+        self._told = 0
         self._wake = threading.Event()
         self._is_closing = False
         self._complained_at: float | None = None
+        self._tells_again_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"telemetry to {destination.name}", daemon=True)
 
     @property
@@ -94,6 +98,7 @@ class Sender:
         self._spans.extend(spans)
         if entry is not None:
             self._logs.append(entry)
+        self._put += len(spans) + (entry is not None)
         if len(self._spans) >= BATCH or len(self._logs) >= BATCH:
             self._wake.set()
 
@@ -114,14 +119,19 @@ class Sender:
                 self._send_metrics()
         self._send_queued()
         self._send_metrics()
+        self._tell_dropped()
         with contextlib.suppress(Exception):
             self._destination.close()
 
     def _send_queued(self) -> None:
+        if time.monotonic() >= self._tells_again_at:
+            self._tell_dropped()
         while spans := _taken(self._spans):
+            self._taken += len(spans)
             if not self._tried(lambda spans=spans: self._destination.spans(spans)):  # type: ignore[misc]
                 break  # each further batch would wait as long
         while entries := _taken(self._logs):
+            self._taken += len(entries)
             if not self._tried(lambda entries=entries: self._destination.logs(entries)):  # type: ignore[misc]
                 break
 
@@ -148,6 +158,18 @@ class Sender:
                 )
             return False
         return True
+
+    def _tell_dropped(self) -> None:
+        # Another thread puts meanwhile, first what it has and then the number: the difference is never too large.
+        dropped = self._put - self._taken - len(self._spans) - len(self._logs)
+        if dropped > self._told:
+            _log.warning(
+                "%s takes less than there is: %d spans and log records were dropped (logged once an hour at most)",
+                self._destination.name,
+                dropped - self._told,
+            )
+            self._told = dropped
+            self._tells_again_at = time.monotonic() + COMPLAINT_SECONDS
 
 
 def _reason(error: Exception) -> str:

@@ -85,7 +85,9 @@ def test_a_process_that_logged_nothing_opens_no_exporter_at_its_end(
     assert opened == []
 
 
-def test_a_full_queue_drops_and_logging_never_waits(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_queue_drops_and_says_how_many_and_logging_never_waits(
+    kept: Kept, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     kept.may_go_on.clear()
 
     async def run() -> None:
@@ -104,6 +106,9 @@ def test_a_full_queue_drops_and_logging_never_waits(kept: Kept, capsys: pytest.C
     numbers = [int(message) for message in kept.messages]
     assert numbers[:MAXIMUM_WAITING] == list(range(MAXIMUM_WAITING))
     assert numbers == sorted(set(numbers))
+    told = [one.getMessage() for one in caplog.records if one.name == telemetry.__name__]
+    dropped = MAXIMUM_WAITING + 500 - len(numbers)
+    assert [one.partition(" came faster")[0] for one in told] == [f"{dropped} records"]
     assert capsys.readouterr().err == ""
 
 

@@ -9,7 +9,7 @@ import pytest
 from shared.telemetry.aggregation import Aggregation, Instrument, Kind
 from shared.telemetry.collector import Refused
 from shared.telemetry.otlp import LogEntry
-from shared.telemetry.sender import MAX_WAITING, AlreadyReported, Sender
+from shared.telemetry.sender import BATCH, MAX_WAITING, AlreadyReported, Sender
 from shared.telemetry.spans import spans_of
 from tests.telemetry.destinations import Kept
 from tests.telemetry.samples import ENDED_AT, describer, receipt
@@ -60,6 +60,24 @@ def test_what_a_dead_destination_does_not_take_is_bounded_and_putting_never_wait
     sender.close(0.1)
     assert time.monotonic() - began < 10
     kept.may_go_on.set()
+
+
+def test_what_was_dropped_is_counted_and_told_once_in_a_while_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    kept = Kept()
+    sender = Sender(kept, observe, every=0.01)
+    for _ in range(MAX_WAITING):
+        sender.put(SPANS[:1], ENTRY)
+    sender.put(SPANS[:1] * 5, ENTRY)
+    sender.start()
+    eventually(lambda: len(kept.sent_spans) == len(kept.sent_logs) == MAX_WAITING)
+    kept.may_go_on.clear()
+    sender.put(SPANS[:1])
+    eventually(lambda: kept.calls > MAX_WAITING * 2 // BATCH)
+    sender.put(SPANS[:1] * (MAX_WAITING + 7))
+    kept.may_go_on.set()
+    sender.close(20)
+    told = [one.getMessage().partition(": ")[2] for one in caplog.records]
+    assert told == [f"{dropped} spans and log records were dropped (logged once an hour at most)" for dropped in (6, 7)]
 
 
 @pytest.mark.parametrize(
