@@ -151,7 +151,13 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[
     if birth is None:
         connection.close()
         return None
+    waits, goes = os.pipe()  # the child begins once whoever asked knows of it
     if (pid := os.fork()) == 0:
+        os.close(goes)
+        is_known = os.read(waits, 1)
+        os.close(waits)
+        if not is_known:
+            os._exit(0)
         for key in list(selector.get_map().values()):
             if isinstance(key.data, _Child):
                 os.close(key.fd)
@@ -161,10 +167,11 @@ def _fork(selector: selectors.BaseSelector, connection: socket.socket) -> tuple[
         return birth, descriptors
     for descriptor in descriptors:
         os.close(descriptor)
-    try:
+    os.close(waits)
+    with contextlib.suppress(OSError):  # whoever asked may have gone
         connection.sendall(b"%d\n" % pid)
-    except OSError:  # whoever asked has gone: nobody knows the child
-        os.kill(pid, signal.SIGKILL)
+        os.write(goes, b"1")
+    os.close(goes)
     selector.register(os.pidfd_open(pid), selectors.EVENT_READ, _Child(pid, connection))
     return None
 
