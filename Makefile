@@ -68,7 +68,7 @@ venv: $(RUN_READY) $(APP_READY) ## Make .venv with all that the app has in Azure
 # Every process of a test would compile all that it imports, were this set.
 test test-page test-slow: export PYTHONDONTWRITEBYTECODE :=
 
-# Coverage takes a third longer, so CI asks for it.
+# Measuring coverage takes longer, so CI asks for it.
 .PHONY: test
 test: $(READY) $(CHECK_READY) ## Install what the tests need and run all but the slow ones and those in a browser (TESTS=tests/test_sse.py for some, COVERAGE=1)
 	@$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not slow and not browser" $(if $(COVERAGE),--cov --cov-report=term)) $(TESTS)
