@@ -6,17 +6,15 @@
 import contextlib
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from dev import fork_server
+from tests.host_start import serving
 
-ROOT = Path(__file__).parents[1]
 # Without what would start a thread, which no child would have.
 OPTIONS = ("--collect-only", "-q", "-pno:rerunfailures", "-pno:cacheprovider")
 
@@ -24,21 +22,8 @@ OPTIONS = ("--collect-only", "-q", "-pno:rerunfailures", "-pno:cacheprovider")
 @contextlib.contextmanager
 def collected(arguments: Sequence[str]) -> Iterator[str]:
     """Collect as pytest does with these arguments. Yield the command that stands for a Python that has imported the tests."""
-    with TemporaryDirectory() as folder:
-        address = str(Path(folder) / "forks")
-        command = [sys.executable, "-m", "tests.forked_tests", address, *arguments]
-        path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        forks = process.stdout.readline() == b"ready\n"
-        try:
-            yield shlex.join([sys.executable, *(["-S", fork_server.__file__, address, "python"] if forks else [])])
-        finally:
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
+    with serving("tests.forked_tests", *arguments) as address:
+        yield shlex.join([sys.executable, *(["-S", fork_server.__file__, address, "python"] if address else [])])
 
 
 def _python(arguments: list[str], _descriptors: list[int]) -> None:

@@ -37,23 +37,35 @@ def warm_up() -> None:
 
 
 @contextlib.contextmanager
+def serving(module: str, *arguments: str) -> Iterator[str | None]:
+    """Run a module that serves forks at a path, its first argument. Yield the path once it does; None where it has ended."""
+    with TemporaryDirectory() as folder:
+        address = str(Path(folder) / "forks")
+        path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+        command = [sys.executable, "-P", "-m", module, address, *arguments]
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield address if process.stdout.readline() == b"ready\n" else None
+        finally:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+@contextlib.contextmanager
 def forking() -> Iterator[None]:
     """Run a fork server for this process and those that inherit its environment, where there is none and the system can."""
     if ADDRESS in os.environ or not forkable():
         yield
         return
-    with TemporaryDirectory() as folder:
-        address = str(Path(folder) / "forks")
-        command = [sys.executable, "-m", "dev.fork_server", address]
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdout.readline()
+    with serving("dev.fork_server") as address:
+        if address is None:
+            raise RuntimeError("the fork server has ended")
         os.environ[ADDRESS] = address
         try:
             yield
         finally:
             del os.environ[ADDRESS]
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
